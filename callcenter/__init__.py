@@ -1,0 +1,1 @@
+"""People and queues: contacts, customers, messages and the event log. Never imports `ivr`."""

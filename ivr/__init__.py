@@ -1,0 +1,1 @@
+"""Callwright's voice engine: flows, prompts, actions and the channels that callers come in by."""

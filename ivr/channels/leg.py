@@ -1,0 +1,134 @@
+"""A call leg: one party's connection to a call, whatever stack carries it.
+
+Every telephone stack (our own SIP engine, pyVoIP) hides behind `CallLeg`, so that the flow driver and
+the queue's bridge know one small interface. A leg owns no logic: it takes commands and gives events.
+
+Audio is G.711 at 8 kHz in the leg's own codec: `Clip` is encoded once, long before it is played, so that
+nothing is synthesised or decoded on the media path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+FRAME_BYTES = 160
+"""20 ms of G.711 (RFC 3551: 8000 samples a second, one byte each)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Audio ready to send: mu-law bytes at 8 kHz, padded with silence to whole 20 ms frames.
+
+    The media process translates to A-law by a 256-byte table where the leg negotiated PCMA. `key` names the
+    content (a hash), so that the media process loads each clip once for all calls.
+    """
+
+    key: str
+    ulaw: bytes = field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.ulaw) / 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A key was pressed: one of 0-9 * # A-D. `at` is the leg's monotonic clock in seconds."""
+
+    digit: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnded:
+    """The play with this number ended: `done` after its last frame, `stopped` by `stop()` or by the next play."""
+
+    play: int
+    reason: Literal["done", "stopped"]
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """A recording ended and its file is complete. `seconds` of audio; `reason` tells what ended it."""
+
+    path: Path
+    seconds: float
+    reason: Literal["stopped", "key", "silence", "max", "hangup", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferEnded:
+    """The outcome of `refer()`: the final SIP status of the referred call (200 is success, RFC 3515 2.4.5)."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An outgoing leg was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The leg is over, for whatever reason; always the last event. `by` is who ended it."""
+
+    by: Literal["peer", "us", "error"]
+    reason: str = ""
+
+
+LegEvent = Digit | PlayEnded | RecordingEnded | ReferEnded | Answered | HungUp
+
+
+class CallLeg(Protocol):
+    """Commands never block on the network and may be called in any state: on a leg that is over they do nothing."""
+
+    id: str
+    """The SIP Call-ID or the stack's own identifier; it stands in every log line of the call."""
+    caller: str
+    """Who calls: a phone number in E.164 where it is one, otherwise the SIP URI."""
+    called: str
+    """The number or user part that was dialled."""
+    headers: Mapping[str, str]
+
+    async def answer(self) -> None: ...
+
+    async def reject(self, status: int, reason: str = "") -> None: ...
+
+    def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
+        """Play clips back to back in place of what is playing; returns the play's number for `PlayEnded`."""
+        ...
+
+    def stop(self) -> None:
+        """Stop playing at the next frame; silence follows."""
+        ...
+
+    def record(
+        self, path: Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
+    ) -> None:
+        """Record what the peer says to `path` (WAV, 16-bit, 8 kHz, mono), until a key of `finish_on`, that much
+        silence, the maximum, `stop_recording()` or hang-up. Keys pressed meanwhile are still reported."""
+        ...
+
+    def stop_recording(self) -> None: ...
+
+    def pause_recording(self, paused: bool) -> None:
+        """While paused, silence is written: what is said and keyed as a secret never lands in a file."""
+        ...
+
+    def refer(self, target: str) -> None:
+        """Ask the peer to call `target` instead (RFC 3515); `ReferEnded` tells the outcome."""
+        ...
+
+    def hang_up(self) -> None: ...
+
+    async def next_event(self) -> LegEvent:
+        """The next event, in order; after `HungUp` it raises `LegOver`."""
+        ...
+
+
+class LegOver(Exception):
+    """The leg has ended and all its events have been taken."""

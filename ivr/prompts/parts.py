@@ -1,0 +1,50 @@
+"""What a prompt is made of, once its slots are filled: the neutral form between a flow and every channel.
+
+A flow says `Prompt`s. A voice channel speaks `spoken(prompt)`, a text channel sends `written(prompt)`; both live
+beside this file. Pure data, JSON-serialisable through `to_json` and `from_json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "digits", "number", "ordinal", "money", "date", "time", "datetime", "day", "duration", "phone"]
+KINDS: tuple[Kind, ...] = (
+    "text", "digits", "number", "ordinal", "money", "date", "time", "datetime", "day", "duration", "phone",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a prompt.
+
+    `kind` is how to say `value`:
+    text (literal words), digits ("4 2 7"), number (an integer or decimal), ordinal ("third"), money (`value` in
+    minor units, `currency` an ISO 4217 code), date ("2026-11-22"), time ("14:05"), datetime
+    ("2026-11-22T14:05"), day (a date's weekday), duration (whole seconds), phone (E.164, said in groups).
+    """
+
+    kind: Kind
+    value: str | int | float
+    currency: str = ""
+
+    def to_json(self) -> list[Any]:
+        return [self.kind, self.value, self.currency] if self.currency else [self.kind, self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt in one language. `id` is its name in the catalogue ("" for plain text in a flow); a recording
+    filed under that name is played instead of the voice where every part is text."""
+
+    parts: tuple[Part, ...]
+    language: str
+    id: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "language": self.language, "parts": [part.to_json() for part in self.parts]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Prompt:
+        return cls(tuple(Part(*part) for part in data["parts"]), data["language"], data["id"])
