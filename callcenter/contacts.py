@@ -1,0 +1,63 @@
+"""Contacts: one conversation on one channel, whoever serves it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from callcenter.tables import contacts
+
+
+def start(
+    conn: Connection,
+    *,
+    channel: str,
+    caller: str,
+    called: str,
+    at: datetime,
+    direction: Literal["in", "out"] = "in",
+    language: str = "",
+    contact_id: str | None = None,
+) -> str:
+    """Store a contact that began; returns its id (32 hexadecimal digits unless one is given)."""
+    contact_id = contact_id or uuid.uuid4().hex
+    conn.execute(
+        sa.insert(contacts).values(
+            id=contact_id,
+            channel=channel,
+            caller=caller,
+            called=called,
+            direction=direction,
+            language=language,
+            started_at=at,
+        )
+    )
+    return contact_id
+
+
+def end(conn: Connection, contact_id: str, *, outcome: str, at: datetime) -> bool:
+    """Note how a contact ended. The first end counts: False when it had ended already or doesn't exist."""
+    ended = sa.update(contacts).where(contacts.c.id == contact_id, contacts.c.ended_at.is_(None))
+    return conn.execute(ended.values(ended_at=at, outcome=outcome)).rowcount == 1
+
+
+def set_language(conn: Connection, contact_id: str, language: str) -> None:
+    conn.execute(sa.update(contacts).where(contacts.c.id == contact_id).values(language=language))
+
+
+def get(conn: Connection, contact_id: str) -> Row[tuple[object, ...]] | None:
+    """The contact's row, or None."""
+    return conn.execute(sa.select(contacts).where(contacts.c.id == contact_id)).one_or_none()
+
+
+def recent(conn: Connection, *, limit: int = 50, caller: str | None = None) -> Sequence[Row[tuple[object, ...]]]:
+    """The newest contacts first, of one caller where given."""
+    query = sa.select(contacts).order_by(contacts.c.started_at.desc(), contacts.c.id).limit(limit)
+    if caller is not None:
+        query = query.where(contacts.c.caller == caller)
+    return conn.execute(query).all()

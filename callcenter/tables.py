@@ -1,0 +1,174 @@
+"""The tables. A change here needs a revision in `migrations/versions`; a test compares the two.
+
+Facts (events, payments, messages, recordings) carry `contact_id` without a foreign key: what happened is stored even
+when the contact's own row could not be. Amounts are integers in minor units of `currency` (ISO 4217).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from callcenter.db import Json, UtcDateTime
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the key's type is exactly INTEGER.
+RowNumber = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("caller", sa.Text, nullable=False),
+    sa.Column("called", sa.Text, nullable=False),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False, server_default=""),
+    sa.Column("started_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("outcome", sa.Text, nullable=False, server_default=""),
+)
+
+flow_versions = sa.Table(
+    "flow_versions",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("published_at", UtcDateTime, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("contact_id", sa.Text, sa.ForeignKey("contacts.id"), nullable=False, index=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text),  # Twilio's CallSid, SIP's Call-ID
+    sa.Column("flow_hash", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("reply", sa.Text),
+    sa.Column("reply_seq", sa.Integer),  # the request that `reply` answered: a duplicate of it gets it again
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("ended", sa.Boolean(create_constraint=False), nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("channel", "external_id"),
+    sa.Index(None, "ended", "updated_at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("contact_id", sa.Text),
+    sa.Column("session_id", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Index(None, "contact_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("phone", sa.Text, nullable=False, server_default="", index=True),
+    sa.Column("email", sa.Text, nullable=False, server_default=""),
+    sa.Column("currency", sa.Text, nullable=False),
+)
+
+bills = sa.Table(
+    "bills",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("account_number", sa.Text, sa.ForeignKey("accounts.number"), nullable=False, index=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("balance", sa.BigInteger, nullable=False),
+    sa.Column("due_on", sa.Date, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # open, paid
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.CheckConstraint("balance >= 0", name="balance"),
+)
+
+OPEN_PAYMENT = sa.text("status IN ('started', 'in_doubt') OR (status = 'approved' AND posted_at IS NULL)")
+
+payments = sa.Table(
+    "payments",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),  # the idempotency key
+    sa.Column("account", sa.Text, nullable=False, index=True),
+    sa.Column("bill", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # started, approved, declined, in_doubt, failed
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),  # why it was declined or failed
+    sa.Column("confirmation", sa.Text, nullable=False, unique=True),  # the number that the caller is told
+    sa.Column("gateway", sa.Text, nullable=False),
+    sa.Column("gateway_reference", sa.Text, nullable=False, server_default=""),
+    sa.Column("card_brand", sa.Text, nullable=False, server_default=""),
+    sa.Column("card_last4", sa.Text, nullable=False, server_default=""),
+    sa.Column("new_balance", sa.BigInteger),
+    sa.Column("posted_at", UtcDateTime),  # when the billing system took note of an approved payment
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("contact_id", sa.Text),
+    sa.Column("session_id", sa.Text),
+    # One attempt at a time for a bill: a second one waits until the first is settled.
+    sa.Index("uq_payments_open_bill", "account", "bill", unique=True, sqlite_where=OPEN_PAYMENT,
+             postgresql_where=OPEN_PAYMENT),
+)  # fmt: skip
+
+sandbox_charges = sa.Table(  # the sandbox gateway's own books, which stand for a remote system's
+    "sandbox_charges",
+    metadata,
+    sa.Column("reference", sa.Text, primary_key=True),
+    sa.Column("idempotency_key", sa.Text, nullable=False, unique=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # open, charged, declined, cancelled
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("brand", sa.Text, nullable=False, server_default=""),
+    sa.Column("last4", sa.Text, nullable=False, server_default=""),
+)
+
+recordings = sa.Table(
+    "recordings",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("contact_id", sa.Text, index=True),
+    sa.Column("kind", sa.Text, nullable=False),  # voicemail
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("number", sa.Text, nullable=False, server_default=""),  # whom to call back
+    sa.Column("created_at", UtcDateTime, nullable=False, index=True),
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("contact_id", sa.Text, index=True),
+    sa.Column("channel", sa.Text, nullable=False),  # sms, email
+    sa.Column("to", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, server_default=""),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # queued, sending, sent, parked
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    sa.Column("dedupe_key", sa.Text, unique=True),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("reference", sa.Text, nullable=False, server_default=""),  # the carrier's name for it
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Index(None, "status", "next_at"),
+)
