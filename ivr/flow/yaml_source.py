@@ -108,6 +108,7 @@ class _Builder:
 
     def mark(self, event: yaml.Event) -> Mark:
         start = event.start_mark
+        assert start is not None  # PyYAML's parser marks every event
         return Mark(self.name, start.line + 1, start.column + 1)
 
     def fail(self, event: yaml.Event, what: str, fix: str) -> FlowError:
@@ -118,7 +119,9 @@ class _Builder:
         stack: list[tuple[Node, list[tuple[str, Mark]]]] = []  # open containers, and a mapping's key that waits
         for event in events:
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise self.fail(event, "anchors (&) and aliases (*) are not used here", "write the value out, or quote it")
+                raise self.fail(
+                    event, "anchors (&) and aliases (*) are not used here", "write the value out, or quote it"
+                )
             if isinstance(event, yaml.DocumentStartEvent) and root is not None:
                 raise self.fail(event, "a second document starts here", "keep one document per file; remove '---'")
             if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):

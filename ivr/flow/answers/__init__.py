@@ -1,0 +1,1 @@
+"""What `ask` can ask for: one file per kind of answer."""

@@ -1,0 +1,113 @@
+"""What a flow wants of the world. Channels and the runner carry them out, after the session is committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ivr.prompts.parts import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say this. Keys pressed meanwhile are kept for the next `Collect`; with `barge_in` they also cut it short."""
+
+    prompt: Prompt
+    barge_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to answer: by key, or by words (text and speech). `label` is written in a numbered list."""
+
+    key: str
+    label: Prompt
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Say `prompts`, then wait for an answer in keys or words. Answered by `Keys` or `Words`.
+
+    `accept` lists the complete answers of a menu (each one or more keys); empty for a number of `at_least` to
+    `at_most` keys. `point` is the key that stands for a decimal point ("" for none). Times are in seconds.
+    `kind` is what is asked for (the answer type's name, or "menu"); `secret` answers are never logged.
+    """
+
+    prompts: tuple[Prompt, ...]
+    kind: str
+    accept: tuple[str, ...] = ()
+    at_least: int = 1
+    at_most: int = 1
+    point: str = ""
+    finish_on: str = "#"
+    first_timeout: float = 6.0
+    between_keys: float = 3.0
+    barge_in: bool = True
+    secret: bool = False
+    choices: tuple[Choice, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunAction:
+    """Run a self-service action; answered by `ActionDone(call=...)`.
+
+    `call` numbers it within the session, so that a repeated run is recognised (the idempotency key is session and
+    call). After `filler_after` seconds `filler` is said; after `budget` seconds it has failed.
+    """
+
+    call: int
+    name: str
+    arguments: dict[str, Any] = field(repr=False)
+    budget: float = 10.0
+    filler: Prompt | None = None
+    filler_after: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record the caller; answered by `Recorded`."""
+
+    max_seconds: float
+    silence_seconds: float
+    finish_on: str = "#"
+    beep: bool = True
+    kind: str = "voicemail"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message; committed to the outbox together with the session."""
+
+    channel: str
+    to: str
+    body: str
+    subject: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Connect the caller to somebody else; answered by `TransferEnded`."""
+
+    target: str
+    timeout: float = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Let go of the caller. `outcome` goes to the contact's record."""
+
+    outcome: str = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact for the event log. Never holds a secret."""
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Effect = Say | Collect | RunAction | Record | Send | Transfer | End | Event

@@ -1,0 +1,80 @@
+"""What a channel, a timer or a finished job does to a flow. Frozen, and JSON through `to_json`/`from_json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The caller is connected (or the first text message came)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that answered a `Collect`; empty means that the caller pressed nothing in time.
+
+    `*` alone asks to hear it again, `#` alone to go back; a finishing `#` is not part of `digits`.
+    """
+
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that answered a `Collect`: a text message, or recognised speech with its confidence (0 to 1)."""
+
+    text: str = field(repr=False)
+    confidence: float = 1.0
+    alternatives: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDone:
+    """An action ended: the exit it took and what it returned. `call` is the number of the `RunAction` it answers."""
+
+    call: int
+    exit: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording ended. `reference` names it in storage, "" if nothing could be kept."""
+
+    reference: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded:
+    result: Literal["answered", "busy", "no_answer", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The caller is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The channel could not do what the flow asked for; the caller must hear something else."""
+
+    what: str
+
+
+Input = Started | Keys | Words | ActionDone | Recorded | TransferEnded | HungUp | Fault
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Started, Keys, Words, ActionDone, Recorded, TransferEnded, HungUp, Fault)
+}
+
+
+def to_json(given: Input) -> dict[str, Any]:
+    return {"input": type(given).__name__, **asdict(given)}
+
+
+def from_json(data: dict[str, Any]) -> Input:
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "input"}
+    given: Input = _KINDS[data["input"]](**fields)
+    return given

@@ -1,0 +1,231 @@
+"""The shape of the admin's files. Pydantic models: they validate, and the editors' JSON Schema is made from them.
+
+A step is one verb: the class with that `verb` in `ivr/flow/verbs/`. What is common to all steps is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from ivr.flow.problems import Mark
+from ivr.flow.spec import ActionSpec
+from ivr.flow.yaml_source import Node
+
+if TYPE_CHECKING:
+    from ivr.flow.inputs import Input
+    from ivr.flow.turn import Leave, Turn
+
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+PROMPT_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?", value.strip())
+        if not found:
+            raise ValueError("is no duration; write seconds or minutes: 6s, 2m")
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[found[2]]
+    return value
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(_duration),
+    Field(ge=0, le=86_400),
+    WithJsonSchema({"type": ["number", "string"], "description": "seconds, or 6s, 2m, 1h"}),
+]
+Key = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=r"^[0-9*#]{1,4}$"),
+    WithJsonSchema({"type": ["string", "integer"], "description": "the key or keys to press: 1, 12, '*'"}),
+]
+Target = Annotated[
+    str,
+    Field(pattern=r"^(return [a-z][a-z0-9_]*|[a-z][a-z0-9_]*)$"),
+    WithJsonSchema(
+        {"type": "string", "description": "a step of this flow, or: end, person, back, return, return NAME"}
+    ),
+]
+PromptRef = Annotated[
+    str, BeforeValidator(_text), Field(min_length=1, max_length=4000, description="a prompt's id, or the text itself")
+]
+Expression = Annotated[
+    str | int | float | bool,
+    Field(description="an expression over slots: bill.balance > 0, account, 'text'", union_mode="left_to_right"),
+]
+SlotName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="the slot to fill")]
+
+SPECIAL = ("end", "person", "back", "return")
+"""Targets that are no steps: let go, the route to a person, the question before, back to the calling flow."""
+
+FALLBACK = {"no_input": "person", "no_match": "person", "failed": "person"}
+"""Where exits lead that a step doesn't name."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class StepModel(Model):
+    """What every step may have besides its verb.
+
+    A verb's class says what it needs of a channel (`needs`), which exits it has (`ways_out`), what it says and
+    reads and fills (for the check), and what happens: `enter` when the call arrives at the step and `resume` with
+    the Input that it waited for. Both give the exit that the call leaves by, or what `turn` gave them to wait.
+    """
+
+    verb: ClassVar[str]
+    asks: ClassVar[bool] = False
+    """Whether callers answer here: `#` goes back to such steps."""
+
+    next: Target | None = Field(None, description="where to go from here (the exit `done`)")
+    exits: dict[str, Target] = Field(default_factory=dict, description="where each exit leads")
+    note: str | None = Field(None, description="a remark for whoever reads this file")
+
+    def needs(self) -> frozenset[str]:
+        """The capabilities without which a channel takes the exit `unsupported` (see `ivr.flow.session`)."""
+        return frozenset()
+
+    def ways_out(self, flows: FlowSet) -> tuple[str, ...]:
+        """The exits that this step can take, `unsupported` left out."""
+        return ("done",)
+
+    def targets(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
+        """Every (path within the step, exit, target) that is written in it."""
+        if self.next is not None:
+            yield ("next",), "done", self.next
+        for name, target in self.exits.items():
+            yield ("exits", name), name, target
+
+    def says(self) -> Iterator[tuple[tuple[Any, ...], str]]:
+        """Every (path, prompt reference) that it may say."""
+        yield from ()
+
+    def system_prompts(self) -> Iterable[str]:
+        """The ids under `system.` that it may say."""
+        return ()
+
+    def reads(self) -> Iterator[tuple[tuple[Any, ...], str]]:
+        """Every (path, expression) that it evaluates, prompts left out."""
+        yield from ()
+
+    def fills(self, flows: FlowSet) -> Mapping[str, frozenset[str]]:
+        """The slots that it fills, each with the exits on which that slot is filled for sure."""
+        return {}
+
+    def fills_secret(self) -> frozenset[str]:
+        """Those of its slots that are secret."""
+        return frozenset()
+
+    def target(self, exit: str) -> str | None:
+        """Where an exit leads, defaults included; `None` if nowhere."""
+        for _, name, target in self.targets():
+            if name == exit:
+                return target
+        return FALLBACK.get(exit)
+
+    def enter(self, turn: Turn) -> Leave:
+        raise NotImplementedError
+
+    def resume(self, turn: Turn, given: Input) -> Leave:
+        raise NotImplementedError
+
+
+class GlobalKeys(Model):
+    """Keys that work wherever the caller answers, unless the step uses them itself."""
+
+    person: Key = "0"
+    repeat: Key = "*"
+    back: Key = "#"
+
+
+class Defaults(Model):
+    """Defaults for every step; a step may override each."""
+
+    timeout: Seconds = Field(6, description="how long to wait for the first key")
+    between_keys: Seconds = Field(3, description="how long to wait for the next key")
+    attempts: int = Field(3, ge=1, le=10, description="how often to ask before the exit no_input or no_match")
+    barge_in: bool = Field(True, description="whether a key cuts the prompt short")
+    filler_after: Seconds = Field(2, description="when to say system.filler during a slow action")
+
+
+class Limits(Model):
+    """What `callwright check` accepts."""
+
+    menu_seconds: float = Field(25, gt=0, description="speech in one menu")
+    menu_choices: int = Field(6, ge=1)
+    menu_depth: int = Field(3, ge=1, description="menus between the start and any step")
+
+
+class Company(Model):
+    """flows/company.yaml: what holds for all flows."""
+
+    name: str
+    timezone: str = "UTC"
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    country: str = Field("US", pattern=r"^[A-Z]{2}$", description="for telephone numbers written without a country")
+    languages: list[str] = Field(default_factory=lambda: ["en"], min_length=1, description="the first is the default")
+    start: str = Field("main", description="the flow that answers")
+    channels: dict[Literal["voice", "text"], str] = Field(
+        default_factory=dict, description="another start for some channels"
+    )
+    person: str | None = Field(None, description="the flow that leads to a person: key 0, and where faults go")
+    keys: GlobalKeys = GlobalKeys()
+    defaults: Defaults = Defaults()
+    limits: Limits = Limits()
+
+    def start_for(self, capabilities: frozenset[str]) -> str:
+        return self.channels.get("voice" if "voice" in capabilities else "text", self.start)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One flow file. `node` keeps the places of all of it for messages."""
+
+    name: str
+    start: str
+    steps: Mapping[str, StepModel]
+    file: str
+    node: Node
+
+    def mark(self, step: str, path: tuple[Any, ...] = ()) -> Mark:
+        return self.node.at(("steps", step, *path))
+
+
+@dataclass(frozen=True)
+class FlowSet:
+    """All of an admin's files, loaded: what a session is pinned to by `hash`."""
+
+    company: Company
+    flows: Mapping[str, Flow]
+    texts: Mapping[str, Mapping[str, str]]
+    """Prompt texts by language and id."""
+    marks: Mapping[tuple[str, str], Mark]
+    """Where each (language, id) stands."""
+    actions: Mapping[str, ActionSpec]
+    files: Mapping[str, Any] = field(default_factory=dict)
+    """Data files that are no flows, by name without `.yaml` (business_hours)."""
+    hash: str = ""
+
+    @cached_property
+    def default_language(self) -> str:
+        return self.company.languages[0]
+
+    def text(self, language: str, id: str) -> str | None:
+        """A prompt's text in that language, else in the default language, else `None`."""
+        for tongue in (language, self.default_language):
+            found = self.texts.get(tongue, {}).get(id)
+            if found is not None:
+                return found
+        return None
