@@ -1,0 +1,125 @@
+"""Words for a voice, and their division into pieces that are rendered and cached one by one."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from ivr.prompts import values
+from ivr.prompts.catalogue import PLACEHOLDER
+from ivr.prompts.languages import language
+from ivr.prompts.parts import Part, Prompt
+
+log = logging.getLogger(__name__)
+
+PAUSE = ","
+"""The piece that stands for a short silence."""
+
+_EDGE = re.compile(r"\A[\s.,;:!?…)\]}»”]*")
+_SENTENCE_END = ".,;:!?…"
+
+
+def spoken(prompt: Prompt) -> str:
+    """The prompt in words, numbers and dates written out, digits apart ("4 2 7"). Never raises: what a kind can't
+    say is said as it stands."""
+    said = ""
+    for part in prompt.parts:
+        words = say(part, prompt.language)
+        # "two p.m." and the sentence's own full stop make one.
+        said += words[1:] if said.endswith(".") and words.startswith(".") and not words.startswith("..") else words
+    return said.strip()
+
+
+def say(part: Part, tag: str) -> str:
+    """One part in words."""
+    if part.kind == "text":
+        return str(part.value)
+    symbols = _symbols(part, tag)
+    if symbols is not None:
+        return ", ".join(" ".join(group) for group in symbols)
+    rules, value = language(tag), part.value
+    try:
+        match part.kind:
+            case "number":
+                return rules.number(values.to_number(value))
+            case "ordinal":
+                return rules.ordinal(values.to_integer(value))
+            case "money":
+                return rules.money(value, part.currency)
+            case "date":
+                return rules.date(values.to_date(value))
+            case "time":
+                return rules.time(values.to_time(value))
+            case "datetime":
+                return rules.datetime(values.to_datetime(value))
+            case "day":
+                return rules.day(values.to_date(value))
+            case "duration":
+                return rules.duration(value)
+    except (ValueError, ArithmeticError) as error:
+        log.warning("a value can't be said as %s in %s: %s", part.kind, tag, type(error).__name__)
+    return str(value)
+
+
+def _symbols(part: Part, tag: str) -> list[list[str]] | None:
+    """Groups of single symbols for digit strings and phone numbers; None for anything else."""
+    if part.kind == "digits":
+        return language(tag).groups(str(part.value))
+    if part.kind == "phone":
+        try:
+            return language(tag).phone(part.value)
+        except ValueError:
+            return language(tag).groups(str(part.value))
+    return None
+
+
+def pieces(prompt: Prompt) -> list[str]:
+    """The prompt as chunks to render one by one, in order; `PAUSE` is a short silence.
+
+    A text is one piece, so that it comes from the cache whatever values stand around it; a string of digits is one
+    piece per digit, so that ten renderings say every number (and no account number lands in the cache); any other
+    value is one piece. A text that goes on after its end gets a comma, so that the voice doesn't fall.
+    """
+    found: list[str] = []
+    last = len(prompt.parts) - 1
+    for index, part in enumerate(prompt.parts):
+        symbols = _symbols(part, prompt.language)
+        if symbols is not None:
+            for number, group in enumerate(symbols):
+                if number:
+                    _pause(found)
+                found.extend(group)
+        else:
+            _text(found, say(part, prompt.language), more=part.kind == "text" and index < last)
+    while found and found[-1] == PAUSE:
+        found.pop()
+    return found
+
+
+def static_pieces(text: str) -> list[str]:
+    """The pieces of a catalogue text that are the same whatever its `{...}` placeholders are filled with: exactly
+    what `pieces` gives for its text parts."""
+    parts = PLACEHOLDER.split(text)
+    found: list[str] = []
+    for index, part in enumerate(parts):
+        _text(found, part, more=index < len(parts) - 1)
+    return [piece for piece in found if piece != PAUSE]
+
+
+def _text(found: list[str], text: str, *, more: bool) -> None:
+    edge = _EDGE.match(text)
+    start = edge.end() if edge else 0
+    core = text[start:].strip()
+    if any(char in _SENTENCE_END for char in text[:start]):
+        _pause(found)
+    if not any(char.isalnum() for char in core):
+        return
+    ends = core[-1] in _SENTENCE_END
+    found.append(core + "," if more and not ends else core)
+    if more and ends:
+        _pause(found)
+
+
+def _pause(found: list[str]) -> None:
+    if found and found[-1] != PAUSE:
+        found.append(PAUSE)

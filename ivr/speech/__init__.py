@@ -1,0 +1,1 @@
+"""Speech: voices, the cache of rendered audio, and the admin's recordings."""

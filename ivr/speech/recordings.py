@@ -1,0 +1,52 @@
+"""An admin's recording, in any format that ffmpeg reads, as telephone audio. WAV needs no ffmpeg."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from ivr.speech import pcm
+from ivr.speech.errors import RecordingError
+
+MAX_SECONDS = 600
+
+
+def convert(path: Path) -> bytes:
+    """8 kHz PCM16 mono at the standard loudness. Blocking. Raises `RecordingError` with what to do."""
+    plain = path.suffix.lower() == ".wav" and _is_pcm_wav(path)
+    if not plain and not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
+        what = f"{path}: this recording needs ffmpeg, which is not installed"
+        raise RecordingError(f"{what}; install it (apt-get install ffmpeg), or save the recording as 16-bit WAV")
+    with warnings.catch_warnings():
+        # pydub warns of a missing ffmpeg and of its own old code while it is imported.
+        warnings.simplefilter("ignore")
+        from pydub import AudioSegment
+    try:
+        segment = AudioSegment.from_wav(path) if plain else AudioSegment.from_file(path, duration=MAX_SECONDS + 1)
+        samples = np.array(segment.get_array_of_samples(), dtype=np.float32) / np.float32(
+            1 << (8 * segment.sample_width - 1)
+        )
+        channels, rate = segment.channels, segment.frame_rate
+    except Exception as error:
+        # pydub lets through whatever its decoders raise on a broken file.
+        what = f"{path}: this recording can't be read ({type(error).__name__})"
+        raise RecordingError(f"{what}; save it again as WAV or MP3") from None
+    if channels > 1:
+        samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1)
+    if len(samples) > MAX_SECONDS * rate:
+        raise RecordingError(f"{path}: longer than {MAX_SECONDS // 60} minutes; shorten it")
+    if not len(samples) or not pcm.speech_level(samples):
+        raise RecordingError(f"{path}: there is no sound in this recording; record it again")
+    return pcm.telephone(samples, rate)
+
+
+def _is_pcm_wav(path: Path) -> bool:
+    try:
+        with wave.open(str(path), "rb") as sound:
+            return sound.getsampwidth() in (1, 2, 3, 4)
+    except (wave.Error, EOFError, OSError):
+        return False
