@@ -1,0 +1,110 @@
+"""Published flow versions: calls in progress keep the files that they started on, whatever is published meanwhile."""
+
+from __future__ import annotations
+
+import io
+import threading
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from callcenter.db import reading
+from callcenter.tables import flow_versions
+from ivr.flow.load import load, read_folders
+from ivr.flow.model import FlowSet
+from ivr.flow.problems import FlowError, Mark, Problem
+from ivr.flow.spec import ActionSpec
+
+
+class NothingPublished(Exception):
+    """No version has been published yet."""
+
+
+class Published:
+    """The versions in the database. The newest by time of publication answers new calls; thread-safe."""
+
+    def __init__(self, engine: Engine, actions: Mapping[str, ActionSpec], unpack_dir: Path) -> None:
+        self._engine = engine
+        self._actions = actions
+        self._unpack_dir = unpack_dir
+        self._loaded: dict[str, FlowSet] = {}
+        self._lock = threading.Lock()
+
+    def publish(self, flows: Path, prompts: Path, now: datetime | None = None) -> FlowSet:
+        """Check the files and make them the current version. Raises `FlowError`; then nothing has changed."""
+        loaded = load(flows, prompts, self._actions)
+        at = now or datetime.now(UTC)
+        with self._engine.begin() as connection:
+            row = sa.select(flow_versions.c.hash).where(flow_versions.c.hash == loaded.hash)
+            if connection.execute(row).one_or_none() is None:
+                content = _packed(flows, prompts)
+                connection.execute(
+                    sa.insert(flow_versions).values(hash=loaded.hash, content=content, published_at=at)
+                )
+            else:
+                again = sa.update(flow_versions).where(flow_versions.c.hash == loaded.hash)
+                connection.execute(again.values(published_at=at))
+        self._loaded[loaded.hash] = loaded
+        return loaded
+
+    def roll_back(self, hash: str, now: datetime | None = None) -> FlowSet:
+        """Make an earlier version current again. Raises `KeyError` if there is none of that hash."""
+        loaded = self.get(hash)
+        with self._engine.begin() as connection:
+            chosen = sa.update(flow_versions).where(flow_versions.c.hash == loaded.hash)
+            connection.execute(chosen.values(published_at=now or datetime.now(UTC)))
+        return loaded
+
+    def history(self) -> list[tuple[str, datetime]]:
+        """(hash, time) of every version, the current one first."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(flow_versions.c.hash, flow_versions.c.published_at).order_by(*_NEWEST))
+            return [(row.hash, row.published_at) for row in rows]
+
+    def current(self) -> FlowSet:
+        """The version that answers new calls. Raises `NothingPublished`."""
+        with reading(self._engine) as connection:
+            hash = connection.execute(sa.select(flow_versions.c.hash).order_by(*_NEWEST).limit(1)).scalar()
+        if hash is None:
+            raise NothingPublished("no flows are published; run: callwright publish")
+        return self.get(hash)
+
+    def get(self, hash: str) -> FlowSet:
+        """A version by its hash. Raises `KeyError` if there is none."""
+        found = self._loaded.get(hash)
+        if found is not None:
+            return found
+        with self._lock:
+            with reading(self._engine) as connection:
+                query = sa.select(flow_versions.c.content).where(flow_versions.c.hash == hash)
+                content = connection.execute(query).scalar()
+            if content is None:
+                raise KeyError(hash)
+            folder = self._unpack_dir / hash
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                archive.extractall(folder)
+            loaded, problems = read_folders(folder / "flows", folder / "prompts", self._actions)
+            errors = [problem for problem in problems if not problem.warning]
+            if errors:
+                where = Mark(f"version {hash}")
+                raise FlowError([*errors, Problem(where, "this version can't be read any more", "publish again")])
+            self._loaded[hash] = replace(loaded, hash=hash)
+            return self._loaded[hash]
+
+
+_NEWEST = (flow_versions.c.published_at.desc(), flow_versions.c.hash)
+
+
+def _packed(flows: Path, prompts: Path) -> bytes:
+    """The YAML files as a zip. Recordings stay where they are: rendered audio is addressed by its content."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, root in (("flows", flows), ("prompts", prompts)):
+            for path in sorted(root.rglob("*.y*ml")):
+                archive.write(path, f"{name}/{path.relative_to(root)}")
+    return packed.getvalue()

@@ -1,0 +1,80 @@
+"""All settings, from the environment or a `.env` file. `.env.example` lists them; a test keeps the two in step."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Names here are lower case; the environment's are upper case (`SIP_PORT`)."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    # Where things are
+    flows_dir: Path = Field(Path("flows"), description="the folder of flow files")
+    prompts_dir: Path = Field(Path("prompts"), description="the folder of prompt texts and recordings")
+    data_dir: Path = Field(Path("var"), description="where the embedded database, recordings and rendered audio go")
+    database_url: str = Field("", description="sqlite:///FILE or postgresql://USER@HOST/NAME; empty: SQLite in DATA_DIR")
+    redis_url: str = Field("", description="redis://HOST:PORT/0; empty: a private server is started")
+
+    # Web
+    host: str = Field("127.0.0.1", description="the address that the web server listens on")
+    port: int = Field(8080, ge=0, le=65535, description="the web server's port")
+    public_base_url: str = Field("", description="how the internet reaches the web server: https://voice.example.com")
+    web_workers: int = Field(1, ge=1, le=64, description="web processes")
+
+    # SIP
+    sip_host: str = Field("127.0.0.1", description="the address that SIP and RTP listen on")
+    sip_port: int = Field(5060, ge=0, le=65535, description="the SIP port, UDP and TCP")
+    sip_public_host: str = Field("", description="the address that phones are told, if it is another (NAT)")
+    sip_allow: str = Field("127.0.0.0/8,::1/128", description="networks whose calls are answered, with commas")
+    sip_users: str = Field("", description="who may call from elsewhere with a password: user:password,user:password")
+    sip_register: str = Field("", description="accounts to register: user:password@registrar.example.com, with commas")
+    sip_max_calls: int = Field(500, ge=1, description="calls at once; further ones get 503 with Retry-After")
+    sip_rtp_ports: str = Field("", description="RTP port range, as 10000-20000; empty: any free port")
+    sip_drain_seconds: float = Field(120, ge=0, description="how long live calls may go on after a stop is asked for")
+    sip_tls_cert: str = Field("", description="certificate file for SIP over TLS; empty: no TLS")
+    sip_tls_key: str = Field("", description="its key file")
+    sip_tls_port: int = Field(5061, ge=0, le=65535, description="the port for SIP over TLS")
+
+    # Twilio
+    twilio_account_sid: str = Field("", description="Twilio account, AC...")
+    twilio_auth_token: str = Field("", description="its auth token: checks that requests come from Twilio")
+    twilio_from: str = Field("", description="the number that texts are sent from")
+
+    # Money
+    payment_gateway: str = Field("sandbox", description="sandbox or stripe")
+    stripe_api_key: str = Field("", description="Stripe secret key, sk_...")
+    stripe_api_base: str = Field("", description="another address for Stripe's API (tests)")
+    billing_url: str = Field("", description="a billing system's REST address; empty: bills in our database")
+    billing_token: str = Field("", description="its bearer token")
+
+    # Mail
+    smtp_url: str = Field("", description="smtp://user:password@mail.example.com:587; empty: mails are parked")
+    mail_from: str = Field("", description="the sender of mails")
+
+    # When all else fails
+    fallback_number: str = Field("", description="a number or SIP address for callers while we can't serve them")
+    seal_key: str = Field("", description="base64 key of 32 bytes that seals secret answers; empty: made anew at start")
+    log_format: str = Field("auto", description="json, or console for people; auto: console on a terminal")
+
+    @cached_property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'callwright.db').absolute()}"
+
+    @cached_property
+    def base_url(self) -> str:
+        return (self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.data_dir / "recordings"
+
+    @property
+    def audio_dir(self) -> Path:
+        return self.data_dir / "audio"
