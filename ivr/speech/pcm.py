@@ -103,14 +103,14 @@ def level(samples: Samples) -> Samples:
 
 
 def trim(samples: Samples) -> Samples:
-    """Cut silence at both ends down to `KEEP_SECONDS`."""
+    """Bring the silence at both ends to `KEEP_SECONDS`: clips that are played back to back then sound even."""
     levels = _frame_levels(samples)
     if not len(levels) or levels.max() < 1e-4:
         return samples
     sounding = np.flatnonzero(levels > levels.max() * _FLOOR)
     keep = int(KEEP_SECONDS * RATE)
-    start = max(0, int(sounding[0]) * _FRAME - keep)
-    return samples[start : (int(sounding[-1]) + 1) * _FRAME + keep]
+    padded = np.pad(samples, keep)
+    return padded[int(sounding[0]) * _FRAME : (int(sounding[-1]) + 1) * _FRAME + 2 * keep]
 
 
 def ulaw(pcm: bytes) -> bytes:

@@ -26,7 +26,11 @@ def convert(path: Path) -> bytes:
         warnings.simplefilter("ignore")
         from pydub import AudioSegment
     try:
-        segment = AudioSegment.from_wav(path) if plain else AudioSegment.from_file(path, duration=MAX_SECONDS + 1)
+        if plain:
+            with path.open("rb") as file:
+                segment = AudioSegment.from_file(file, "wav")
+        else:
+            segment = AudioSegment.from_file(str(path), duration=MAX_SECONDS + 1)
         samples = np.array(segment.get_array_of_samples(), dtype=np.float32) / np.float32(
             1 << (8 * segment.sample_width - 1)
         )

@@ -6,8 +6,8 @@ A time carries its article ("las dos de la tarde", "la una"), because the articl
 
 from __future__ import annotations
 
-import re
 import datetime as dt
+import re
 
 from ivr.prompts import values
 from ivr.prompts.languages import register

