@@ -1,0 +1,62 @@
+"""Who may talk to us, and a log that no stranger can fill."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections import Counter
+
+from ivr.channels.sip.clock import Clock
+from ivr.channels.sip.settings import Network, SipSettings
+
+log = logging.getLogger(__name__)
+_LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_LOG_EVERY = 30.0
+"""Seconds between two log lines of one kind."""
+_CACHE = 4096
+
+
+class Guard:
+    """The allow-list (see `SipSettings`), with registrars let in as they become known."""
+
+    def __init__(self, settings: SipSettings) -> None:
+        self._networks = settings.allow or (() if settings.users else _LOOPBACK)
+        self._known: dict[str, bool] = {}
+        self.admitted: set[str] = set()
+
+    def allows(self, ip: str) -> bool:
+        """Whether this source needs no digest."""
+        if ip in self.admitted:
+            return True
+        known = self._known.get(ip)
+        if known is None:
+            if len(self._known) >= _CACHE:
+                self._known.clear()
+            try:
+                address = ipaddress.ip_address(ip.split("%")[0])
+            except ValueError:
+                return False
+            mapped = getattr(address, "ipv4_mapped", None)
+            known = any((mapped or address) in network for network in self._networks)
+            self._known[ip] = known
+        return known
+
+
+class Oddities:
+    """Counts what went wrong by kind, and logs each kind at most every 30 s with the count since."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.counts: Counter[str] = Counter()
+        self._logged: dict[str, tuple[float, int]] = {}
+
+    def note(self, kind: str, detail: str = "", *, error: BaseException | None = None) -> None:
+        """`kind` is one of few fixed names, never text of a stranger."""
+        self.counts[kind] += 1
+        now = self._clock.time()
+        at, count = self._logged.get(kind, (-_LOG_EVERY, 0))
+        if now - at < _LOG_EVERY:
+            return
+        self._logged[kind] = (now, self.counts[kind])
+        level = logging.ERROR if error else logging.INFO
+        log.log(level, "%s: %r (%d since the last line)", kind, detail[:200], self.counts[kind] - count, exc_info=error)

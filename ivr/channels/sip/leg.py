@@ -1,0 +1,290 @@
+"""`SipLeg`: one SIP call behind the `CallLeg` interface, once a dialog stands.
+
+How a leg comes to be differs and lives in `incoming.py` and `outgoing.py`; what the peer asks for within the dialog
+is in `indialog.py`. Here: commands, events, media, hanging up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from aiosipua.message import SipRequest
+
+from ivr.channels.leg import Clip, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
+from ivr.channels.sip.accepting import Accepting
+from ivr.channels.sip.clock import Handle
+from ivr.channels.sip.dialog import Dialog
+from ivr.channels.sip.flow import Flow
+from ivr.channels.sip.message import Request, Response
+from ivr.channels.sip.sdp import Agreed, NotAcceptable, Session
+from ivr.channels.sip.session_timer import SessionTimer
+from ivr.channels.sip.values import BadValue, parse_uri
+
+if TYPE_CHECKING:
+    from ivr.channels.sip.media.client import Stream
+
+    from ivr.channels.sip.endpoint import SipEndpoint
+
+log = logging.getLogger(__name__)
+_RECORDING_GRACE = 2.0
+"""Seconds that the media process has to close the file of a recording that a hang-up ended."""
+
+
+class SipLeg:
+    """A `CallLeg`. Header names in `headers` are in lower case; several values are joined by ", ".
+
+    Commands act only while the call is up: before the answer and after the end they do nothing, and `play` returns 0.
+    """
+
+    def __init__(
+        self, endpoint: SipEndpoint, call_id: str, caller: str, called: str, headers: Mapping[str, str], flow: Flow
+    ) -> None:
+        self.id, self.caller, self.called, self.headers = call_id, caller, called, headers
+        self.endpoint, self.flow = endpoint, flow
+        self.dialog: Dialog | None = None
+        self.stream: Stream | None = None
+        self.session = Session(endpoint.transports.host_for(flow))
+        self.agreed: Agreed | None = None
+        self.over = False
+        self.up = False
+        """Answered: a 2xx was sent or received and the leg is not over."""
+        self.inviting = False
+        """An INVITE of ours within the dialog is under way."""
+        self.referring = False
+        self.timer = SessionTimer(self)
+        self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
+        self._drained = False
+        self._accepting: dict[int, tuple[Accepting, bool]] = {}
+        self._bye_waits = False
+        self._recording = False
+        self._hung_up: HungUp | None = None
+        self._grace: Handle | None = None
+
+    # Commands
+
+    async def answer(self) -> None:
+        """Only an incoming leg can be answered."""
+
+    async def reject(self, status: int, reason: str = "") -> None:
+        """Only an incoming leg can be rejected."""
+
+    def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
+        return self.stream.play(clips, loop=loop) if self.stream and self.up else 0
+
+    def stop(self) -> None:
+        if self.stream and self.up:
+            self.stream.stop()
+
+    def record(
+        self, path: Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
+    ) -> None:
+        if self.stream and self.up:
+            self._recording = True
+            self.stream.record(path, max_seconds=max_seconds, finish_on=finish_on, silence_seconds=silence_seconds)
+
+    def stop_recording(self) -> None:
+        if self.stream and self.up:
+            self.stream.stop_recording()
+
+    def pause_recording(self, paused: bool) -> None:
+        if self.stream and self.up:
+            self.stream.pause_recording(paused)
+
+    def send_digits(self, digits: str) -> None:
+        """Press keys towards the peer (RFC 4733)."""
+        if self.stream and self.up:
+            self.stream.send_digits(digits)
+
+    def refer(self, target: str) -> None:
+        """Raises ValueError where `target` is no SIP URI."""
+        parse_uri(target)
+        if not self.up or self.referring:
+            return
+        self.referring = True
+        request = self.request("REFER")
+        request.headers.set_single("Refer-To", f"<{target}>")
+        request.headers.set_single("Referred-By", (self.dialog.local if self.dialog else "").split(";tag=")[0])
+
+        def answered(response: Response) -> None:
+            if response.status >= 300:
+                self.refer_ended(response.status)
+
+        self.send(request, answered, lambda why: self.refer_ended(408 if why == "timeout" else 503))
+
+    def refer_ended(self, status: int) -> None:
+        """The referred call's outcome, or why there is none. Told once for each `refer()`."""
+        if self.referring:
+            self.referring = False
+            self.emit(ReferEnded(status))
+
+    def hang_up(self) -> None:
+        if self.over:
+            return
+        if self.up:
+            self._bye()
+        else:
+            self._abandon()
+        self.end("us")
+
+    async def next_event(self) -> LegEvent:
+        if self._drained:
+            raise LegOver(self.id)
+        event = await self._events.get()
+        self._drained = isinstance(event, HungUp)
+        return event
+
+    # Towards the application
+
+    def emit(self, event: LegEvent) -> None:
+        if self._hung_up is None or self._recording:
+            self._events.put_nowait(event)
+
+    def on_media(self, event: LegEvent) -> None:
+        """Events of the media process. Its `HungUp` means that the stream is lost."""
+        if isinstance(event, HungUp):
+            if not self.over:
+                log.warning("call %s: media lost (%s)", self.id, event.reason)
+                self.fail(event.reason or "media lost")
+            return
+        self.emit(event)
+        if isinstance(event, RecordingEnded):
+            self._recording = False
+            if self._hung_up:
+                self._say_hung_up()
+
+    def fail(self, reason: str) -> None:
+        """Hang up because of a fault of ours or of the peer's silence."""
+        if self.over:
+            return
+        if self.up:
+            self._bye()
+        else:
+            self._abandon()
+        self.end("error", reason)
+
+    def end(self, by: Literal["peer", "us", "error"], reason: str = "") -> None:
+        """The leg is over: free the media and tell the application, after the end of a recording."""
+        if self.over:
+            return
+        self.over, self.up = True, False
+        self.timer.stop()
+        if self.stream:
+            self.stream.close()
+        self._hung_up = HungUp(by, reason)
+        if self._recording:
+            self._grace = self.endpoint.clock.call_later(_RECORDING_GRACE, self._say_hung_up)
+        else:
+            self._say_hung_up()
+        self.endpoint.leg_over(self)
+
+    def _say_hung_up(self) -> None:
+        if self._grace:
+            self._grace.cancel()
+            self._grace = None
+        self._recording = False
+        if self._hung_up:
+            self._events.put_nowait(self._hung_up)
+
+    # Within the dialog
+
+    def request(self, method: str) -> SipRequest:
+        if self.dialog is None:
+            raise RuntimeError(f"{method} without a dialog")
+        return self.dialog.request(method)
+
+    def send(
+        self, request: SipRequest, on_response: Callable[[Response], None], on_failed: Callable[[str], None]
+    ) -> None:
+        """Send a request within the dialog. A peer that knows no such call ends it (section 12.2.1.2)."""
+
+        def answered(response: Response) -> None:
+            if response.status in (408, 481) and request.method != "BYE":
+                self.end("error", f"{response.status} {response.reason}")
+                self.release()
+            on_response(response)
+
+        assert self.dialog is not None
+        self.endpoint.send_in_dialog(request, self.dialog, self.flow, answered, on_failed)
+
+    def connect(self, agreed: Agreed) -> None:
+        """Point the media where offer and answer settled."""
+        self.agreed = agreed
+        if self.stream and not self.over:
+            self.stream.connect(
+                agreed.remote,
+                codec=agreed.codec,
+                event_type=agreed.event_type,
+                send=agreed.send,
+                receive=agreed.receive,
+            )
+
+    def accepting(self, cseq: int, resend: Callable[[], None], *, offered: bool) -> None:
+        """A 2xx was sent for the INVITE with this CSeq; `offered` where it carries our offer."""
+
+        def give_up() -> None:
+            self._accepting.pop(cseq, None)
+            self._acknowledged(False)
+
+        timers = self.endpoint.settings.timers
+        self._accepting[cseq] = (Accepting(self.endpoint.clock, timers, resend, give_up), offered)
+
+    def on_ack(self, ack: Request) -> None:
+        waiting = self._accepting.pop(ack.cseq, None)
+        if waiting is None:
+            return
+        accepting, offered = waiting
+        accepting.stop()
+        for cseq in [cseq for cseq in self._accepting if cseq < ack.cseq]:
+            self._accepting.pop(cseq)[0].stop()
+        if offered and not self.over:
+            try:
+                self.connect(self.session.accept(ack.body))
+            except NotAcceptable as error:
+                self._bye_waits = True
+                self.end("error", f"unusable answer in ACK: {error}")
+        self._acknowledged(True)
+
+    def _acknowledged(self, arrived: bool) -> None:
+        # A BYE may not go before the ACK has come or can come no more (section 15).
+        if self._bye_waits:
+            self._bye_waits = False
+            self._bye()
+        elif not arrived and not self.over:
+            self.fail("no ACK")
+
+    def _bye(self) -> None:
+        if self._accepting:
+            self._bye_waits = True
+            return
+        try:
+            self.send(self.request("BYE"), self._bye_answered, self._gone)
+        except BadValue:
+            self.release()
+
+    def _bye_answered(self, response: Response) -> None:
+        if response.status >= 200:
+            self.release()
+
+    def _gone(self, why: str) -> None:
+        self.release()
+
+    def bye_received(self, bye: Request) -> None:
+        reason = bye.header("reason")
+        self._bye_waits = False
+        self.end("peer", " ".join(reason.split())[:200])
+        self.release()
+
+    def _abandon(self) -> None:
+        """End a leg that was not answered."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Nothing more is to come from the peer: forget the dialog."""
+        for accepting, _ in self._accepting.values():
+            accepting.stop()
+        self._accepting.clear()
+        self.endpoint.forget(self)

@@ -1,0 +1,183 @@
+"""Offer and answer (RFC 3264) for one G.711 audio stream with telephone-event, on aiosipua's SDP parser.
+
+Every other stream of an offer is answered with port 0. We send 20 ms frames whatever ptime was asked for: G.711
+receivers must take any length (RFC 3551 section 4.2).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from aiosipua.sdp import MediaDescription, SdpMessage, parse_sdp
+
+Codec = Literal["PCMU", "PCMA"]
+_CODECS: dict[int, Codec] = {0: "PCMU", 8: "PCMA"}
+_ANSWER = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+_MAX_BYTES = 16_384
+_MAX_STREAMS = 32
+OFFERED_EVENT_TYPE = 101
+
+
+class NotAcceptable(Exception):
+    """No common ground: to be answered 488, with a Warning of this code (RFC 3261 section 20.43)."""
+
+    def __init__(self, reason: str, warning: int = 305) -> None:
+        super().__init__(reason)
+        self.warning = warning
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What both sides settled on. `event_type` is None where the peer takes no telephone-event; a hold is
+    `send=False`."""
+
+    remote: tuple[str, int]
+    codec: Codec
+    event_type: int | None
+    send: bool
+    receive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    index: int
+    payload_type: int
+    agreed: Agreed
+    direction: str
+
+
+class Session:
+    """One leg's side of the SDP: the same origin through all offers and answers, its version going up with each
+    change (RFC 3264 section 8)."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._kind = "IP6" if ":" in host else "IP4"
+        self._id = secrets.randbits(31)
+        self._version = 0
+        self._last = ""
+        self._shape: list[str | None] = [None]
+        """The session's m-lines in order: None is our audio, the others are rejected. No offer may drop one."""
+        self._event_type = OFFERED_EVENT_TYPE
+
+    def check(self, offer: bytes) -> None:
+        """Raises NotAcceptable where `answer` would."""
+        self._audio_of(self._parse(offer))
+
+    def answer(self, offer: bytes, port: int) -> tuple[bytes, Agreed]:
+        """The answer to an offer and what it settles. Raises NotAcceptable."""
+        sdp = self._parse(offer)
+        audio = self._audio_of(sdp)
+        self._shape = [None if index == audio.index else _rejected(media) for index, media in enumerate(sdp.media)]
+        events = audio.agreed.event_type
+        self._event_type = events if events is not None else self._event_type
+        lines = _audio_lines(port, [audio.payload_type], events, _ANSWER[audio.direction])
+        return self._whole(lines), audio.agreed
+
+    def offer(self, port: int, *, hold: bool = False) -> bytes:
+        """An offer of our own: both codecs, and telephone-event with the type in use, 101 at first."""
+        return self._whole(_audio_lines(port, list(_CODECS), self._event_type, "sendonly" if hold else "sendrecv"))
+
+    def accept(self, answer: bytes) -> Agreed:
+        """What an answer to our offer settles. Raises NotAcceptable."""
+        return self._audio_of(self._parse(answer)).agreed
+
+    def _parse(self, body: bytes) -> SdpMessage:
+        if len(body) > _MAX_BYTES:
+            raise NotAcceptable("SDP too large", 399)
+        try:
+            sdp = parse_sdp(body.decode("utf-8", "replace"))
+        except (ValueError, IndexError) as error:
+            raise NotAcceptable(f"unreadable SDP: {error}", 399) from error
+        if not sdp.media or len(sdp.media) > _MAX_STREAMS:
+            raise NotAcceptable("no media or too many streams", 399)
+        return sdp
+
+    def _audio_of(self, sdp: SdpMessage) -> _Audio:
+        reason = NotAcceptable("no audio stream with PCMU or PCMA", 305)
+        for index, media in enumerate(sdp.media):
+            if media.media != "audio" or not 0 < media.port < 65536 or media.proto.upper() != "RTP/AVP":
+                continue
+            codec = next((c.payload_type for c in media.codecs if c.payload_type in _CODECS and _is_g711(c)), None)
+            if codec is None:
+                continue
+            try:
+                remote = self._remote(sdp, media)
+            except NotAcceptable as error:
+                reason = error
+                continue
+            events = next(
+                (
+                    c.payload_type
+                    for c in media.codecs
+                    if c.encoding_name.lower() == "telephone-event"
+                    and c.clock_rate == 8000
+                    and 0 <= c.payload_type < 128
+                ),
+                None,
+            )
+            direction = _direction(sdp, media)
+            # RFC 2543's hold: an unspecified address means "send me nothing" (RFC 3264 section 8.4).
+            nowhere = ipaddress.ip_address(remote[0]).is_unspecified
+            send = direction in ("sendrecv", "recvonly") and not nowhere
+            receive = direction in ("sendrecv", "sendonly")
+            return _Audio(index, codec, Agreed(remote, _CODECS[codec], events, send, receive), direction)
+        raise reason
+
+    def _remote(self, sdp: SdpMessage, media: MediaDescription) -> tuple[str, int]:
+        connection = media.connection or sdp.connection
+        if connection is None:
+            raise NotAcceptable("no c= line", 399)
+        try:
+            address = ipaddress.ip_address(connection.address.split("/")[0])
+        except ValueError as error:
+            raise NotAcceptable("c= is no IP address", 300) from error
+        if address.is_multicast or (address.version == 6) != (self._kind == "IP6"):
+            raise NotAcceptable("incompatible network address format", 301)
+        return (str(address), media.port)
+
+    def _whole(self, audio: list[str]) -> bytes:
+        """The session part is the same each time; the version goes up where the media part changed."""
+        text = "\r\n".join(line for slot in self._shape for line in (audio if slot is None else [slot]))
+        if text != self._last:
+            self._version += 1
+            self._last = text
+        origin = f"o=- {self._id} {self._version} IN {self._kind} {self._host}"
+        head = ("v=0", origin, "s=-", f"c=IN {self._kind} {self._host}", "t=0 0")
+        return ("\r\n".join(head) + "\r\n" + text + "\r\n").encode()
+
+
+def _is_g711(codec: object) -> bool:
+    # A static type may be mapped again by rtpmap; then it is what rtpmap says.
+    name, rate = getattr(codec, "encoding_name", "").upper(), getattr(codec, "clock_rate", 0)
+    return name in ("PCMU", "PCMA") and rate == 8000 and name == _CODECS.get(getattr(codec, "payload_type", -1))
+
+
+def _direction(sdp: SdpMessage, media: MediaDescription) -> str:
+    """The stream's own direction, else the session's, else sendrecv (RFC 4566 section 6)."""
+    for attributes in (media.attributes, sdp.attributes):
+        for direction in _ANSWER:
+            if direction in attributes:
+                return direction
+    return "sendrecv"
+
+
+def _audio_lines(port: int, codecs: list[int], event_type: int | None, direction: str) -> list[str]:
+    types = [str(codec) for codec in codecs] + ([str(event_type)] if event_type is not None else [])
+    lines = [f"m=audio {port} RTP/AVP {' '.join(types)}"]
+    lines += [f"a=rtpmap:{codec} {_CODECS[codec]}/8000" for codec in codecs]
+    if event_type is not None:
+        lines += [f"a=rtpmap:{event_type} telephone-event/8000", f"a=fmtp:{event_type} 0-15"]
+    return [*lines, "a=ptime:20", f"a={direction}"]
+
+
+def _rejected(media: MediaDescription) -> str:
+    formats = " ".join(map(_token, media.formats)) or "0"
+    return f"m={_token(media.media)} 0 {_token(media.proto)} {formats}"
+
+
+def _token(text: str) -> str:
+    return text if text.isprintable() and " " not in text and text else "0"
