@@ -1,0 +1,79 @@
+"""UDP ports for RTP (even) and RTCP (the next one), RFC 3550 section 11."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+from collections import deque
+
+_ATTEMPTS = 64
+_RECEIVE_BUFFER = 65536
+"""Bytes of kernel buffer a port: about 80 packets; a flood fills no more than that."""
+_libc = ctypes.CDLL(None, use_errno=True)
+_UNSPECIFIED = bytes(16)
+
+
+class NoPortFree(Exception):
+    """No pair of ports could be bound."""
+
+
+class PortPairs:
+    """Hands out bound socket pairs on one local address, from a range or from what the system has free.
+
+    In a range the port that was freed longest ago comes next, so that a late packet of an ended call finds nobody.
+    """
+
+    def __init__(self, host: str, ports: tuple[int, int] | None) -> None:
+        self._host = host
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        first_last = range(0) if ports is None else range(ports[0] + ports[0] % 2, ports[1], 2)
+        self._free = None if ports is None else deque(first_last)
+
+    def take(self) -> tuple[socket.socket, socket.socket]:
+        """(RTP, RTCP), bound and non-blocking. Raises `NoPortFree`."""
+        for _ in range(_ATTEMPTS if self._free is None else min(len(self._free), _ATTEMPTS)):
+            port = 0 if self._free is None else self._free.popleft()
+            try:
+                return self._bind_pair(port)
+            except OSError as error:
+                if self._free is not None:
+                    self._free.append(port)
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise NoPortFree(f"{self._host}: {error.strerror}") from error
+        raise NoPortFree(f"no free pair of ports on {self._host}")
+
+    def give_back(self, port: int) -> None:
+        if self._free is not None:
+            self._free.append(port)
+
+    def _bind_pair(self, port: int) -> tuple[socket.socket, socket.socket]:
+        rtp = self._bind(port)
+        try:
+            chosen = rtp.getsockname()[1]
+            if chosen % 2 == 0:
+                return rtp, self._bind(chosen + 1)
+            # the system gave an odd port: it serves for RTCP if its lower neighbour is free
+            return self._bind(chosen - 1), rtp
+        except OSError:
+            rtp.close()
+            raise
+
+    def _bind(self, port: int) -> socket.socket:
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            sock.bind((self._host, port))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+
+def disconnect(sock: socket.socket) -> None:
+    """Let a connected UDP socket hear everybody again (connect(2): an address of family AF_UNSPEC)."""
+    if _libc.connect(sock.fileno(), _UNSPECIFIED, len(_UNSPECIFIED)) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

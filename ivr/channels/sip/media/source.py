@@ -1,0 +1,59 @@
+"""Which sender a stream listens to (symmetric RTP, RFC 4961), so that no stranger takes a call's audio over.
+
+The stream's socket is connected to the source once that is known: from then on the kernel drops everybody else's
+packets, and sending is cheaper. Only signalling (a new address in an offer or answer) starts it anew.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+Address = tuple[str, int]
+
+PROBATION = 3
+"""Packets in a row that an unexpected source has to send before it is taken for a phone behind NAT."""
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+
+
+@lru_cache(4096)
+def behind_nat(host: str) -> bool:
+    """Whether an SDP address is one that is not routed on the internet, so that packets come from another one."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_private or address.is_unspecified or (address.version == 4 and address in _SHARED)
+
+
+class SourceFilter:
+    """Decides on the packets that come before a stream has its source.
+
+    The address that signalling gave is taken at once, from whatever port (a NAT may change it). Where that address
+    is private (or `learn` says so) another source is taken too: the first that sends `PROBATION` packets of one
+    SSRC in sequence, as a stray or forged packet does not.
+    """
+
+    def __init__(self, remote: Address, learn: bool | None) -> None:
+        self._host = remote[0]
+        self._learn = behind_nat(remote[0]) if learn is None else learn
+        self._candidate: tuple[Address, int] | None = None
+        self._sequence = 0
+        self._seen = 0
+
+    def accept(self, address: Address, ssrc: int, sequence: int) -> bool:
+        """Whether this valid packet settles that `address` is the source."""
+        if address[0] == self._host:
+            return True
+        if not self._learn:
+            return False
+        if self._candidate != (address, ssrc):
+            if self._candidate is not None and self._seen > 1:
+                self._seen -= 1  # a second sender only slows the first one down
+                return False
+            self._candidate, self._sequence, self._seen = (address, ssrc), sequence, 1
+        elif (sequence - self._sequence) & 0xFFFF == 1:
+            self._sequence, self._seen = sequence, self._seen + 1
+        else:
+            self._sequence, self._seen = sequence, 1
+        return self._seen >= PROBATION

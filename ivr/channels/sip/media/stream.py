@@ -1,0 +1,297 @@
+"""A stream in the media process: one call's RTP and RTCP sockets and what is being done with them.
+
+The loop sends and receives for a stream in the common case by itself (`loop.py`); here is everything else.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+from ivr.channels.leg import FRAME_BYTES
+from ivr.channels.sip.media.dtmf import EventReceiver, Step, digit_steps
+from ivr.channels.sip.media.ear import Ear
+from ivr.channels.sip.media.g711 import CODECS, PCMU, Codec, translation
+from ivr.channels.sip.media.inband import ToneDetector
+from ivr.channels.sip.media.player import Player
+from ivr.channels.sip.media.ports import disconnect
+from ivr.channels.sip.media.reports import Reports
+from ivr.channels.sip.media.rtp import HEADER, MARKER, TIMESTAMP_MASK, VERSION, Packet, Reception
+from ivr.channels.sip.media.source import Address, SourceFilter
+
+BRIDGE_START, BRIDGE_MOST = 2 * FRAME_BYTES, 6 * FRAME_BYTES
+"""A bridged stream begins to send when it has 40 ms, and drops the oldest beyond 120 ms."""
+
+
+class RtpStream:
+    """State of one stream. `emit` takes a message for the signalling process."""
+
+    __slots__ = (
+        "_fifo", "_filling", "_filter", "_steps", "bridge", "codec", "detour", "digits", "ear", "emit", "event_type",
+        "first_sequence", "id", "locked", "payload_type", "player", "port", "receiving", "reception", "recv_into",
+        "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence", "silence", "slot", "ssrc", "tapped",
+        "timestamp_offset", "translate",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, rtp: socket.socket, rtcp: socket.socket, emit: Callable[..., None], tones: ToneDetector
+    ) -> None:
+        self.id, self.rtp, self.rtcp, self.emit = number, rtp, rtcp, emit
+        self.port: int = rtp.getsockname()[1]
+        self.send, self.recv_into = rtp.send, rtp.recv_into
+        self.remote: Address | None = None
+        self.locked = self.sending = self.receiving = self.tapped = False
+        self.detour = True
+        self.codec: Codec = PCMU
+        self.payload_type = PCMU.payload_type
+        self.event_type: int | None = None
+        self.silence, self.translate = PCMU.silent_frame, PCMU.from_ulaw
+        self.sequence = self.first_sequence = secrets.randbits(15)
+        self.ssrc, self.timestamp_offset = secrets.randbits(32), secrets.randbits(32)
+        self.slot = -1
+        self.player = Player()
+        self.digits = EventReceiver()
+        self.reception: Reception | None = None
+        self.ear = Ear(tones)
+        self.bridge: RtpStream | None = None
+        self.reports = Reports(self.ssrc, rtcp)
+        self._filter: SourceFilter | None = None
+        self._steps: Iterator[Step] | None = None
+        self._fifo: bytearray | None = None
+        self._filling = True
+
+    # -- set up by signalling
+
+    def connect(
+        self, remote: Address, codec: Codec, event_type: int | None, send: bool, receive: bool, learn: bool | None
+    ) -> None:
+        """Take what was negotiated. A changed address forgets the source; the clocks go on."""
+        if remote != self.remote:
+            self._unlock()
+            self.remote, self._filter = remote, SourceFilter(remote, learn)
+            self.reports.remote = (remote[0], remote[1] + 1)
+        if codec is not self.codec:
+            self.codec = codec
+            self.silence, self.translate = codec.silent_frame, codec.from_ulaw
+            self.ear.use(codec)
+            if self._fifo is not None:
+                self._fifo.clear()
+        self.payload_type, self.event_type = codec.payload_type, event_type
+        self.sending, self.receiving = send, receive
+        self.refresh()
+
+    def _unlock(self) -> None:
+        if self.locked:
+            disconnect(self.rtp)
+        self.locked = False
+        self._new_source()
+
+    def _new_source(self) -> None:
+        self.reception = None
+        self.digits.reset()
+        self.ear.new_source()
+
+    def refresh(self) -> None:
+        """Work out whether the loop's short way will do, for sending (`detour`) and for receiving (`tapped`)."""
+        self.refresh_sending()
+        self.ear.detect_tones(self.remote is not None and self.event_type is None and self.receiving)
+        self.tapped = self.receiving and (self.ear.wanted or self.bridge is not None)
+
+    # -- sending, when the loop's short way won't do
+
+    def send_slowly(self, clock: int) -> bool:
+        """One tick: before there is a source, on hold, sending digits, bridged. True if a packet went out."""
+        timestamp = (clock + self.timestamp_offset) & TIMESTAMP_MASK
+        kind, event = self.payload_type, False
+        step = self._next_step()
+        if step is not None:
+            payload, event = step.payload, step.event
+            if event:
+                assert self.event_type is not None
+                kind = self.event_type | (MARKER if step.marker else 0)
+                timestamp = (timestamp - step.elapsed) & TIMESTAMP_MASK
+            elif self.translate is not None:
+                payload = payload.translate(self.translate)
+        elif self._fifo is not None and self.player.play is None:
+            payload = self._from_bridge()
+        else:
+            payload = self.next_frame()
+        if not self.sending or self.remote is None:
+            return False
+        if self.sequence == self.first_sequence:
+            kind |= MARKER
+        self.sequence += 1
+        head = HEADER.pack(VERSION, kind, self.sequence & 0xFFFF, timestamp, self.ssrc)
+        try:
+            if self.locked:
+                self.send(head + payload)
+            else:
+                self.rtp.sendto(head + payload, self.remote)
+        except OSError:
+            return False
+        finally:
+            self.refresh_sending()
+        return True
+
+    def refresh_sending(self) -> None:
+        first = self.sequence == self.first_sequence
+        self.detour = first or not (self.locked and self.sending) or self._steps is not None or self._fifo is not None
+
+    def _next_step(self) -> Step | None:
+        if self._steps is None:
+            return None
+        step = next(self._steps, None)
+        if step is None:
+            self._steps = None
+        return step
+
+    def next_frame(self) -> bytes:
+        """20 ms of what is played, in the stream's codec; silence otherwise."""
+        player = self.player
+        if player.play is None:
+            return self.silence
+        frame = player.audio[player.position : player.position + FRAME_BYTES]
+        player.position += FRAME_BYTES
+        if player.position >= player.end:
+            self.clip_ended()
+        return frame if self.translate is None else frame.translate(self.translate)
+
+    def clip_ended(self) -> None:
+        """The last frame of a clip went out."""
+        if not self.player.advance():
+            self.end_play("done")
+
+    def start_play(self, play: int, clips: list[bytes], loop: bool) -> None:
+        self.end_play("stopped")
+        if not self.player.start(play, clips, loop):
+            self.end_play("done")
+
+    def end_play(self, reason: str) -> None:
+        play = self.player.stop()
+        if play is not None:
+            self.emit("play_ended", self.id, play, reason, time.monotonic())
+
+    def send_digits(self, digits: str) -> None:
+        """Send digits after those that are still being sent; what is played waits."""
+        more = digit_steps(digits, PCMU.silent_frame, events=self.event_type is not None)
+        before = self._steps
+        self._steps = more if before is None else _chain(before, more)
+        self.refresh_sending()
+
+    # -- bridge
+
+    def bridge_to(self, other: RtpStream | None) -> None:
+        """Send what this stream receives to another one; None ends it."""
+        if self.bridge is not None:
+            self.bridge._fifo = None
+            self.bridge.refresh_sending()
+        self.bridge = other
+        if other is not None:
+            other._fifo, other._filling = bytearray(), True
+            other.refresh_sending()
+        self.refresh()
+
+    def unbridge(self) -> None:
+        """End the bridge at both of its ends."""
+        if (other := self.bridge) is not None:
+            other.bridge_to(None)
+            self.bridge_to(None)
+
+    def _from_bridge(self) -> bytes:
+        fifo = self._fifo
+        assert fifo is not None
+        if len(fifo) < (BRIDGE_START if self._filling else FRAME_BYTES):
+            self._filling = True
+            return self.silence
+        self._filling = False
+        if len(fifo) > BRIDGE_MOST:
+            del fifo[: len(fifo) - BRIDGE_START]
+        frame = bytes(fifo[:FRAME_BYTES])
+        del fifo[:FRAME_BYTES]
+        return frame
+
+    # -- receiving, when the loop's short way won't do
+
+    def learn(self, packet: Packet, address: Address) -> bool:
+        """A packet came while there is no source; True if its sender now is the source."""
+        known = packet.payload_type in (self.payload_type, self.event_type, 13)
+        if self._filter is None or not known or not self._filter.accept(address, packet.ssrc, packet.sequence):
+            return False
+        try:
+            self.rtp.connect(address)
+        except OSError:
+            return False
+        self.locked = True
+        self.reports.source(address)
+        self.refresh()
+        return True
+
+    def packet(self, packet: Packet, buffer: bytearray, now: float) -> None:
+        """Any valid packet from the source that is not plain audio of the known SSRC."""
+        if packet.payload_type not in (self.payload_type, self.event_type):
+            return
+        transit = (int(now * 8000) - packet.timestamp) & TIMESTAMP_MASK
+        reception = self.reception
+        if reception is None or reception.ssrc != packet.ssrc:
+            self._new_source()
+            self.reception = Reception(packet.ssrc, packet.sequence, transit)
+        elif packet.payload_type == self.payload_type:
+            reception.count(packet.sequence, transit)
+        else:
+            # an event's timestamp stands still: no measure of jitter
+            reception.count(packet.sequence, reception.transit)
+        if not self.receiving:
+            return
+        payload = bytes(buffer[packet.start : packet.end])
+        if packet.payload_type == self.event_type:
+            self.ear.key_seen = now
+            digit = self.digits.receive(packet.timestamp, payload)
+            if digit is not None:
+                self.pressed(digit, now)
+        elif self.tapped:
+            self.tap(packet.sequence, packet.timestamp, payload, now)
+
+    def pressed(self, digit: str, now: float) -> None:
+        """A key was pressed, in whatever way it was told."""
+        self.emit("digit", self.id, digit, now)
+        self.finish_on(digit)
+
+    def finish_on(self, digit: str) -> None:
+        recording = self.ear.recording
+        if recording is not None and digit in recording.finish_on:
+            self.ear.end_recording("key")
+            self.refresh()
+
+    def tap(self, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
+        """Hand received audio to whoever wants it."""
+        if not payload:
+            return
+        other = self.bridge
+        if other is not None and other._fifo is not None:
+            table = translation(self.codec, other.codec)
+            other._fifo += payload if table is None else payload.translate(table)
+            if len(other._fifo) > 2 * BRIDGE_MOST:
+                del other._fifo[:-BRIDGE_START]
+        self.ear.hear(sequence, timestamp, payload, now)
+
+    def close(self) -> None:
+        """Give everything back; the sockets are closed by the owner."""
+        self.end_play("stopped")
+        self.unbridge()
+        self.ear.close()
+        self.remote = None
+
+
+def _chain(first: Iterator[Step], second: Iterator[Step]) -> Iterator[Step]:
+    yield from first
+    yield from second
+
+
+def codec_named(name: str) -> Codec:
+    """PCMU or PCMA. Raises `ValueError`."""
+    try:
+        return CODECS[name]
+    except KeyError:
+        raise ValueError(f"unknown codec {name!r}: PCMU or PCMA") from None

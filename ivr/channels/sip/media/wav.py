@@ -1,0 +1,120 @@
+"""WAV files written off the media thread: a slow or full disk must never make a packet late."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from struct import Struct
+
+import numpy as np
+
+from ivr.channels.sip.media.g711 import CODECS
+
+_HEADER = Struct("<4sI4s4sIHHIIHH4sI")
+MAX_WAITING = 16_000_000
+"""Bytes of audio that may wait for a slow disk, of all recordings together; beyond it recordings fail."""
+
+
+class WavFile:
+    """A 16-bit, 8 kHz, mono WAV file; its header is true after every append, so that a crash leaves a whole file.
+
+    `OSError` from any method means the file is as far as it got (`samples`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        # O_NONBLOCK: opening a named pipe that nobody reads fails at once
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
+        self._fd = os.open(path, flags, 0o640)
+        self.samples = 0
+        try:
+            self._write(self._header(), 0)
+        except OSError:
+            os.close(self._fd)
+            raise
+
+    def _header(self) -> bytes:
+        size = self.samples * 2
+        return _HEADER.pack(
+            b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", size
+        )  # fmt: skip
+
+    def _write(self, data: bytes, offset: int) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._fd, view, offset)
+            view, offset = view[written:], offset + written
+
+    def append(self, pcm: bytes) -> None:
+        self._write(pcm, _HEADER.size + self.samples * 2)
+        self.samples += len(pcm) // 2
+        self._write(self._header(), 0)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class DiskWriter:
+    """One thread that decodes and writes for all recordings; what became of each stands in `finished`."""
+
+    def __init__(self) -> None:
+        self.finished: deque[tuple[int, float, bool]] = deque()
+        """(recording's number, seconds in its file, whether everything was written), in the order of ending."""
+        self._jobs: SimpleQueue[tuple[str, int, str, bytes] | None] = SimpleQueue()
+        self._files: dict[int, WavFile] = {}
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
+        self._thread.start()
+
+    def open(self, number: int, path: str) -> None:
+        self._jobs.put(("open", number, path, b""))
+
+    def append(self, number: int, codec: str, coded: bytes) -> bool:
+        """Queue audio; False where the disk is so far behind that it was dropped."""
+        with self._lock:
+            if self._waiting + len(coded) > MAX_WAITING:
+                return False
+            self._waiting += len(coded)
+        self._jobs.put(("append", number, codec, coded))
+        return True
+
+    def close(self, number: int) -> None:
+        self._jobs.put(("close", number, "", b""))
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Write what is queued, then end the thread."""
+        self._jobs.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            kind, number, text, coded = job
+            if coded:
+                with self._lock:
+                    self._waiting -= len(coded)
+            try:
+                self._do(kind, number, text, coded)
+            except (OSError, ValueError):  # ValueError: a path with a null byte
+                self._end(number, complete=False)
+
+    def _do(self, kind: str, number: int, text: str, coded: bytes) -> None:
+        if kind == "open":
+            self._files[number] = WavFile(Path(text))
+        elif number not in self._files:
+            return  # it failed before, and that was told
+        elif kind == "append":
+            samples = CODECS[text].linear[np.frombuffer(coded, np.uint8)]
+            self._files[number].append(samples.astype("<i2").tobytes())
+        else:
+            self._end(number, complete=True)
+
+    def _end(self, number: int, *, complete: bool) -> None:
+        file = self._files.pop(number, None)
+        if file is not None:
+            with suppress(OSError):
+                file.close()
+        self.finished.append((number, file.samples / 8000 if file else 0.0, complete))
