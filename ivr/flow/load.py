@@ -42,6 +42,7 @@ def read_folders(flows: Path, prompts: Path, actions: Mapping[str, ActionSpec]) 
     company = Company(name="")
     found: dict[str, Flow] = {}
     files: dict[str, Any] = {}
+    nodes: dict[str, Node] = {}
     paths = sorted(path for path in flows.glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
     if not paths:
         fix = "name the folder that holds main.yaml and company.yaml"
@@ -49,6 +50,7 @@ def read_folders(flows: Path, prompts: Path, actions: Mapping[str, ActionSpec]) 
     for path in paths:
         try:
             node = read(path)
+            nodes[path.stem] = node
             if path.stem == "company":
                 company = validated(Company, node)
             elif isinstance(node.value, dict) and ("steps" in node.value or "start" in node.value):
@@ -75,7 +77,7 @@ def read_folders(flows: Path, prompts: Path, actions: Mapping[str, ActionSpec]) 
     digest = hashlib.sha256(catalogue.digest.encode())
     for path in paths:
         digest.update(path.name.encode() + b"\0" + (path.read_bytes() if path.stat().st_size < 10**6 else b""))
-    loaded = FlowSet(company, found, texts, marks, actions, files, digest.hexdigest()[:16])
+    loaded = FlowSet(company, found, texts, marks, actions, files, nodes, digest.hexdigest()[:16])
     return loaded, problems
 
 

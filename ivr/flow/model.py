@@ -88,6 +88,8 @@ class StepModel(Model):
     verb: ClassVar[str]
     asks: ClassVar[bool] = False
     """Whether callers answer here: `#` goes back to such steps."""
+    waits: ClassVar[bool] = False
+    """Whether it takes the caller's time: a loop that holds no such step would run for ever."""
 
     next: Target | None = Field(None, description="where to go from here (the exit `done`)")
     exits: dict[str, Target] = Field(default_factory=dict, description="where each exit leads")
@@ -216,6 +218,8 @@ class FlowSet:
     actions: Mapping[str, ActionSpec]
     files: Mapping[str, Any] = field(default_factory=dict)
     """Data files that are no flows, by name without `.yaml` (business_hours)."""
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    """What those files and company.yaml hold, with places, by name."""
     hash: str = ""
 
     @cached_property

@@ -172,6 +172,8 @@ class _Builder:
         if isinstance(event, yaml.SequenceStartEvent):
             return Node([], mark)
         assert isinstance(event, yaml.ScalarEvent)
+        if event.style in ("'", '"'):
+            mark = Mark(mark.file, mark.line, mark.column + 1)  # inside the quotes: where the text itself begins
         return Node(event.value if event.style or event.tag == "!" else scalar(event.value), mark)
 
 

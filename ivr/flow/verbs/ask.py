@@ -31,6 +31,7 @@ class Ask(StepModel):
 
     verb: ClassVar[str] = "ask"
     asks: ClassVar[bool] = True
+    waits: ClassVar[bool] = True
     ask: PromptRef
     as_: str = Field(alias="as", description="the type of the answer: digits, yes_no, money, date, card ...")
     into: SlotName | None = Field(None, description="the slot for the answer; by default the step's name")

@@ -34,6 +34,7 @@ class Menu(StepModel):
 
     verb: ClassVar[str] = "menu"
     asks: ClassVar[bool] = True
+    waits: ClassVar[bool] = True
     menu: PromptRef
     choices: list[Choice] = Field(min_length=1)
     timeout: Seconds | None = None

@@ -19,6 +19,7 @@ class Record(StepModel):
     """Record the caller after a tone, until #, silence or the maximum."""
 
     verb: ClassVar[str] = "record"
+    waits: ClassVar[bool] = True
     record: PromptRef = Field(description="what to say before the tone")
     into: SlotName = Field("recording", description="the slot for the recording's reference")
     max: Seconds = Field(120, description="the longest message")

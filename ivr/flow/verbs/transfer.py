@@ -19,6 +19,7 @@ class Transfer(StepModel):
     """Connect the caller to somebody else. When that call ends well, so does this one (the exit `done`)."""
 
     verb: ClassVar[str] = "transfer"
+    waits: ClassVar[bool] = True
     transfer: Expression = Field(description="an expression that gives a number or SIP address: \"'+15550100'\"")
     say: PromptRef | None = Field(None, description="what to say before")
     timeout: Seconds = Field(25, description="how long to let it ring")

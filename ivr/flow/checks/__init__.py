@@ -1,0 +1,1 @@
+"""What `callwright check` looks for: one file per lint."""

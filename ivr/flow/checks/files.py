@@ -1,0 +1,30 @@
+"""Data files beside the flows, checked by the models of those who use them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+
+from ivr.flow.lint import View, lint, warning
+from ivr.flow.load import validated
+from ivr.flow.problems import FlowError, Problem, nearest
+
+KNOWN = {"business_hours": ("ivr.hours", "BusinessHours")}
+
+
+@lint
+def files(view: View) -> Iterator[Problem]:
+    for name, node in view.flows.nodes.items():
+        if name not in view.flows.files:
+            continue
+        if name not in KNOWN:
+            fix = f"a flow has `steps:`; {nearest(name, KNOWN)}"
+            yield warning(node.mark, f"nothing uses the file '{name}.yaml'", fix, "unused_file")
+            continue
+        module, model = KNOWN[name]
+        if importlib.util.find_spec(module) is not None:
+            try:
+                validated(getattr(importlib.import_module(module), model), node)
+            except FlowError as found:
+                yield from found.problems

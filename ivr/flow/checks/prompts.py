@@ -1,0 +1,85 @@
+"""Prompts: each id exists in each language, each text can be parsed, none is left unused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.flow import template
+from ivr.flow.expr import ExprError
+from ivr.flow.lint import View, error, lint, warning, within
+from ivr.flow.model import PROMPT_ID
+from ivr.flow.problems import Mark, Problem, nearest
+
+ENGINE = ("system.fault", "system.sorry", "system.words.person", "system.words.back", "system.words.repeat")
+"""What the engine may need in any flow."""
+
+
+@lint
+def missing(view: View) -> Iterator[Problem]:
+    texts = view.flows.texts
+    every = {id for known in texts.values() for id in known}
+    wanted: dict[str, Mark] = {}
+    for flow, name, step in view.places:
+        for path, ref in step.says():
+            if not PROMPT_ID.match(ref):
+                continue
+            mark = view.mark(flow, name, path)
+            if ref in every:
+                wanted.setdefault(ref, mark)
+            elif "." in ref or nearest(ref, every).startswith("did you"):
+                fix = f"{nearest(ref, every)} or add it to the prompts; plain text has spaces or capital letters"
+                yield error(mark, f"there is no prompt '{ref}'", fix, "unknown_prompt")
+        for ref in view.system_prompts(step):
+            wanted.setdefault(ref, view.mark(flow, name))
+    for ref in ENGINE if view.flows.flows else ():
+        wanted.setdefault(ref, view.company_mark("languages"))
+    for ref, mark in wanted.items():
+        if ref not in every and texts:
+            fix = "add it to the prompts of every language"
+            yield error(mark, f"the prompt '{ref}', which the engine says here, is missing", fix, "unknown_prompt")
+            continue
+        for language in view.company.languages:
+            if language in texts and ref not in texts[language]:
+                place = next((found for (_, id), found in view.flows.marks.items() if id == ref), mark)
+                fix = f"add `{ref}` to a file in prompts/{language}; it is used at {mark}"
+                yield error(place, f"the prompt '{ref}' is missing in '{language}'", fix, "missing_translation")
+
+
+@lint
+def syntax(view: View) -> Iterator[Problem]:
+    for language, texts in view.flows.texts.items():
+        for id, text in texts.items():
+            mark = view.flows.marks.get((language, id), Mark(f"prompts/{language}"))
+            yield from _parse(text, mark, f"the prompt '{id}'")
+    for flow, name, step in view.places:
+        for path, ref in step.says():
+            if not PROMPT_ID.match(ref):
+                yield from _parse(ref, view.mark_value(flow, name, path), "this text")
+
+
+def _parse(text: str, mark: Mark, called: str) -> Iterator[Problem]:
+    try:
+        template.parse(text)
+    except ExprError as found:
+        fix = "write {slot} or {slot|kind}, as in {bill.balance|money}"
+        yield error(within(mark, text, found.offset), f"{called} can't be read: {found}", fix, "bad_template")
+
+
+@lint
+def unused(view: View) -> Iterator[Problem]:
+    used = {ref for _, _, step in view.places for _, ref in step.says()}
+    used |= {ref for _, _, step in view.places for ref in view.system_prompts(step)}
+    for (language, id), mark in view.flows.marks.items():
+        if language == view.flows.default_language and not id.startswith("system.") and not used & {id, _spoken(id)}:
+            yield warning(mark, f"no step says the prompt '{id}'", "use it or remove it", "unused_prompt")
+    default = view.flows.texts.get(view.flows.default_language, {})
+    for (language, id), mark in view.flows.marks.items():
+        if id not in default and view.flows.default_language in view.flows.texts and _spoken(id) not in default:
+            fix = f"add it to prompts/{view.flows.default_language}, or remove it; {nearest(id, default)}"
+            what = f"the prompt '{id}' is in '{language}' but not in '{view.flows.default_language}'"
+            yield warning(mark, what, fix, "stray_prompt")
+
+
+def _spoken(id: str) -> str:
+    """The id of the prompt that a text variant stands in for."""
+    return id.removesuffix("_text")
