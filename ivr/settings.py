@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="the web server's port")
     public_base_url: str = Field("", description="how the internet reaches the web server: https://voice.example.com")
     web_workers: int = Field(1, ge=1, le=64, description="web processes")
+    web_threads: int = Field(32, ge=2, le=512, description="requests at once in each web process")
 
     # SIP
     sip_host: str = Field("127.0.0.1", description="the address that SIP and RTP listen on")
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
     twilio_account_sid: str = Field("", description="Twilio account, AC...")
     twilio_auth_token: str = Field("", description="its auth token: checks that requests come from Twilio")
     twilio_from: str = Field("", description="the number that texts are sent from")
+    twilio_voices: str = Field("", description="voices for <Say>, as en=Polly.Joanna-Neural,es=Polly.Mia-Neural")
+    twilio_speech: bool = Field(False, description="true: menus also take spoken words (Twilio charges for each)")
+    twilio_api_base: str = Field("https://api.twilio.com", description="another address for Twilio's API (tests)")
 
     # Money
     payment_gateway: str = Field("sandbox", description="sandbox or stripe")

@@ -1,0 +1,87 @@
+"""Structured logs: one line an event, JSON for machines or coloured for people, the call's ids in every line.
+
+Bind the ids once with `about`; they follow the thread or task (contextvars). The standard library's loggers
+(gunicorn, SQLAlchemy, RQ) end in the same stream. Card numbers are never logged on purpose; `mask` is the last line
+of defence against one that slips in.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import structlog
+
+from ivr.flow import cards
+
+_RUN = re.compile(r"(?<![\w+.])\d(?:[ -]?\d){11,18}(?![\w])")
+"""12 to 19 digits, perhaps in groups, that stand alone: not in a hexadecimal id, not after the + of a phone number."""
+
+
+def mask(text: str) -> str:
+    """The text with everything that looks like a card number (ISO/IEC 7812-1: length and check digit) as dots."""
+    return _RUN.sub(lambda found: "••••" if cards.luhn(re.sub(r"[ -]", "", found[0])) else found[0], text)
+
+
+class _Masked:
+    """A renderer whose lines have been through `mask`."""
+
+    def __init__(self, renderer: Any) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        return mask(str(self._renderer(logger, name, event)))
+
+
+def configure(format: str = "auto", *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Set logging up for this process. `format` is json, console, or auto (console on a terminal). May be called
+    again. Raises ValueError for another format."""
+    if format not in ("auto", "json", "console"):
+        raise ValueError(f"LOG_FORMAT is json, console or auto, not {format!r}")
+    out = stream or sys.stderr
+    terminal = out.isatty()
+    pretty = format == "console" or (format == "auto" and terminal)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if not pretty:
+        shared.append(structlog.processors.format_exc_info)
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=terminal) if pretty else structlog.processors.JSONRenderer(sort_keys=True)
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _Masked(renderer)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+@contextmanager
+def about(**ids: str) -> Iterator[Mapping[str, str]]:
+    """Put ids (call, contact, session) in every line that is logged within."""
+    with structlog.contextvars.bound_contextvars(**ids):
+        yield ids
