@@ -1,8 +1,8 @@
 """The admin's prompts: texts in `prompts/<language>/*.yaml`, recordings in `prompts/<language>/recordings/`.
 
 A YAML file maps ids to texts; nested mappings give dotted ids (`pay: {thanks: ...}` is `pay.thanks`). A recording
-is named after the id of its prompt: `recordings/pay.thanks.wav`. `{...}` in a text is left as it stands here: the
-flow engine reads placeholders.
+is named after the id of its prompt: `recordings/pay.thanks.wav`. `{...}` in a text is left as it stands here:
+`ivr.flow.template` fills it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from ivr.flow.expr import ExprError
 from ivr.flow.problems import FlowError, Mark, Problem
+from ivr.flow.template import parse
 from ivr.flow.yaml_source import Node, read
 
 MAX_DEPTH = 10
@@ -25,9 +27,6 @@ AUDIO_SUFFIXES = (
     ".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".mp4", ".aac", ".wma", ".aif", ".aiff", ".aifc", ".au",
     ".caf", ".amr", ".gsm", ".webm", ".mka",
 )  # fmt: skip
-
-PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-"""A value's place in a text, for those who only need to know that there is one."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*\Z")
@@ -172,9 +171,7 @@ class Catalogue:
         elif len(node.value) > MAX_TEXT:
             self._problem(node.mark, f"the prompt '{id}' is longer than {MAX_TEXT} characters", "split it into several")
         else:
-            texts[id] = _Text(
-                " ".join(node.value.split()) if "\n" not in node.value else node.value.strip(), path, node.mark
-            )
+            texts[id] = _Text(node.value.rstrip(), path, node.mark)
 
     def _read_recordings(self, language: str, folder: Path) -> None:
         found = self._recordings.setdefault(language, {})
@@ -194,12 +191,20 @@ class Catalogue:
             else:
                 found[path.stem] = path
                 text = self.text(language, path.stem)
-                if text and PLACEHOLDER.search(text):
+                if text and has_values(text):
                     what = f"the text of '{path.stem}' has a placeholder, so its recording is never played"
                     self._problem(mark, what, "remove the recording, or split the prompt", warning=True)
                 if text is None:
                     fix = f"add '{path.stem}' to the language's YAML with the words that are said, or rename the file"
                     self._problem(mark, "no prompt has this name, so nothing plays it", fix, warning=True)
+
+
+def has_values(text: str) -> bool:
+    """Whether a text has places for values, so that it isn't the same in every call."""
+    try:
+        return any(True for _ in parse(text).holes)
+    except ExprError:
+        return True
 
 
 def content_hash(path: Path) -> str:

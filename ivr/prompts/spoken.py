@@ -6,7 +6,6 @@ import logging
 import re
 
 from ivr.prompts import values
-from ivr.prompts.catalogue import PLACEHOLDER
 from ivr.prompts.languages import language
 from ivr.prompts.parts import Part, Prompt
 
@@ -96,20 +95,10 @@ def pieces(prompt: Prompt) -> list[str]:
     return found
 
 
-def static_pieces(text: str) -> list[str]:
-    """The pieces of a catalogue text that are the same whatever its `{...}` placeholders are filled with: exactly
-    what `pieces` gives for its text parts."""
-    parts = PLACEHOLDER.split(text)
-    found: list[str] = []
-    for index, part in enumerate(parts):
-        _text(found, part, more=index < len(parts) - 1)
-    return [piece for piece in found if piece != PAUSE]
-
-
 def _text(found: list[str], text: str, *, more: bool) -> None:
     edge = _EDGE.match(text)
     start = edge.end() if edge else 0
-    core = text[start:].strip()
+    core = " ".join(text[start:].split())
     if any(char in _SENTENCE_END for char in text[:start]):
         _pause(found)
     if not any(char.isalnum() for char in core):

@@ -46,8 +46,7 @@ def _format(part: Part, tag: str) -> str:
         case "time":
             return rules.written_time(values.to_time(value))
         case "datetime":
-            moment = values.to_datetime(value)
-            return f"{rules.written_date(moment.date())}, {rules.written_time(moment.time())}"
+            return rules.written_datetime(values.to_datetime(value))
         case "day":
             return rules.day(values.to_date(value))
         case "duration":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
-from ivr.prompts.catalogue import PLACEHOLDER, Catalogue
+from ivr.flow.expr import ExprError
+from ivr.flow.template import parse
+from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
-from ivr.prompts.spoken import static_pieces
+from ivr.prompts.spoken import PAUSE, pieces
 from ivr.speech.errors import SpeechError
 from ivr.speech.renderer import Renderer
 
+_VALUE = Part("digits", "")  # has no pieces of its own
 Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what)."""
 
@@ -22,12 +25,34 @@ def static_prompts(catalogue: Catalogue) -> Iterator[Prompt]:
         for key in "0123456789*#":
             yield Prompt((Part("digits", key),), language)
         for id in catalogue.ids(language):
-            text = catalogue.text(language, id) or ""
-            if PLACEHOLDER.search(text):
-                for piece in static_pieces(text):
-                    yield Prompt((Part("text", piece),), language)
+            parts = _parts(catalogue.text(language, id) or "")
+            if _VALUE not in parts:
+                yield Prompt(parts, language, id)
             else:
-                yield Prompt((Part("text", text),), language, id)
+                for piece in pieces(Prompt(parts, language)):
+                    if piece != PAUSE:
+                        yield Prompt((Part("text", piece),), language)
+
+
+def _parts(text: str) -> tuple[Part, ...]:
+    """A text's parts with `_VALUE` for what differs from call to call: a value, and also the whole run of words
+    around a value of words ("Hello, {name}."), which is said as one. A text with mistakes has nothing static."""
+    parts: list[Part] = []
+    try:
+        found = parse(text).pieces
+    except ExprError:
+        return (_VALUE,)
+    words, fixed = "", True
+    for piece in found:
+        if isinstance(piece, str):
+            words += piece
+        elif piece.kind == "text":
+            fixed = False
+        else:
+            parts += [Part("text", words) if fixed else _VALUE, _VALUE]
+            words, fixed = "", True
+    parts.append(Part("text", words) if fixed else _VALUE)
+    return tuple(part for part in parts if part.value or part == _VALUE)
 
 
 async def prerender(renderer: Renderer, prompts: Iterable[Prompt], progress: Progress | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ivr.channels.leg import Clip
-from ivr.prompts.catalogue import PLACEHOLDER, Catalogue, content_hash
+from ivr.prompts.catalogue import Catalogue, content_hash, has_values
 from ivr.prompts.parts import Prompt
 from ivr.prompts.spoken import PAUSE, pieces
 from ivr.speech import pcm, recordings
@@ -212,7 +212,7 @@ class Renderer:
         if not prompt.id or any(part.kind != "text" for part in prompt.parts):
             return None
         text = self.catalogue.text(prompt.language, prompt.id)
-        if text and PLACEHOLDER.search(text):
+        if text and has_values(text):
             return None
         return self.catalogue.recording(prompt.language, prompt.id)
 

@@ -34,7 +34,7 @@ def test_texts_places_and_recordings(tmp_path: Path) -> None:
     assert catalogue.languages == ("en", "es")
     assert catalogue.ids("en") == ("bye", "greeting", "pay.thanks")
     assert catalogue.text("en", "pay.thanks") == "Thanks: you paid {amount|money}."
-    assert catalogue.where("en", "pay.thanks") == (tmp_path / "en/main.yaml", 3, 11)
+    assert catalogue.where("en", "pay.thanks") == (tmp_path / "en/main.yaml", 3, 12)
     assert catalogue.text("es", "bye") is None
     assert catalogue.where("fr", "bye") is None
     assert catalogue.ids("fr") == ()
@@ -63,7 +63,7 @@ def test_digest_changes_with_texts_and_recordings_only(tmp_path: Path) -> None:
         ("a: true\n", "en/main.yaml:1:4: the prompt 'a' is not a text"),
         ("a: [one, two]\n", "en/main.yaml:1:4: the prompt 'a' is not a text"),
         ("a:\n", "en/main.yaml:1:3: the prompt 'a' is empty"),
-        ("a: ' '\n", "en/main.yaml:1:4: the prompt 'a' is empty"),
+        ("a: ' '\n", "en/main.yaml:1:5: the prompt 'a' is empty"),
         ("a b: text\n", "en/main.yaml:1:1: 'a b' can't be the name of a prompt"),
         ("../a: text\n", "en/main.yaml:1:1: '../a' can't be the name of a prompt"),
         ("- a\n", "en/main.yaml:1:1: a prompts file holds names and texts"),

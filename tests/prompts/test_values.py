@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ivr.prompts.languages import known
 from ivr.prompts.parts import KINDS, Part, Prompt
-from ivr.prompts.spoken import PAUSE, pieces, spoken, static_pieces
+from ivr.prompts.spoken import PAUSE, pieces, spoken
 from ivr.prompts.values import digit_groups
 from ivr.prompts.written import written
 
@@ -115,12 +115,12 @@ TABLE = [
         "viernes, 1 de enero de 2027",
     ),
     ("day", "2026-11-25", "", "Wednesday", "Wednesday", "miércoles", "miércoles"),
-    ("time", "14:05", "", "two oh five p.m.", "2:05 PM", "las dos y cinco de la tarde", "2:05 p.m."),
-    ("time", "09:00", "", "nine a.m.", "9:00 AM", "las nueve de la mañana", "9:00 a.m."),
-    ("time", "13:30", "", "one thirty p.m.", "1:30 PM", "la una y media de la tarde", "1:30 p.m."),
-    ("time", "12:00", "", "noon", "12:00 PM", "las doce del mediodía", "12:00 p.m."),
-    ("time", "24:00", "", "midnight", "12:00 AM", "las doce de la noche", "12:00 a.m."),
-    ("time", "21:15", "", "nine fifteen p.m.", "9:15 PM", "las nueve y cuarto de la noche", "9:15 p.m."),
+    ("time", "14:05", "", "two oh five p.m.", "2:05 PM", "las dos y cinco de la tarde", "las 2:05 p.m."),
+    ("time", "09:00", "", "nine a.m.", "9:00 AM", "las nueve de la mañana", "las 9:00 a.m."),
+    ("time", "13:30", "", "one thirty p.m.", "1:30 PM", "la una y media de la tarde", "la 1:30 p.m."),
+    ("time", "12:00", "", "noon", "12:00 PM", "las doce del mediodía", "las 12:00 p.m."),
+    ("time", "24:00", "", "midnight", "12:00 AM", "las doce de la noche", "las 12:00 a.m."),
+    ("time", "21:15", "", "nine fifteen p.m.", "9:15 PM", "las nueve y cuarto de la noche", "las 9:15 p.m."),
     (
         "time",
         "03:45",
@@ -128,7 +128,7 @@ TABLE = [
         "three forty-five a.m.",
         "3:45 AM",
         "las tres y cuarenta y cinco de la madrugada",
-        "3:45 a.m.",
+        "las 3:45 a.m.",
     ),
     (
         "datetime",
@@ -137,7 +137,7 @@ TABLE = [
         "Monday, November the twenty-third, twenty twenty-six, at two p.m.",
         "Monday, November 23, 2026, 2:00 PM",
         "lunes veintitrés de noviembre de dos mil veintiséis a las dos de la tarde",
-        "lunes, 23 de noviembre de 2026, 2:00 p.m.",
+        "lunes, 23 de noviembre de 2026 a las 2:00 p.m.",
     ),
     ("duration", 120, "", "two minutes", "2 minutes", "dos minutos", "2 minutos"),
     ("duration", 1, "", "one second", "1 second", "un segundo", "1 segundo"),
@@ -248,10 +248,6 @@ def test_pieces_are_whole_texts_single_digits_and_values() -> None:
     )
     expected = "Your balance is,|forty-two dollars and fifty cents|,|Account,|4|2|7|1|,|9|9|0|3"
     assert pieces(Prompt(parts, "en")) == expected.split("|")
-    assert static_pieces("Your balance is {bill.due|money}. Account {account|digits}.") == [
-        "Your balance is,",
-        "Account,",
-    ]
     assert pieces(Prompt((Part("text", "Welcome. Press 1."),), "en")) == ["Welcome. Press 1."]
     assert pieces(Prompt((Part("text", " ... "),), "en")) == []
 
@@ -304,19 +300,3 @@ def test_values_are_said_in_words(part, language) -> None:
     assert said
     if part.kind not in ("phone",) and abs(len(str(part.value))) < 12 and "e" not in str(part.value):
         assert not any(char.isdigit() for char in said)
-
-
-@settings(deadline=None)
-@given(st.lists(st.one_of(st.text(alphabet="ab .,!?", max_size=12), st.just("{x|money}")), max_size=6))
-def test_static_pieces_are_those_of_a_filled_prompt(chunks) -> None:
-    text = "".join(chunks)
-    found = static_pieces(text)
-    parts, rest = [], text
-    while "{" in rest:
-        before, _, after = rest.partition("{")
-        parts += [Part("text", before), Part("digits", "")]
-        rest = after.partition("}")[2]
-    parts.append(Part("text", rest))
-    assert [piece for piece in pieces(Prompt(tuple(parts), "en")) if piece != PAUSE] == found
-    for piece in found:
-        assert pieces(Prompt((Part("text", piece),), "en")) == [piece]

@@ -134,6 +134,9 @@ class Language:
     def written_time(self, value: dt.time) -> str:
         return format_time(value, "short", locale=self.locale)
 
+    def written_datetime(self, value: dt.datetime) -> str:
+        return f"{self.written_date(value.date())}, {self.written_time(value.time())}"
+
     def written_duration(self, seconds: values.Value) -> str:
         units = [
             format_unit(count, f"duration-{unit}", length="long", locale=self.locale)

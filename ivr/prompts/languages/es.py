@@ -1,7 +1,7 @@
 """Spanish, as said on an American telephone: a decimal point, twelve-hour times with their part of the day.
 
 A time carries its article ("las dos de la tarde", "la una"), because the article follows the hour: a prompt says
-"Abrimos a {opens|time}", not "a las {opens|time}".
+"Abrimos a {opens|time}", not "a las {opens|time}". That holds for written times too.
 """
 
 from __future__ import annotations
@@ -100,6 +100,12 @@ class Spanish(Language):
         units = [self.count(n, *_UNITS[unit]) for unit, n in values.split_duration(seconds)]
         said = ", ".join(units[:-1]) + " y " + units[-1] if len(units) > 1 else units[0]
         return ("menos " if values.to_integer(seconds) < 0 else "") + said
+
+    def written_time(self, value: dt.time) -> str:
+        return f"{'la' if value.hour % 12 == 1 else 'las'} {super().written_time(value)}"
+
+    def written_datetime(self, value: dt.datetime) -> str:
+        return f"{self.written_date(value.date())} a {self.written_time(value.time())}"
 
     def written_ordinal(self, value: int) -> str:
         return f"{value}.º"
