@@ -43,9 +43,7 @@ class Published:
             row = sa.select(flow_versions.c.hash).where(flow_versions.c.hash == loaded.hash)
             if connection.execute(row).one_or_none() is None:
                 content = _packed(flows, prompts)
-                connection.execute(
-                    sa.insert(flow_versions).values(hash=loaded.hash, content=content, published_at=at)
-                )
+                connection.execute(sa.insert(flow_versions).values(hash=loaded.hash, content=content, published_at=at))
             else:
                 again = sa.update(flow_versions).where(flow_versions.c.hash == loaded.hash)
                 connection.execute(again.values(published_at=at))

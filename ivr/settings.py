@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     flows_dir: Path = Field(Path("flows"), description="the folder of flow files")
     prompts_dir: Path = Field(Path("prompts"), description="the folder of prompt texts and recordings")
     data_dir: Path = Field(Path("var"), description="where the embedded database, recordings and rendered audio go")
-    database_url: str = Field("", description="sqlite:///FILE or postgresql://USER@HOST/NAME; empty: SQLite in DATA_DIR")
+    database_url: str = Field("", description="sqlite:///FILE or postgresql://USER@HOST/NAME; empty: SQLite")
     redis_url: str = Field("", description="redis://HOST:PORT/0; empty: a private server is started")
 
     # Web

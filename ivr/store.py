@@ -50,9 +50,7 @@ class SessionStore:
             raise Unknown
         return Stored(Session.from_json(json.loads(row.data), self._vault.unseal), row.reply or "")
 
-    def create(
-        self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime
-    ) -> bool:
+    def create(self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
         """Store a new contact with its session after its first step; False if this call has one already."""
         with self._engine.begin() as connection:
             known = sa.select(sessions.c.id).where(
@@ -107,9 +105,7 @@ class SessionStore:
             self._facts(connection, session, effects, now)
         return True
 
-    def _facts(
-        self, connection: sa.Connection, session: Session, effects: Sequence[Effect], now: datetime
-    ) -> None:
+    def _facts(self, connection: sa.Connection, session: Session, effects: Sequence[Effect], now: datetime) -> None:
         """What happened and what is to be sent is stored together with the step that caused it."""
         facts = []
         for effect in effects:

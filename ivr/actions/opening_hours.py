@@ -18,6 +18,7 @@ class OpeningHours(Action):
     exits: ClassVar[tuple[str, ...]] = ("open", "closed")
     returns: ClassVar[dict[str, str]] = {
         "open_now": "boolean",
+        "hours_today": "hours",
         "today": "any",
         "today_closed": "boolean",
         "open_all_day": "boolean",
@@ -45,6 +46,7 @@ class OpeningHours(Action):
             "open" if now.open_now else "closed",
             {
                 "open_now": now.open_now,
+                "hours_today": ",".join(f"{part.opens_at}-{part.closes_at}" for part in now.today),
                 "today": [{"opens_at": part.opens_at, "closes_at": part.closes_at} for part in now.today],
                 "today_closed": not now.today,
                 "open_all_day": now.open_all_day,

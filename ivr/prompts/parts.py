@@ -7,12 +7,12 @@ beside this file. Pure data, JSON-serialisable through `to_json` and `from_json`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Kind = Literal["text", "digits", "number", "ordinal", "money", "date", "time", "datetime", "day", "duration", "phone"]
-KINDS: tuple[Kind, ...] = (
-    "text", "digits", "number", "ordinal", "money", "date", "time", "datetime", "day", "duration", "phone",
-)  # fmt: skip
+Kind = Literal[
+    "text", "digits", "number", "ordinal", "money", "date", "time", "datetime", "day", "hours", "duration", "phone"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Part:
     `kind` is how to say `value`:
     text (literal words), digits ("4 2 7"), number (an integer or decimal), ordinal ("third"), money (`value` in
     minor units, `currency` an ISO 4217 code), date ("2026-11-22"), time ("14:05"), datetime
-    ("2026-11-22T14:05"), day (a date's weekday), duration (whole seconds), phone (E.164, said in groups).
+    ("2026-11-22T14:05"), day (a date's weekday), hours
+    ("08:00-12:00,13:00-18:00", opening hours), duration (whole seconds), phone (E.164, said in groups).
     """
 
     kind: Kind

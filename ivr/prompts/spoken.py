@@ -53,6 +53,8 @@ def say(part: Part, tag: str) -> str:
                 return rules.datetime(values.to_datetime(value))
             case "day":
                 return rules.day(values.to_date(value))
+            case "hours":
+                return rules.hours(values.to_ranges(value))
             case "duration":
                 return rules.duration(value)
     except (ValueError, ArithmeticError) as error:

@@ -53,6 +53,17 @@ def to_time(value: Value) -> time:
     return time(0 if (hour, minute) == (24, 0) else hour, minute)
 
 
+def to_ranges(value: Value) -> list[tuple[time, time]]:
+    """From HH:MM-HH:MM, several with commas between."""
+    ranges = []
+    for part in str(value).split(","):
+        start, dash, end = part.partition("-")
+        if not dash:
+            raise ValueError("not a range of times")
+        ranges.append((to_time(start), to_time(end)))
+    return ranges
+
+
 def to_datetime(value: Value) -> datetime:
     """From YYYY-MM-DDTHH:MM (a space for the T will do); an offset is dropped: times are said as they stand."""
     return datetime.fromisoformat(str(value).strip()).replace(tzinfo=None)

@@ -49,6 +49,8 @@ def _format(part: Part, tag: str) -> str:
             return rules.written_datetime(values.to_datetime(value))
         case "day":
             return rules.day(values.to_date(value))
+        case "hours":
+            return rules.written_hours(values.to_ranges(value))
         case "duration":
             return rules.written_duration(value)
         case "phone":

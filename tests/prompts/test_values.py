@@ -139,6 +139,15 @@ TABLE = [
         "lunes veintitrés de noviembre de dos mil veintiséis a las dos de la tarde",
         "lunes, 23 de noviembre de 2026 a las 2:00 p.m.",
     ),
+    (
+        "hours",
+        "08:00-12:00,13:00-18:00",
+        "",
+        "from eight a.m. to noon and from one p.m. to six p.m.",
+        "from 8:00 AM to 12:00 PM and from 1:00 PM to 6:00 PM",
+        "de las ocho de la mañana a las doce del mediodía y de la una de la tarde a las seis de la tarde",
+        "de las 8:00 a.m. a las 12:00 p.m. y de la 1:00 p.m. a las 6:00 p.m.",
+    ),
     ("duration", 120, "", "two minutes", "2 minutes", "dos minutos", "2 minutos"),
     ("duration", 1, "", "one second", "1 second", "un segundo", "1 segundo"),
     (
@@ -222,6 +231,7 @@ def test_regions_and_languages_without_a_file(language, kind, value, said) -> No
         ("money", "a lot"),
         ("number", "nan"),
         ("duration", 1.5),
+        ("hours", "always"),
         ("phone", "-"),
     ],
 )

@@ -28,6 +28,8 @@ class Language:
     """The word between a number's whole part and its decimals."""
     minus = "-"
     plus = "+"
+    between = "{} – {}"
+    """How opening hours from one time to another are said."""
     keys: dict[str, str] = {}  # noqa: RUF012 - a constant table that languages replace
     """How the keys * and # are called."""
 
@@ -98,6 +100,10 @@ class Language:
     def day(self, value: dt.date) -> str:
         return str(get_day_names("wide", locale=self.locale)[value.weekday()])
 
+    def hours(self, ranges: list[tuple[dt.time, dt.time]]) -> str:
+        said = [self.between.format(self.time(start), self.time(end)) for start, end in ranges]
+        return str(format_list(said, locale=self.locale))
+
     def duration(self, seconds: values.Value) -> str:
         return self.written_duration(seconds)
 
@@ -136,6 +142,10 @@ class Language:
 
     def written_datetime(self, value: dt.datetime) -> str:
         return f"{self.written_date(value.date())}, {self.written_time(value.time())}"
+
+    def written_hours(self, ranges: list[tuple[dt.time, dt.time]]) -> str:
+        written = [self.between.format(self.written_time(start), self.written_time(end)) for start, end in ranges]
+        return str(format_list(written, locale=self.locale))
 
     def written_duration(self, seconds: values.Value) -> str:
         units = [

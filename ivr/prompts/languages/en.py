@@ -35,6 +35,7 @@ class English(Language):
     point = "point"
     minus = "minus"
     plus = "plus"
+    between = "from {} to {}"
     keys = {"*": "star", "#": "pound"}  # noqa: RUF012
 
     def money(self, minor: values.Value, currency: str) -> str:

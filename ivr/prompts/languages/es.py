@@ -46,6 +46,7 @@ class Spanish(Language):
     point = "punto"
     minus = "menos"
     plus = "más"
+    between = "de {} a {}"
     keys = {"*": "asterisco", "#": "numeral"}  # noqa: RUF012
 
     def integer(self, value: int) -> str:

@@ -1,0 +1,167 @@
+"""The SIP process: answers every call with the published flows until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from ivr.channels.sip.endpoint import SipEndpoint
+from ivr.channels.sip.leg import SipLeg
+from ivr.channels.sip.media.client import Media
+from ivr.channels.sip.settings import Registration, SipSettings
+from ivr.channels.voice import VoiceCall
+from ivr.runner import Runner
+from ivr.settings import Settings
+from ivr.speech.errors import SpeechError
+from ivr.speech.renderer import Renderer
+
+log = structlog.get_logger("callwright.sip")
+
+THREADS = 8
+"""Threads that wait for the database; a step takes about a millisecond."""
+RESTART_SECONDS = 0.2
+
+
+class SipService:
+    """One SIP endpoint with its media process. When that process dies its calls end, and a new one is started."""
+
+    def __init__(self, settings: Settings, runner: Runner, renderer: Renderer) -> None:
+        self._settings = settings
+        self._runner = runner
+        self._renderer = renderer
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self.endpoint: SipEndpoint | None = None
+
+    async def start(self) -> SipEndpoint:
+        """Raises `OSError` where the address can't be bound, `ValueError` for a wrong setting."""
+        wanted = sip_settings(self._settings)
+        media = await self._media()
+        try:
+            self.endpoint = await SipEndpoint.start(wanted, media, self._answer)
+        except BaseException:
+            await media.close()
+            raise
+        for language in self._renderer.catalogue.languages:
+            try:
+                await self._renderer.warm(language)
+            except SpeechError as error:
+                log.warning("no voice", language=language, why=str(error))
+        return self.endpoint
+
+    async def run(self, ready: Callable[[tuple[str, int]], None] = lambda address: None) -> None:
+        """Serve until SIGTERM or SIGINT; then take no new calls, let live ones finish, and stop."""
+        endpoint = await self.start()
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        keeper = asyncio.create_task(self._keep_media(endpoint))
+        ready(endpoint.address)
+        await stopping.wait()
+        log.info("draining", calls=endpoint.calls)
+        # A second signal ends the draining at once.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: loop.create_task(endpoint.drain(0)))
+        await endpoint.drain()
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop at once: hang up, free the sockets, end the media process and the voices."""
+        if self.endpoint is not None:
+            await self.endpoint.close()
+            await self.endpoint.media.close()
+        await self._renderer.close()
+        self._runner.close()
+        self._executor.shutdown(wait=False)
+
+    async def _answer(self, leg: SipLeg) -> None:
+        recordings_dir = self._settings.recordings_dir.absolute()
+        recordings_dir.mkdir(parents=True, exist_ok=True)
+        call = VoiceCall(
+            leg,
+            self._runner,
+            self._renderer,
+            self._executor,
+            recordings_dir=recordings_dir,
+            fallback_number=self._settings.fallback_number,
+        )
+        await call.run()
+
+    async def _media(self) -> Media:
+        return await Media.start(host=self._settings.sip_host, ports=_ports(self._settings.sip_rtp_ports))
+
+    async def _keep_media(self, endpoint: SipEndpoint) -> None:
+        while True:
+            await endpoint.media.died.wait()
+            log.error("the media process died; starting another", calls=endpoint.calls)
+            try:
+                endpoint.media = await self._media()
+            except OSError as error:
+                log.error("no media process can be started", why=str(error))
+                await asyncio.sleep(RESTART_SECONDS)
+
+
+def serve(settings: Settings, runner: Runner, renderer: Renderer, ready: Callable[[tuple[str, int]], None]) -> None:
+    """Run the service on uvloop until it is told to stop."""
+    uvloop.run(SipService(settings, runner, renderer).run(ready))
+
+
+def sip_settings(settings: Settings) -> SipSettings:
+    """Raises `ValueError` that names the setting that is wrong."""
+    return SipSettings(
+        host=settings.sip_host,
+        port=settings.sip_port,
+        tls_port=settings.sip_tls_port,
+        tls_certificate=Path(settings.sip_tls_cert) if settings.sip_tls_cert else None,
+        tls_key=Path(settings.sip_tls_key) if settings.sip_tls_key else None,
+        public_host=settings.sip_public_host,
+        allow=tuple(_network(part) for part in _parts(settings.sip_allow)),
+        users=dict(_user(part) for part in _parts(settings.sip_users)),
+        registrations=tuple(_registration(part) for part in _parts(settings.sip_register)),
+        max_calls=settings.sip_max_calls,
+        drain_seconds=settings.sip_drain_seconds,
+    )
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"SIP_ALLOW: '{text}' is no network; write 203.0.113.7 or 10.0.0.0/8") from None
+
+
+def _user(text: str) -> tuple[str, str]:
+    user, colon, password = text.partition(":")
+    if not (user and colon and password):
+        raise ValueError("SIP_USERS: write user:password, with commas between")
+    return user, password
+
+
+def _registration(text: str) -> Registration:
+    account, at, registrar = text.rpartition("@")
+    user, colon, password = account.partition(":")
+    if not (user and at and colon and registrar):
+        raise ValueError("SIP_REGISTER: write user:password@registrar.example.com, with commas between")
+    return Registration(f"sip:{registrar}", user, password)
+
+
+def _ports(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    low, dash, high = text.partition("-")
+    if not (dash and low.isdecimal() and high.isdecimal() and 1024 <= int(low) < int(high) <= 65535):
+        raise ValueError("SIP_RTP_PORTS: write a range such as 10000-20000")
+    return int(low), int(high)
