@@ -24,4 +24,9 @@ class Flow(Protocol):
     @property
     def reliable(self) -> bool: ...
 
+    @property
+    def alive(self) -> bool:
+        """False once the connection is closed."""
+        ...
+
     def send(self, data: bytes) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from ivr.channels.sip.dialog import contact_of
 from ivr.channels.sip.layer import ServerTransaction
@@ -34,6 +35,8 @@ def on_request(leg: SipLeg, transaction: ServerTransaction, request: Request) ->
     if not leg.dialog.newer(request.cseq):
         transaction.reply(500, "CSeq out of order")
         return
+    if request.flow.reliable:
+        leg.flow = request.flow  # the peer may have connected anew
     handler = HANDLERS.get(request.method)
     if handler is None:
         transaction.reply(405, Allow=leg.endpoint.allow)
@@ -129,8 +132,7 @@ def info(leg: SipLeg, transaction: ServerTransaction, request: Request) -> None:
         transaction.reply(400, "No key in the body")
         return
     transaction.reply(200)
-    if leg.stream and leg.up:
-        leg.stream.digit(digit)
+    leg.pressed(digit)
 
 
 @handles("OPTIONS")
@@ -164,12 +166,8 @@ def notify(leg: SipLeg, transaction: ServerTransaction, request: Request) -> Non
 def _retarget(leg: SipLeg, request: Request) -> None:
     """A re-INVITE or UPDATE may bring a new Contact (section 12.2.2)."""
     assert leg.dialog is not None
-    try:
+    with suppress(BadValue):
         leg.dialog.target = contact_of(request)
-    except BadValue:
-        return
-    if request.flow.reliable:
-        leg.flow = request.flow
 
 
 __all__ = ["HANDLERS", "handles", "on_request"]

@@ -30,7 +30,7 @@ from ivr.channels.sip.transaction import (
     Stop,
     Timers,
 )
-from ivr.channels.sip.values import MAGIC, Via, new_branch
+from ivr.channels.sip.values import MAGIC, new_branch, parse_via
 
 Key = tuple[str, ...]
 
@@ -278,22 +278,21 @@ class TransactionLayer:
     ) -> ClientTransaction:
         """Start a client transaction; the Via is added here, on top. A CANCEL brings its own."""
         if request.method == "CANCEL":
-            branch = request.headers.get("via")[0].rpartition("branch=")[2].split(";")[0]
+            branch = parse_via(request.headers.get("via")[0]).branch
         else:
-            branch = new_branch()
-            host, _, port = sent_by.rpartition(":")
-            via = Via(flow.protocol, host, int(port), {"branch": branch, "rport": ""})
-            below = list(request.headers.get("via"))
-            request.headers.remove("via")
-            request.headers.append("Via", str(via))
-            for value in below:
-                request.headers.append("Via", value)
+            branch = self.stamp(request, flow, sent_by)
         request.headers.set_single("User-Agent", self.user_agent)
         key = (branch, request.method)
         running = ClientTransaction(self, request, flow, key, on_response, on_failed)
         self._clients[key] = running
         running.run(running.machine.start())
         return running
+
+    def stamp(self, request: SipRequest, flow: Flow, sent_by: str) -> str:
+        """Put our Via on a request that has none yet; its branch."""
+        branch = new_branch()
+        request.headers.append("Via", f"SIP/2.0/{flow.protocol} {sent_by};branch={branch};rport")
+        return branch
 
     def flow_lost(self, flow: Flow) -> None:
         """A connection closed: what waits on it has failed (section 17's transport error)."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipRequest
 
-from ivr.channels.leg import Clip, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
+from ivr.channels.leg import Clip, Digit, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
@@ -25,9 +25,8 @@ from ivr.channels.sip.session_timer import SessionTimer
 from ivr.channels.sip.values import BadValue, parse_uri
 
 if TYPE_CHECKING:
-    from ivr.channels.sip.media.client import Stream
-
     from ivr.channels.sip.endpoint import SipEndpoint
+    from ivr.channels.sip.media.client import Stream
 
 log = logging.getLogger(__name__)
 _RECORDING_GRACE = 2.0
@@ -40,14 +39,24 @@ class SipLeg:
     Commands act only while the call is up: before the answer and after the end they do nothing, and `play` returns 0.
     """
 
+    flow: Flow
+    session: Session
+
     def __init__(
-        self, endpoint: SipEndpoint, call_id: str, caller: str, called: str, headers: Mapping[str, str], flow: Flow
+        self,
+        endpoint: SipEndpoint,
+        call_id: str,
+        caller: str,
+        called: str,
+        headers: Mapping[str, str],
+        flow: Flow | None,
     ) -> None:
         self.id, self.caller, self.called, self.headers = call_id, caller, called, headers
-        self.endpoint, self.flow = endpoint, flow
+        self.endpoint = endpoint
         self.dialog: Dialog | None = None
         self.stream: Stream | None = None
-        self.session = Session(endpoint.transports.host_for(flow))
+        if flow is not None:
+            self.take_flow(flow)
         self.agreed: Agreed | None = None
         self.over = False
         self.up = False
@@ -63,6 +72,11 @@ class SipLeg:
         self._recording = False
         self._hung_up: HungUp | None = None
         self._grace: Handle | None = None
+
+    def take_flow(self, flow: Flow) -> None:
+        """Talk over this flow; its interface's address stands in our SDP."""
+        self.flow = flow
+        self.session = Session(self.endpoint.transports.host_for(flow))
 
     # Commands
 
@@ -138,6 +152,12 @@ class SipLeg:
         return event
 
     # Towards the application
+
+    def pressed(self, digit: str) -> None:
+        """A key that came by SIP INFO: it ends a recording as any other does."""
+        if self.stream and self.up:
+            self.stream.digit(digit)
+            self.emit(Digit(digit, self.endpoint.clock.time()))
 
     def emit(self, event: LegEvent) -> None:
         if self._hung_up is None or self._recording:

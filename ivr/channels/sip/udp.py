@@ -23,6 +23,10 @@ class UdpFlow:
     protocol: str = "UDP"
     reliable: bool = False
 
+    @property
+    def alive(self) -> bool:
+        return not self._transport.is_closing()
+
     def send(self, data: bytes) -> None:
         if self._transport.is_closing():
             raise FlowClosed("the endpoint is closed")

@@ -1,0 +1,1 @@
+"""Our SIP engine: signalling here, media in a process of its own (`media/`), both behind `SipLeg`."""

@@ -1,0 +1,99 @@
+"""Digest of callers (RFC 3261 section 22, RFC 8760): SHA-256 and MD5, qop=auth, nonces that expire, no replay."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Literal
+
+from aiosipua.headers import AuthCredentials, parse_auth
+
+from ivr.channels.sip.clock import Clock
+from ivr.channels.sip.message import Request
+
+NONCE_SECONDS = 60.0
+"""After this a nonce is stale: the client is told to try again with a new one, without asking its user."""
+_HASHES = {"SHA-256": "sha256", "MD5": "md5"}
+_MAX_USED = 20_000
+
+Verdict = Literal["ok", "stale", "no"]
+
+
+class DigestServer:
+    """Challenges and checks. A nonce carries its time and our seal, so that unanswered challenges cost no memory."""
+
+    def __init__(self, users: Mapping[str, str], realm: str, clock: Clock) -> None:
+        self._users, self._realm, self._clock = users, realm, clock
+        self._key = secrets.token_bytes(32)
+        self._used: dict[str, tuple[float, int]] = {}
+
+    def challenges(self, *, stale: bool = False) -> list[str]:
+        """WWW-Authenticate values, the stronger hash first (RFC 8760 section 2.4)."""
+        nonce = self._nonce()
+        tail = ", stale=true" if stale else ""
+        return [
+            f'Digest realm="{self._realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}' for name in _HASHES
+        ]
+
+    def check(self, request: Request) -> Verdict:
+        """Whether the request carries credentials of a user for this realm, this method and this URI."""
+        for value in request.headers("authorization"):
+            credentials = parse_auth(value, credentials=True)
+            if credentials.scheme.lower() == "digest" and credentials.params.get("realm") == self._realm:
+                return self._check(credentials, request)
+        return "no"
+
+    def _check(self, credentials: AuthCredentials, request: Request) -> Verdict:
+        get = credentials.params.get
+        name, nonce, count = get("username", ""), get("nonce", ""), get("nc", "")
+        algorithm = _HASHES.get(get("algorithm", "MD5").upper())
+        # The digest covers the `uri` parameter, so that must be the URI that is asked for.
+        if algorithm is None or get("qop", "").lower() != "auth" or get("uri", "") != request.uri:
+            return "no"
+        if len(count) != 8 or not set(count.lower()) <= set("0123456789abcdef") or not get("cnonce"):
+            return "no"
+        issued = self._issued(nonce)
+        if issued is None:
+            return "no"
+
+        def digest(text: str) -> str:
+            return hashlib.new(algorithm, text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+        # An unknown name costs the same time as a wrong password.
+        password = self._users.get(name)
+        secret = digest(f"{name}:{self._realm}:{password if password is not None else secrets.token_hex(8)}")
+        what = digest(f"{request.method}:{request.uri}")
+        right = digest(f"{secret}:{nonce}:{count}:{get('cnonce', '')}:auth:{what}")
+        if not hmac.compare_digest(right.encode(), get("response", "").lower().encode("utf-8", "replace")):
+            return "no"
+        if password is None:
+            return "no"
+        now = self._clock.time()
+        if now - issued > NONCE_SECONDS:
+            return "stale"
+        last = self._used.get(nonce, (0.0, 0))[1]
+        if int(count, 16) <= last:
+            return "stale"
+        self._remember(nonce, issued, int(count, 16), now)
+        return "ok"
+
+    def _remember(self, nonce: str, issued: float, count: int, now: float) -> None:
+        if len(self._used) >= _MAX_USED:
+            self._used = {key: used for key, used in self._used.items() if now - used[0] <= NONCE_SECONDS}
+        self._used[nonce] = (issued, count)
+
+    def _nonce(self) -> str:
+        text = f"{int(self._clock.time() * 1000):x}.{secrets.token_hex(6)}"
+        return f"{text}.{self._seal(text)}"
+
+    def _issued(self, nonce: str) -> float | None:
+        """When we made this nonce, or None where we did not."""
+        text, _, seal = nonce.rpartition(".")
+        if not nonce.isascii() or not hmac.compare_digest(seal, self._seal(text)):
+            return None
+        return int(text.split(".")[0], 16) / 1000
+
+    def _seal(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), "sha256").hexdigest()[:24]

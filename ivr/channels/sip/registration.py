@@ -1,0 +1,145 @@
+"""Being registered with a PBX or provider (RFC 3261 section 10.2): refreshed early, found again when lost."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Literal
+
+from aiosipua.message import SipRequest
+
+from ivr.channels.sip.client import ClientRequest
+from ivr.channels.sip.clock import Handle
+from ivr.channels.sip.flow import Flow
+from ivr.channels.sip.message import Response
+from ivr.channels.sip.settings import Registration
+from ivr.channels.sip.values import BadValue, Uri, new_tag, parse_name_addr, parse_uri
+
+if TYPE_CHECKING:
+    from ivr.channels.sip.agent import Agent
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 60.0
+"""Seconds: a lost registrar is tried again after 1, 2, 4 and so on to 60 s, or as its Retry-After says."""
+
+
+class Registrar:
+    """One account. `state` is "registering", "registered", "lost" (being tried again), or "stopped"."""
+
+    def __init__(self, agent: Agent, account: Registration) -> None:
+        """Raises ValueError where the registrar is no SIP URI."""
+        self._agent, self.account = agent, account
+        self._uri: Uri = parse_uri(account.registrar)
+        self._call_id, self._tag, self._cseq = new_tag() + new_tag(), new_tag(), 0
+        self.state: Literal["registering", "registered", "lost", "stopped"] = "stopped"
+        self.reason = ""
+        self.leaving = False
+        self._expires = account.expires
+        self._retry = FIRST_RETRY
+        self._timer: Handle | None = None
+        self._client: ClientRequest | None = None
+
+    def start(self) -> None:
+        self.state = "registering"
+        self._agent.spawn(self._register(self._expires))
+
+    def stop(self) -> None:
+        """Unregister, once; `leaving` until the registrar has answered."""
+        was, self.state = self.state, "stopped"
+        self._cancel_timer()
+        if was == "registered":
+            self.leaving = True
+            self._agent.spawn(self._register(0))
+
+    async def _register(self, expires: int) -> None:
+        try:
+            flow = await self._agent.transports.flow_to(self._uri)
+        except OSError as error:
+            self._lost(str(error))
+            return
+        self._agent.guard.admitted.add(flow.remote[0])
+        self._agent.guarded(lambda: self._send(flow, expires))
+
+    def _send(self, flow: Flow, expires: int) -> None:
+        home = f"{self._uri.scheme}:{self.account.user}@{self._uri.host}"
+        request = SipRequest(method="REGISTER", uri=str(Uri(self._uri.scheme, "", self._uri.host, self._uri.port)))
+        headers = request.headers
+        headers.append("From", f"<{home}>;tag={self._tag}")
+        headers.append("To", f"<{home}>")
+        headers.append("Call-ID", self._call_id)
+        headers.append("CSeq", f"{self._next()} REGISTER")
+        headers.append("Max-Forwards", "70")
+        headers.append("Contact", self._agent.contact(flow, user=self.account.user))
+        headers.append("Expires", str(expires))
+        headers.append("Allow", self._agent.allow)
+        self._client = ClientRequest(
+            self._agent, request, flow, self._next, lambda response: self._answered(response, expires), self._lost
+        )
+
+    def _next(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    def _answered(self, response: Response, asked: int) -> None:
+        if response.status < 200:
+            return
+        if not asked or self.state == "stopped":
+            self.leaving = False
+            return
+        if response.status < 300:
+            granted = self._granted(response)
+            if self.state != "registered":
+                log.info("registered as %s with %s for %d s", self.account.user, self._uri.host, granted)
+            self.state, self.reason, self._retry = "registered", "", FIRST_RETRY
+            # Early enough for a refresh that is lost and retransmitted for half a minute.
+            self._after(max(granted - 40.0, granted * 0.6))
+            return
+        least = response.header("min-expires")
+        if response.status == 423 and least.isascii() and least.isdigit() and self._expires < int(least[:9]) <= 86_400:
+            self._expires = int(least)
+            self._agent.spawn(self._register(self._expires))
+            return
+        self._lost(f"{response.status} {response.reason}", _seconds(response.header("retry-after")))
+
+    def _granted(self, response: Response) -> int:
+        """What the registrar gave our own Contact (section 10.2.4), its Expires, or what we asked for."""
+        assert self._client is not None
+        ours = parse_name_addr(self._client.request.headers.get_first("contact") or "").uri
+        for value in response.headers("contact"):
+            try:
+                contact = parse_name_addr(value)
+            except BadValue:
+                continue
+            if contact.uri == ours and contact.params.get("expires", "").isdecimal():
+                return max(1, int(contact.params["expires"][:9]))
+        return max(1, _seconds(response.header("expires")) or self._expires)
+
+    def _lost(self, why: str, after: float = 0.0) -> None:
+        if self.state == "stopped":
+            self.leaving = False
+            return
+        if self.state != "lost":
+            log.warning("not registered as %s with %s: %s", self.account.user, self._uri.host, why)
+        self.state, self.reason = "lost", why
+        self._after(after or self._retry)
+        self._retry = min(2 * self._retry, LONGEST_RETRY)
+
+    def _after(self, seconds: float) -> None:
+        self._cancel_timer()
+        self._timer = self._agent.clock.call_later(seconds, self._again)
+
+    def _again(self) -> None:
+        self._timer = None
+        self._agent.spawn(self._register(self._expires))
+
+    def _cancel_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _seconds(value: str) -> int:
+    match = re.match(r"\s*(\d{1,6})\b", value, re.ASCII)
+    return int(match[1]) if match else 0
