@@ -1,0 +1,47 @@
+"""callwright prompts"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, ClassVar
+
+from ivr.cli.command import Command, command
+
+if TYPE_CHECKING:
+    from ivr.prompts.catalogue import Catalogue
+
+
+@command
+class Prompts(Command):
+    """Render all prompts that don't change from call to call, so that no caller waits for a voice. What is rendered
+    already takes no time; an interrupted run goes on where it was.
+    """
+
+    name: ClassVar[str] = "prompts"
+    help: ClassVar[str] = "render prompts ahead, or list those without a recording"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--list", action="store_true", help="list the prompts that a voice speaks: no recording")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from ivr.prompts.catalogue import Catalogue
+        from ivr.settings import Settings
+
+        settings = Settings()
+        catalogue = Catalogue.load(settings.prompts_dir)
+        if arguments.list:
+            return self._list(catalogue)
+        from ivr.cli.folders import usable
+        from ivr.rendering import render_all
+
+        messages = render_all(settings, catalogue, usable(settings.flows_dir, settings.prompts_dir))
+        for message in messages:
+            print(message)
+        return 1 if messages else 0
+
+    def _list(self, catalogue: Catalogue) -> int:
+        for language in catalogue.languages:
+            for id in catalogue.ids(language):
+                if catalogue.recording(language, id) is None:
+                    print(f"{language}  {id}: {catalogue.text(language, id)}")
+        return 0

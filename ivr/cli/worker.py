@@ -1,0 +1,51 @@
+"""callwright worker"""
+
+from __future__ import annotations
+
+import argparse
+from typing import ClassVar
+
+from ivr.cli.command import Command, Failure, command
+
+
+@command
+class Worker(Command):
+    """Run jobs: messages, reconciliation, rendering, tidying up. As many of these as you like, on any machine.
+
+    SIGTERM ends it after the job at hand; a second one at once.
+    """
+
+    name: ClassVar[str] = "worker"
+    help: ClassVar[str] = "run jobs from the queues"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("queues", nargs="*", help="the queues to serve, most urgent first (all)")
+        parser.add_argument("--burst", action="store_true", help="end when the queues are empty")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        import logging
+        import time
+
+        import redis
+        from rq import Worker as RqWorker
+
+        from ivr import actions, jobs, logs
+        from ivr.embedded import NoRedis, connect
+        from ivr.settings import Settings
+
+        unknown = [name for name in arguments.queues if name not in jobs.QUEUES]
+        if unknown:
+            raise Failure(f"there is no queue {unknown[0]!r}", f"there are {', '.join(jobs.QUEUES)}")
+        settings = Settings()
+        logs.configure(settings.log_format)
+        logging.getLogger("rq.worker").setLevel(logging.WARNING)  # every job says itself what it did
+        actions.actions()  # imported once, before jobs are forked off
+        try:
+            client = connect(settings)
+            worker = RqWorker(list(arguments.queues or jobs.QUEUES), connection=client)
+            worker.log_result_lifespan = False
+            worker.work(burst=arguments.burst, with_scheduler=True, logging_level="WARNING")
+        except (NoRedis, redis.RedisError) as error:
+            time.sleep(1)  # whoever starts us again does so at once
+            raise Failure(f"Redis: {error}") from None
+        return 0

@@ -1,0 +1,151 @@
+"""What RQ's workers run, and when: thin functions that open what they need and hand over to the module that knows.
+
+Every job may run at any time, again and several at once. Jobs carry names and hashes, never what a caller said.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+import structlog
+from rq import Queue
+from rq.job import Job
+from sqlalchemy.engine import Engine
+
+from callcenter.db import open_database
+from ivr.settings import Settings
+
+log = structlog.get_logger("callwright.jobs")
+
+URGENT, DEFAULT, SLOW = "urgent", "default", "slow"
+QUEUES = (URGENT, DEFAULT, SLOW)
+"""In the order that a worker empties them."""
+SLICE_SECONDS = 20.0
+"""Rendering lets other jobs in between after so long."""
+SLICE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """A job that the clock starts every `every` seconds; one that no worker took until the next is dropped."""
+
+    function: Callable[[], object]
+    every: int
+    queue: str = DEFAULT
+    timeout: int = 60
+
+
+def deliver_messages() -> int:
+    """Send the texts and mails that are due."""
+    from callcenter import outbox
+
+    with _database() as (engine, settings):
+        return _noted("messages", outbox.sweep(engine, settings, datetime.now(UTC)))
+
+
+def reconcile_payments() -> int:
+    """Settle payments whose outcome was left in doubt."""
+    from ivr.actions.payments.reconcile import reconcile
+
+    with _database() as (engine, settings):
+        return _noted("payments settled", len(reconcile(engine, settings, datetime.now(UTC))))
+
+
+def end_abandoned() -> int:
+    """End sessions whose caller went without our being told."""
+    from ivr import housekeeping
+    from ivr.runner import Runner
+    from ivr.startup import published
+    from ivr.vault import Vault
+
+    with _database() as (engine, settings):
+        runner = Runner(engine, published(engine, settings), Vault.from_setting(settings.seal_key), settings, threads=1)
+        try:
+            return _noted("abandoned sessions ended", housekeeping.end_abandoned(runner, datetime.now(UTC)))
+        finally:
+            runner.close()
+
+
+def forget_secrets() -> int:
+    """Take sealed secrets out of sessions that have ended."""
+    from ivr import housekeeping
+
+    with _database() as (engine, _):
+        return _noted("sessions cleared of sealed secrets", housekeeping.forget_secrets(engine))
+
+
+def render_prompts() -> int:
+    """Render what calls are going to say, so far as it isn't rendered yet; goes on in a further job after a while."""
+    from ivr.ahead import flow_prompts
+    from ivr.prompts.catalogue import Catalogue
+    from ivr.speech.prerender import prerender, static_prompts
+    from ivr.speech.renderer import Renderer
+    from ivr.startup import published
+
+    with _database() as (engine, settings):
+        catalogue = Catalogue.read(settings.prompts_dir)
+        flows = published(engine, settings).current()
+        renderer = Renderer(settings.audio_dir, catalogue)
+        todo = list(dict.fromkeys((*static_prompts(catalogue), *flow_prompts(flows))))
+        missing = [prompt for prompt in todo if renderer.cached(prompt) is None]
+        deadline = time.monotonic() + SLICE_SECONDS
+        done = 0
+        try:
+            while done < len(missing) and time.monotonic() < deadline:
+                for message in renderer.run_sync(prerender(renderer, missing[done : done + SLICE])):
+                    log.warning("can't be rendered", why=message)
+                done += SLICE
+        finally:
+            renderer.close_sync()
+        if done < len(missing):
+            enqueue(settings, render_prompts, SLOW)
+        return _noted("prompts rendered", min(done, len(missing)))
+
+
+PERIODIC = (
+    Periodic(deliver_messages, every=10, queue=URGENT),
+    Periodic(reconcile_payments, every=60),
+    Periodic(forget_secrets, every=300),
+    Periodic(end_abandoned, every=600, timeout=300),
+)
+
+
+def enqueue(settings: Settings, function: Callable[[], object], queue: str, timeout: int = 300) -> Job:
+    """Hand a job to the workers. Raises `ivr.embedded.NoRedis` and redis-py's errors."""
+    from ivr.embedded import connect
+
+    with connect(settings) as client:
+        return Queue(queue, connection=client).enqueue(function, job_timeout=timeout, result_ttl=60)
+
+
+def run_clock(client: redis.Redis) -> None:
+    """Enqueue periodic jobs when they are due, until SIGTERM or SIGINT."""
+    from rq.cron import CronScheduler
+
+    clock = CronScheduler(connection=client)
+    for job in PERIODIC:
+        clock.register(
+            job.function, job.queue, interval=job.every, ttl=job.every, job_timeout=job.timeout, result_ttl=60
+        )
+    clock.start()
+
+
+def _noted(what: str, count: int) -> int:
+    if count:
+        log.info(what, count=count)
+    return count
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Engine, Settings]]:
+    settings = Settings()
+    engine = open_database(settings.database)
+    try:
+        yield engine, settings
+    finally:
+        engine.dispose()
