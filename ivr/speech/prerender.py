@@ -25,13 +25,18 @@ def static_prompts(catalogue: Catalogue) -> Iterator[Prompt]:
         for key in "0123456789*#":
             yield Prompt((Part("digits", key),), language)
         for id in catalogue.ids(language):
-            parts = _parts(catalogue.text(language, id) or "")
-            if _VALUE not in parts:
-                yield Prompt(parts, language, id)
-            else:
-                for piece in pieces(Prompt(parts, language)):
-                    if piece != PAUSE:
-                        yield Prompt((Part("text", piece),), language)
+            yield from text_prompts(catalogue.text(language, id) or "", language, id)
+
+
+def text_prompts(text: str, language: str, id: str = "") -> Iterator[Prompt]:
+    """Prompts whose pieces are those of this text that are the same whatever its values are."""
+    parts = _parts(text)
+    if _VALUE not in parts:
+        yield Prompt(parts, language, id)
+        return
+    for piece in pieces(Prompt(parts, language)):
+        if piece != PAUSE:
+            yield Prompt((Part("text", piece),), language)
 
 
 def _parts(text: str) -> tuple[Part, ...]:

@@ -52,7 +52,7 @@ class Piper:
     @cached_property
     def version(self) -> str:
         names = ",".join(f"{code}={path.name}:{path.stat().st_size}" for code, path in sorted(self.models.items()))
-        return f"{installed_version('piper-tts')} {SLOWER} {names}" if self.models else "none"
+        return f"{installed_version('piper-tts')} 2 {SLOWER} {names}" if self.models else "none"
 
     def languages(self) -> tuple[str, ...]:
         return tuple(self.models)
@@ -62,6 +62,8 @@ class Piper:
         from piper import SynthesisConfig
 
         rate = voice.config.sample_rate
+        if text.isalnum() and len(text) < 12:
+            text += ","  # a digit or word alone comes out clipped; a comma gives it its length
         gap = np.zeros(int(rate * SENTENCE_GAP_SECONDS), dtype=np.float32)
         chunks: list[np.ndarray] = []
         for chunk in voice.synthesize(text, SynthesisConfig(length_scale=voice.config.length_scale * SLOWER)):
