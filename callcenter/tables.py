@@ -99,7 +99,7 @@ bills = sa.Table(
     sa.CheckConstraint("balance >= 0", name="balance"),
 )
 
-OPEN_PAYMENT = sa.text("status IN ('started', 'in_doubt') OR (status = 'approved' AND posted_at IS NULL)")
+OPEN_PAYMENT = sa.text("(status IN ('started', 'in_doubt') OR (status = 'approved' AND posted_at IS NULL))")
 
 payments = sa.Table(
     "payments",

@@ -8,7 +8,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-OPEN_PAYMENT = sa.text("status IN ('started', 'in_doubt') OR (status = 'approved' AND posted_at IS NULL)")
+OPEN_PAYMENT = sa.text("(status IN ('started', 'in_doubt') OR (status = 'approved' AND posted_at IS NULL))")
 
 
 def upgrade() -> None:

@@ -1,0 +1,52 @@
+"""What the tests of actions share."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from callcenter.db import reading
+from callcenter.tables import payments, sandbox_charges
+from ivr.actions import ActionContext
+from ivr.actions.bills.importing import DEMO, import_bills
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=ZoneInfo("America/Chicago"))
+CARD = "4242424242424242"
+PAY = {"account": "10203040", "amount": 8450, "card": CARD, "expiry": "0429", "security_code": "123"}
+
+
+def demo(engine: Engine) -> None:
+    import_bills(engine, Path(DEMO), date(2026, 11, 22))
+
+
+def context(engine: Engine, key: str = "call-1:1", seconds: float = 20.0, **changes: Any) -> ActionContext:
+    values: dict[str, Any] = {
+        "engine": engine,
+        "now": NOW,
+        "contact_id": "contact",
+        "session_id": "session",
+        "idempotency_key": key,
+        "company": {"name": "Riverbend", "time_zone": "America/Chicago", "currency": "USD"},
+        "files": {},
+        "deadline": time.monotonic() + seconds,
+        "settings": {},
+    }
+    return ActionContext(**(values | changes))
+
+
+def charged(engine: Engine) -> list[int]:
+    """The amounts that the sandbox gateway really charged."""
+    with reading(engine) as conn:
+        rows = sa.select(sandbox_charges.c.amount).where(sandbox_charges.c.status == "charged")
+        return list(conn.execute(rows).scalars())
+
+
+def statuses(engine: Engine) -> list[str]:
+    with reading(engine) as conn:
+        return list(conn.execute(sa.select(payments.c.status).order_by(payments.c.id)).scalars())
