@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
@@ -43,11 +44,12 @@ class SipEndpoint(Agent):
 
     def __init__(self, settings: SipSettings, media: Media, on_call: OnCall, clock: Clock) -> None:
         super().__init__(settings, clock, self, self._on_message)
+        self._watch: asyncio.Task[None] | None = None
         self.media = media
         self._on_call = on_call
         self.draining = False
         self.legs: dict[Key, SipLeg] = {}
-        self._active = 0
+        self.live: set[SipLeg] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._gate = Gate(self)
@@ -66,13 +68,29 @@ class SipEndpoint(Agent):
         return endpoint
 
     @property
+    def media(self) -> Media:
+        """The media process. When it dies its calls are hung up; put another one here and the next call works."""
+        return self._media
+
+    @media.setter
+    def media(self, media: Media) -> None:
+        self._media = media
+        if self._watch:
+            self._watch.cancel()
+        self._watch = asyncio.get_running_loop().create_task(self._watch_media(media))
+
+    async def _watch_media(self, media: Media) -> None:
+        await media.died.wait()
+        self._fail_all("media lost")
+
+    @property
     def address(self) -> tuple[str, int]:
         return self.transports.udp.local
 
     @property
     def calls(self) -> int:
         """Calls that are not over."""
-        return self._active
+        return len(self.live)
 
     async def dial(
         self,
@@ -90,7 +108,7 @@ class SipEndpoint(Agent):
         """
         uri, sender = self._addresses(target, caller)
         leg = OutgoingLeg(self, uri, caller or sender, dict(headers or {}), timeout)
-        self.count_call(1)
+        self.count(leg)
         self.spawn(leg.start(sender))
         return leg
 
@@ -119,7 +137,7 @@ class SipEndpoint(Agent):
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:
-            log.info("drain: %d calls hung up at the deadline", self._active)
+            log.info("drain: %d calls hung up at the deadline", self.calls)
             self._hang_up_all()
 
     async def close(self) -> None:
@@ -129,9 +147,10 @@ class SipEndpoint(Agent):
             registrar.stop()
         self._hang_up_all()
         await self._released()
-        for task in list(self.tasks):
+        ending = [*self.tasks, *([self._watch] if self._watch else [])]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         for leg in list(self.legs.values()):
             leg.release()
         self.layer.close()
@@ -146,13 +165,18 @@ class SipEndpoint(Agent):
             await asyncio.sleep(0.01)
 
     def _hang_up_all(self) -> None:
-        for leg in list(self.legs.values()):
+        for leg in list(self.live):
             self.guarded(leg.hang_up)
+
+    def _fail_all(self, why: str) -> None:
+        for leg in list(self.live):
+            if leg.stream:
+                self.guarded(functools.partial(leg.fail, why))
 
     def stats(self) -> dict[str, int]:
         """Gauges, all 0 on an idle endpoint, and counters of what was dropped or odd, prefixed `odd_`."""
         gauges = {
-            "calls": self._active,
+            "calls": self.calls,
             "dialogs": len(self.legs),
             "transactions": len(self.layer),
             "tasks": len(self.tasks),
@@ -197,7 +221,7 @@ class SipEndpoint(Agent):
 
     def serve(self, leg: SipLeg) -> None:
         """Hand a new call to the application."""
-        self.count_call(1)
+        self.count(leg)
         self.spawn(self._serve(leg))
 
     async def _serve(self, leg: SipLeg) -> None:
@@ -208,15 +232,14 @@ class SipEndpoint(Agent):
         finally:
             leg.hang_up()
 
-    def count_call(self, change: int) -> None:
-        self._active += change
-        if self._active:
-            self._idle.clear()
-        else:
-            self._idle.set()
+    def count(self, leg: SipLeg) -> None:
+        self.live.add(leg)
+        self._idle.clear()
 
     def leg_over(self, leg: SipLeg) -> None:
-        self.count_call(-1)
+        self.live.discard(leg)
+        if not self.live:
+            self._idle.set()
 
     async def open_stream(self, on_event: Callable[[LegEvent], None]) -> Stream:
         """Raises what `Media.open` raises."""

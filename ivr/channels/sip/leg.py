@@ -7,7 +7,6 @@ is in `indialog.py`. Here: commands, events, media, hanging up.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from ivr.channels.sip.endpoint import SipEndpoint
     from ivr.channels.sip.media.client import Stream
 
-log = logging.getLogger(__name__)
 _RECORDING_GRACE = 2.0
 """Seconds that the media process has to close the file of a recording that a hang-up ended."""
 
@@ -164,12 +162,7 @@ class SipLeg:
             self._events.put_nowait(event)
 
     def on_media(self, event: LegEvent) -> None:
-        """Events of the media process. Its `HungUp` means that the stream is lost."""
-        if isinstance(event, HungUp):
-            if not self.over:
-                log.warning("call %s: media lost (%s)", self.id, event.reason)
-                self.fail(event.reason or "media lost")
-            return
+        """Events of the media process."""
         self.emit(event)
         if isinstance(event, RecordingEnded):
             self._recording = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ivr.channels.leg import Digit, HungUp, LegEvent, PlayEnded, RecordingEnded
+from ivr.channels.leg import LegEvent, PlayEnded, RecordingEnded
 
 
 class FakeHandle:
@@ -57,6 +58,7 @@ class FakeStream:
         self.media, self.port, self.on_event = media, port, on_event
         self.connections: list[tuple[tuple[str, int], str, int | None, bool, bool]] = []
         self.played: list[list[str]] = []
+        self.digits = ""
         self.closed = False
         self._recording: Path | None = None
 
@@ -89,7 +91,7 @@ class FakeStream:
         pass
 
     def digit(self, d: str) -> None:
-        self.on_event(Digit(d))
+        self.digits += d
 
     def send_digits(self, digits: str) -> None:
         pass
@@ -99,10 +101,6 @@ class FakeStream:
         self.closed = True
         self._end_recording("hangup")
         self.media.streams.remove(self)
-
-    def die(self) -> None:
-        """What the real one says when its process is gone."""
-        self.on_event(HungUp("error", "media process died"))
 
     def _end_recording(self, reason: Any) -> None:
         if self._recording:
@@ -117,6 +115,7 @@ class FakeMedia:
         self.streams: list[FakeStream] = []
         self.free = ports
         self.opened = 0
+        self.died = asyncio.Event()
         self.opening: Callable[[], Any] | None = None
 
     async def open(self, on_event: Callable[[LegEvent], None]) -> FakeStream:
