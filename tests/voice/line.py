@@ -1,0 +1,300 @@
+"""A running SIP service and a telephone that listens: real signalling, real RTP, real audio, on loopback.
+
+The service runs on a loop in a thread of its own; the telephone is a raw SIP client with an RTP socket. What it heard
+is decided by its ears alone: the mu-law bytes that arrived are searched for the audio of prompts. G.711 on loopback
+loses nothing, so a prompt was heard if its first half second is there to the byte, and whole if all of it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from callcenter.db import migrate, open_database
+from callcenter.events import of_contact
+from callcenter.tables import messages as messages_table
+from callcenter.tables import sessions as sessions_table
+from ivr.actions.bills.importing import DEMO, import_bills
+from ivr.assembly import make_published
+from ivr.channels.leg import Clip
+from ivr.channels.sip.service import SipService
+from ivr.prompts.catalogue import Catalogue
+from ivr.prompts.parts import Prompt
+from ivr.prompts.written import written
+from ivr.rehearsal.phone import Facts, Heard, Sent
+from ivr.runner import Runner
+from ivr.settings import Settings
+from ivr.speech.renderer import Renderer
+from ivr.speech.voices import all_voices
+from ivr.vault import Vault
+from tests.channels.sip.raw_client import RawClient
+
+T = TypeVar("T")
+HEAD = 4000
+"""Bytes (half a second) by which a prompt is known."""
+SILENCE = 0xFF
+
+
+class Ears(Renderer):
+    """A renderer that notes the audio of every prompt that came due, so that a test can look for it on the wire."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.due: list[tuple[Prompt, bytes]] = []
+
+    async def clips(self, prompt: Prompt, *arguments: Any) -> list[Clip]:
+        clips = await super().clips(prompt, *arguments)
+        self.due.append((prompt, b"".join(clip.ulaw for clip in clips)))
+        return clips
+
+
+class Line:
+    """The service on a free port, with a database of its own. Use as a context manager."""
+
+    def __init__(self, folder: Path, audio: Path, *, flows: Path, prompts: Path, clock: Any = None) -> None:
+        self.settings = Settings(
+            _env_file=None, data_dir=folder, flows_dir=flows, prompts_dir=prompts, sip_port=0, log_format="json"
+        )
+        self.engine = open_database(self.settings.database)
+        migrate(self.engine)
+        import_bills(self.engine, DEMO, dt.date.today())
+        published = make_published(self.settings, self.engine)
+        self.flows = published.publish(flows, prompts)
+        options = {} if clock is None else {"clock": clock}
+        self.runner = Runner(self.engine, published, Vault(), self.settings, **options)
+        voices = [voice for voice in all_voices() if "espeak" in voice.name]
+        self.ears = Ears(audio, Catalogue.load(prompts), voices=voices, budget_seconds=20)
+        self.service = SipService(self.settings, self.runner, self.ears)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Line:
+        self._thread.start()
+        self.address = self.run(self.service.start()).address
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.run(self.service.close())
+        self.run(self.loop.shutdown_default_executor())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+        self.engine.dispose()
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
+        """Run a coroutine on the service's loop, from the test's thread."""
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
+        return future.result(seconds)
+
+    def call(self, caller: str = "+15550100", *, event_type: int = 101) -> SipPhone:
+        """Place a call and wait for the answer."""
+        return SipPhone(self, caller, event_type)
+
+
+@dataclass
+class _Match:
+    start: int
+    whole: bool
+
+
+class SipPhone:
+    """One caller with a telephone (`ivr.rehearsal.phone.Phone`)."""
+
+    def __init__(self, line: Line, caller: str, event_type: int) -> None:
+        self.line = line
+        self.audio = bytearray()
+        """All that was heard: mu-law, in order."""
+        self.lost = 0
+        self.whole: dict[str, bool] = {}
+        """For each prompt heard, by its words: whether every byte of it arrived, without a gap."""
+        self._event_type = event_type
+        self._at = 0
+        self._seq, self._stamp = 7, 1000
+        self._over = threading.Event()
+        self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._rtp.bind(("127.0.0.1", 0))
+        self._rtp.settimeout(0.2)
+        self._client = line.run(RawClient.open(line.address))
+        self._client.rtp_port = self._rtp.getsockname()[1]
+        self._client.caller = caller
+        self._began = time.monotonic()
+        answer = line.run(self._dial(caller))
+        assert answer.status == 200, answer
+        found = re.search(r"m=audio (\d+)", answer.body)
+        assert found
+        self._remote = ("127.0.0.1", int(found[1]))
+        self._listener = threading.Thread(target=self._receive, daemon=True)
+        self._listener.start()
+        self._watcher = asyncio.run_coroutine_threadsafe(self._watch(), line.loop)
+        self._send_audio(b"\xff" * 160)
+
+    # Phone
+
+    @property
+    def ended(self) -> bool:
+        return self._over.is_set()
+
+    def listen(self, until: Callable[[Heard], bool], budget: float = 15.0) -> Sequence[Heard]:
+        ends = time.monotonic() + budget
+        found: list[Heard] = []
+        while True:
+            over = self.ended
+            heard = self._next()
+            if heard is not None:
+                found.append(heard)
+                if until(heard):
+                    return found
+            elif over or time.monotonic() > ends:
+                return found
+            else:
+                time.sleep(0.02)
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self._press(key)
+
+    def say(self, words: str) -> None:
+        """Speech for a recorder: two seconds of a warble that no silence detector takes for silence."""
+        for index in range(100):
+            self._send_audio(bytes(0x10 + (index + step) % 0x60 for step in range(160)))
+            time.sleep(0.02)
+
+    def wait(self, seconds: float) -> None:
+        ends = time.monotonic() + self._playing() + seconds
+        while time.monotonic() < ends and not self.ended:
+            time.sleep(0.02)
+
+    def hang_up(self) -> None:
+        if not self.ended:
+            self._over.set()
+            self.line.run(self._client.bye())
+
+    def facts(self) -> Facts:
+        self.hang_up()
+        self.close()
+        line = self.line
+        with line.engine.connect() as connection:
+            row = connection.execute(
+                sessions_table.select().where(sessions_table.c.external_id == self._client.call_id)
+            ).one()
+            events = of_contact(connection, row.contact_id)
+            sent = connection.execute(
+                messages_table.select().where(messages_table.c.contact_id == row.contact_id)
+            ).all()
+        session = line.runner.store.load(row.id).session
+        return Facts(
+            slots=session.snapshot(),
+            outcome=session.outcome,
+            language=session.language,
+            actions=[event.data["action"] for event in events if event.kind == "action"],
+            messages=[Sent(message.channel, message.to, message.body, message.subject) for message in sent],
+            steps=[(event.data["flow"], event.data["step"]) for event in events if event.kind == "step"],
+            exits=[
+                (event.data["flow"], event.data["step"], event.data["exit"]) for event in events if event.kind == "exit"
+            ],
+        )
+
+    def close(self) -> None:
+        self._over.set()
+        self._listener.join(5)
+        self._rtp.close()
+        self._watcher.cancel()
+        self.line.loop.call_soon_threadsafe(self._client.close)
+
+    # Hearing
+
+    def _next(self) -> Heard | None:
+        """The earliest prompt in what was heard since the last one."""
+        best: tuple[int, Prompt, bytes] | None = None
+        for prompt, audio in list(self.line.ears.due):
+            head = audio[:HEAD]
+            at = self.audio.find(head, self._at) if len(head) > 800 else -1
+            if at >= 0 and (best is None or at < best[0] or (at == best[0] and len(audio) > len(best[2]))):
+                best = (at, prompt, audio)
+        if best is None:
+            return None
+        at, prompt, audio = best
+        self._at = at + len(audio[:HEAD])
+        text = written(prompt)
+        self.whole[text] = self.audio.find(audio, at) == at
+        return Heard(prompt.id, text, time.monotonic() - self._began)
+
+    def heard_whole(self, words: str, budget: float = 30.0) -> bool:
+        """Whether a prompt that holds these words arrives (within `budget`) without a byte missing."""
+        ends = time.monotonic() + budget
+        audio = next(audio for prompt, audio in reversed(self.line.ears.due) if words in written(prompt))
+        while time.monotonic() < ends:
+            if self.audio.find(audio) >= 0:
+                return True
+            if self.ended:
+                return self.audio.find(audio) >= 0
+            time.sleep(0.05)
+        return False
+
+    def _playing(self) -> float:
+        """Seconds until what is being said will have been said."""
+        for prompt, audio in reversed(self.line.ears.due):
+            at = self.audio.rfind(audio[:HEAD])
+            if at >= 0:
+                del prompt
+                return max(0.0, (at + len(audio) - len(self.audio)) / 8000)
+        return 0.0
+
+    def _receive(self) -> None:
+        expected: int | None = None
+        while not self._over.is_set():
+            try:
+                packet = self._rtp.recv(2048)
+            except (TimeoutError, OSError):
+                continue
+            if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 0x7F:
+                continue
+            number = struct.unpack_from("!H", packet, 2)[0]
+            if expected is not None and number != expected:
+                self.lost += 1
+            expected = (number + 1) & 0xFFFF
+            self.audio += packet[12:]
+
+    # Talking
+
+    def _send_audio(self, payload: bytes) -> None:
+        self._seq, self._stamp = (self._seq + 1) & 0xFFFF, self._stamp + 160
+        self._rtp.sendto(struct.pack("!BBHII", 0x80, 0, self._seq, self._stamp, 0x5150) + payload, self._remote)
+
+    def _press(self, key: str) -> None:
+        """RFC 4733: an event of 100 ms in five packets, its end three times."""
+        event = "0123456789*#ABCD".index(key)
+        self._stamp += 160
+        for index in range(8):
+            self._seq = (self._seq + 1) & 0xFFFF
+            marker = 0x80 if index == 0 else 0
+            end, duration = (0x8A, 960) if index >= 5 else (0x0A, 160 * (index + 1))
+            header = struct.pack("!BBHII", 0x80, marker | self._event_type, self._seq, self._stamp, 0x5150)
+            self._rtp.sendto(header + struct.pack("!BBH", event, end, duration), self._remote)
+            time.sleep(0.01)
+        self._stamp += 960
+
+    async def _dial(self, caller: str) -> Any:
+        types = f"0 {self._event_type}"
+        return await self._client.call(self._client.sdp(types))
+
+    async def _watch(self) -> None:
+        """Answer a BYE, as every telephone does."""
+        while True:
+            message = await self._client.next(3600)
+            if message.method == "BYE":
+                self._client.answer(message, 200, "OK")
+                self._over.set()
+                return
+            if message.method:
+                self._client.answer(message, 200, "OK")
