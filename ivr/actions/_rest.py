@@ -20,7 +20,7 @@ class RestError(Exception):
     """No usable answer. The words name the host, never the query, headers or body."""
 
 
-class RestTimeout(RestError):
+class UnreachableError(RestError):
     """The time budget ran out, or the connection broke, after the request may have reached the server."""
 
 
@@ -57,7 +57,7 @@ def request(
     for attempt in range(1, tries + 1):
         try:
             answer = _once(method, url, deadline, headers, params, body, max_bytes)
-        except RestError:
+        except UnreachableError:
             if attempt == tries or not _pause(attempt, deadline):
                 raise
             continue
@@ -86,7 +86,7 @@ def _once(
 ) -> Answer:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise RestTimeout("no time was left")
+        raise UnreachableError("no time was left")
     host = urllib3.util.parse_url(url).host
     try:
         with requests.request(
@@ -103,17 +103,12 @@ def _once(
                 if len(content) > max_bytes:
                     raise RestError(f"{host} sent more than {max_bytes:,} bytes")
                 if time.monotonic() > deadline:
-                    raise RestTimeout(f"{host} didn't finish its answer in time")
-    except requests.exceptions.ConnectTimeout:
-        raise RestError(f"{host} can't be reached") from None
+                    raise UnreachableError(f"{host} didn't finish its answer in time")
     except requests.exceptions.Timeout:
-        raise RestTimeout(f"{host} didn't answer in time") from None
-    except requests.exceptions.ConnectionError as error:
-        # A refused connection never carried the request; anything else may have.
-        refused = isinstance(getattr(error.args[0] if error.args else None, "reason", None),
-                             urllib3.exceptions.NewConnectionError)  # fmt: skip
-        raise (RestError if refused else RestTimeout)(f"{host} can't be reached or broke the connection") from None
+        raise UnreachableError(f"{host} didn't answer in time") from None
+    except requests.exceptions.ConnectionError:
+        raise UnreachableError(f"{host} can't be reached or broke the connection") from None
     except (requests.exceptions.RequestException, ValueError) as error:
         raise RestError(f"the request to {host} can't be made: {type(error).__name__}") from None
     except (urllib3.exceptions.HTTPError, OSError):
-        raise RestTimeout(f"{host} broke off its answer") from None
+        raise UnreachableError(f"{host} broke off its answer") from None

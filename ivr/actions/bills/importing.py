@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -167,14 +167,10 @@ def _record(
 
 def _minor(cell: _Cell, currency: str, wrong: list[tuple[_Cell, str]]) -> int:
     places = get_currency_precision(currency)
-    try:
-        minor = Decimal(cell.text).scaleb(places)
-        if minor != minor.to_integral_value() or not 0 <= minor < 10**12:
-            raise InvalidOperation
-    except InvalidOperation:
-        wrong.append((cell, f"{cell.text!r} is no amount in {currency}, such as 84.50 (a point, no thousands sign)"))
-        return 0
-    return int(minor)
+    if re.fullmatch(rf"[0-9]{{1,10}}(\.[0-9]{{0,{places}}})?", cell.text):
+        return int(Decimal(cell.text).scaleb(places))
+    wrong.append((cell, f"{cell.text!r} is no amount in {currency}, such as 84.50 (a point, no thousands sign)"))
+    return 0
 
 
 def _due(cell: _Cell, today: date, wrong: list[tuple[_Cell, str]]) -> date:
