@@ -59,12 +59,14 @@ def reconcile_payments() -> int:
 def end_abandoned() -> int:
     """End sessions whose caller went without our being told."""
     from ivr import housekeeping
+    from ivr.assembly import make_published
     from ivr.runner import Runner
-    from ivr.startup import published
     from ivr.vault import Vault
 
     with _database() as (engine, settings):
-        runner = Runner(engine, published(engine, settings), Vault.from_setting(settings.seal_key), settings, threads=1)
+        runner = Runner(
+            engine, make_published(settings, engine), Vault.from_setting(settings.seal_key), settings, threads=1
+        )
         try:
             return _noted("abandoned sessions ended", housekeeping.end_abandoned(runner, datetime.now(UTC)))
         finally:
@@ -81,18 +83,17 @@ def forget_secrets() -> int:
 
 def render_prompts() -> int:
     """Render what calls are going to say, so far as it isn't rendered yet; goes on in a further job after a while."""
-    from ivr.ahead import flow_prompts
+    from ivr.assembly import make_published
     from ivr.prompts.catalogue import Catalogue
-    from ivr.speech.prerender import prerender, static_prompts
+    from ivr.rendering import all_prompts
+    from ivr.speech.prerender import prerender
     from ivr.speech.renderer import Renderer
-    from ivr.startup import published
 
     with _database() as (engine, settings):
         catalogue = Catalogue.read(settings.prompts_dir)
-        flows = published(engine, settings).current()
+        flows = make_published(settings, engine).current()
         renderer = Renderer(settings.audio_dir, catalogue)
-        todo = list(dict.fromkeys((*static_prompts(catalogue), *flow_prompts(flows))))
-        missing = [prompt for prompt in todo if renderer.cached(prompt) is None]
+        missing = [prompt for prompt in all_prompts(catalogue, flows) if renderer.cached(prompt) is None]
         deadline = time.monotonic() + SLICE_SECONDS
         done = 0
         try:
@@ -132,7 +133,7 @@ def run_clock(client: redis.Redis) -> None:
         clock.register(
             job.function, job.queue, interval=job.every, ttl=job.every, job_timeout=job.timeout, result_ttl=60
         )
-    clock.start()
+    clock.start()  # type: ignore[no-untyped-call]
 
 
 def _noted(what: str, count: int) -> int:

@@ -1,6 +1,8 @@
-"""Rendering ahead with a progress bar, for commands."""
+"""Rendering prompts ahead of calls, with a progress bar."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -8,31 +10,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ivr.ahead import flow_prompts
 from ivr.flow.model import FlowSet
 from ivr.prompts.catalogue import Catalogue
-from ivr.settings import Settings
-from ivr.speech.prerender import prerender_all
+from ivr.prompts.parts import Prompt
+from ivr.speech.prerender import prerender, static_prompts
 from ivr.speech.renderer import Renderer
 
 
-def render_all(settings: Settings, catalogue: Catalogue, flows: FlowSet, console: Console | None = None) -> list[str]:
-    """Render what is missing; returns messages about what can't be. No event loop may be running in this thread.
+def all_prompts(catalogue: Catalogue, flows: FlowSet) -> list[Prompt]:
+    """Everything that can be rendered ahead, each once, in the order of the company's languages."""
+    order = {language: place for place, language in enumerate(flows.company.languages)}
+    every = dict.fromkeys((*flow_prompts(flows), *static_prompts(catalogue)))
+    return sorted(every, key=lambda prompt: order.get(prompt.language, len(order)))
 
-    Without a terminal, a line at the end takes the place of the bar.
-    """
-    out = console or Console()
-    renderer = Renderer(settings.audio_dir, catalogue)
+
+async def render(renderer: Renderer, prompts: Sequence[Prompt], console: Console) -> list[str]:
+    """Render what is missing; returns messages about what can't be. Without a terminal, a line at the end takes the
+    place of the bar. May be cancelled: what is done stays done."""
     columns = (TextColumn("rendering prompts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    total = 0
-    try:
-        with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
-            task = bar.add_task("", total=None)
-
-            def progress(done: int, of: int, what: str) -> None:
-                nonlocal total
-                total = of
-                bar.update(task, completed=done, total=of)
-
-            messages = prerender_all(renderer, catalogue, progress, flow_prompts(flows))
-    finally:
-        renderer.close_sync()
-    out.print(f"{total - len(messages)} of {total} prompts are rendered", highlight=False)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=len(prompts))
+        messages = await prerender(renderer, prompts, lambda done, of, what: bar.update(task, completed=done, total=of))
+    for message in messages:
+        console.print(message, markup=False, highlight=False)
+    if not messages:
+        console.print(f"{len(prompts)} prompts are rendered", highlight=False)
     return messages

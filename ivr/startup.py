@@ -11,7 +11,6 @@ from sqlalchemy.engine import Engine
 
 from callcenter.db import migrate, open_database, reading
 from callcenter.tables import accounts
-from ivr import actions
 from ivr.actions.bills.importing import DEMO, Imported, import_bills
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError
@@ -41,10 +40,6 @@ def open_migrated(settings: Settings) -> Engine:
         reason = str(error).strip().splitlines()[0]
         raise CannotStart(f"the database {where} can't be used: {reason}; check DATABASE_URL") from error
     return engine
-
-
-def published(engine: Engine, settings: Settings) -> Published:
-    return Published(engine, actions.specs(), settings.data_dir / "versions")
 
 
 def import_demo(engine: Engine, settings: Settings, today: date) -> Imported | None:

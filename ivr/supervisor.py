@@ -20,6 +20,7 @@ from pathlib import Path
 BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 30.0
 """A program that ran this long starts its back-off anew."""
+HURRIED_SECONDS = 3.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 
 Say = Callable[[str, str], None]
@@ -79,7 +80,7 @@ class Supervisor:
         self._kill_orphans()
 
     def hurry(self) -> None:
-        """Don't wait any longer: kill what `stop` still waits for."""
+        """Don't wait for calls and jobs any longer: what `stop` waits for gets a second SIGTERM, then SIGKILL."""
         self._hurry.set()
 
     async def _keep(self, program: Program) -> None:
@@ -155,6 +156,9 @@ class Supervisor:
         self._signal(program, signal.SIGTERM)
         hurry = asyncio.create_task(self._hurry.wait())
         await asyncio.wait({keeper, hurry}, timeout=program.stop_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if hurry.done() and not keeper.done():
+            self._signal(program, signal.SIGTERM)  # a second one: whatever drains is to give up
+            await asyncio.wait({keeper}, timeout=HURRIED_SECONDS)
         hurry.cancel()
         if not keeper.done():
             self._say(program.name, "didn't stop in time and is killed")

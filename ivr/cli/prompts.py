@@ -32,11 +32,16 @@ class Prompts(Command):
         if arguments.list:
             return self._list(catalogue)
         from ivr.cli.folders import usable
-        from ivr.rendering import render_all
+        from ivr.cli.show import console
+        from ivr.rendering import all_prompts, render
+        from ivr.speech.renderer import Renderer
 
-        messages = render_all(settings, catalogue, usable(settings.flows_dir, settings.prompts_dir))
-        for message in messages:
-            print(message)
+        prompts = all_prompts(catalogue, usable(settings.flows_dir, settings.prompts_dir))
+        renderer = Renderer(settings.audio_dir, catalogue)
+        try:
+            messages = renderer.run_sync(render(renderer, prompts, console()))
+        finally:
+            renderer.close_sync()
         return 1 if messages else 0
 
     def _list(self, catalogue: Catalogue) -> int:

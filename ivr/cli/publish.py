@@ -26,15 +26,16 @@ class Publish(Command):
         which.add_argument("--roll-back", metavar="HASH", help="make an earlier version current again")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        from ivr.assembly import make_published
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated, published
+        from ivr.startup import CannotStart, open_migrated
 
         settings = Settings()
         try:
             engine = open_migrated(settings)
         except CannotStart as error:
             raise Failure(str(error)) from None
-        versions = published(engine, settings)
+        versions = make_published(settings, engine)
         try:
             if arguments.list:
                 return self._list(versions)

@@ -1,0 +1,81 @@
+"""Which ports to listen on: what the settings say, or a free one where a default is taken."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from ivr.settings import Settings
+
+
+class PortTaken(Exception):
+    """A port that was asked for is taken; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """`notes` says which defaults were taken."""
+
+    web: int
+    sip: int
+    notes: tuple[str, ...] = ()
+
+
+def choose(settings: Settings) -> Ports:
+    """Raises `PortTaken` for a port that was set and can't be had; a default gives way to a free one. Port 0 asks for
+    a free one too. Raises OSError for an address that isn't this machine's."""
+    notes = []
+    chosen = {}
+    for name, host, kinds in (
+        ("port", settings.host, (socket.SOCK_STREAM,)),
+        ("sip_port", settings.sip_host, (socket.SOCK_STREAM, socket.SOCK_DGRAM)),
+    ):
+        wanted = getattr(settings, name)
+        if wanted and is_free(host, wanted, kinds):
+            chosen[name] = wanted
+            continue
+        if wanted and name in settings.model_fields_set:
+            raise PortTaken(f"port {wanted} on {host} is taken by another program; set {name.upper()}=0 for a free one")
+        chosen[name] = _free(host, kinds)
+        if wanted:
+            notes.append(f"port {wanted} is taken, so {name.upper()} is {chosen[name]} this time; set it to choose")
+    return Ports(chosen["port"], chosen["sip_port"], tuple(notes))
+
+
+def is_free(host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> bool:
+    """Whether all kinds of socket can be bound there. Raises OSError where the address isn't this machine's."""
+    try:
+        for kind in kinds:
+            _bind(host, port, kind).close()
+    except OSError as error:
+        if port == 0:
+            raise
+        with _bind(host, 0, kinds[0]):  # the port's fault, or the address's? then this raises
+            pass
+        del error
+        return False
+    return True
+
+
+def _free(host: str, kinds: tuple[socket.SocketKind, ...]) -> int:
+    while True:
+        with _bind(host, 0, kinds[0]) as probe:
+            port = int(probe.getsockname()[1])
+        if is_free(host, port, kinds):
+            return port
+
+
+def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+    probe = socket.socket(family, kind, protocol)
+    try:
+        if kind == socket.SOCK_STREAM:
+            # Connections of the last run that linger in TIME_WAIT don't take the port (man 7 socket).
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        if kind == socket.SOCK_STREAM:
+            probe.listen()
+    except OSError:
+        probe.close()
+        raise
+    return probe
