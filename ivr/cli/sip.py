@@ -22,7 +22,7 @@ class Sip(Command):
         from ivr.settings import Settings
 
         settings = Settings()
-        logs.set_up(settings)
+        logs.configure(settings.log_format)
         try:
             serve(settings, make_runner(settings), make_renderer(settings), _ready)
         except ValueError as error:

@@ -1,0 +1,203 @@
+"""Scripted calls: YAML files in `flows/calls/`, read with the place of every line."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field
+
+from ivr.flow.load import validated
+from ivr.flow.model import FlowSet, Model, Seconds
+from ivr.flow.problems import FlowError, Mark, Problem, nearest
+from ivr.flow.yaml_source import Node, read
+
+Channel = Literal["voice", "text"]
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _written(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _line(value: Any) -> Any:
+    return {value: True} if value == "hangs_up" else value
+
+
+Words = Annotated[str, BeforeValidator(_written), Field(min_length=1)]
+
+
+class Line(Model):
+    """One line of a script: what the caller hears or does. Exactly one of these."""
+
+    hears: Annotated[list[Words], BeforeValidator(_several)] | None = None
+    presses: Annotated[str, BeforeValidator(_written), Field(pattern=r"^[0-9*#]+$")] | None = None
+    says: Words | None = None
+    waits: Seconds | None = None
+    hangs_up: Literal[True] | None = None
+
+    @property
+    def verb(self) -> str:
+        return next(iter(self.model_fields_set), "")
+
+
+class Result(Model):
+    """What an action comes to: its exit, what it returns, and the time that it takes."""
+
+    exit: str
+    data: dict[str, Any] = Field(default_factory=dict)
+    takes: Seconds = 0
+
+
+class Message(Model):
+    """A message that must have been sent; `body` and `subject` are words contained in it."""
+
+    channel: Literal["sms", "email"] | None = None
+    to: str | None = None
+    body: str | None = None
+    subject: str | None = None
+
+
+class Expect(Model):
+    """What must hold when the call is over. `slots` may name only some; of a mapping, only some of its parts."""
+
+    slots: dict[str, Any] = Field(default_factory=dict)
+    outcome: str | None = None
+    language: str | None = None
+    actions: list[str] | None = None
+    messages: list[Message] = Field(default_factory=list)
+    not_heard: Annotated[list[Words], BeforeValidator(_several)] = Field(default_factory=list)
+
+
+class ScriptedCall(Model):
+    """A whole call: who calls when, what actions come to, what is heard and done, and what is expected at the end."""
+
+    call: str | None = Field(None, description="the flow's file; by default the company's start")
+    note: str | None = None
+    channels: list[Channel] = Field(["voice"], min_length=1)
+    at: dt.datetime = Field(dt.datetime(2026, 1, 5, 10, 0), description="when, on the company's clock")
+    caller: str = "+15550100"
+    called: str = "+15550199"
+    language: str | None = None
+    sandbox: bool = Field(False, description="run actions that have no results here for real, on sandbox data")
+    actions: dict[str, list[Result]] = Field(default_factory=dict, description="results of actions, by name, in order")
+    transfers: list[Literal["answered", "busy", "no_answer", "failed"]] = Field(default_factory=list)
+    script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
+    expect: Expect = Expect()
+
+
+@dataclass(frozen=True)
+class Script:
+    """A scripted call with the flows that it runs on. `name` is its file's, without `.yaml`."""
+
+    name: str
+    call: ScriptedCall
+    flows: FlowSet
+    node: Node
+
+    def mark(self, *path: Any) -> Mark:
+        return self.node.at(path)
+
+    @property
+    def begin(self) -> dt.datetime:
+        """When the call begins: an aware datetime."""
+        zone = ZoneInfo(self.flows.company.timezone)
+        return self.call.at.replace(tzinfo=zone) if self.call.at.tzinfo is None else self.call.at.astimezone(zone)
+
+
+def read_scripts(folder: Path, flows: FlowSet) -> tuple[list[Script], list[Problem]]:
+    """All scripted calls of a folder, and every mistake in them."""
+    scripts, problems = [], []
+    for path in sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml")):
+        try:
+            scripts.append(read_script(path, flows))
+        except FlowError as error:
+            problems += error.problems
+    return scripts, problems
+
+
+def read_script(path: Path, flows: FlowSet) -> Script:
+    """One scripted call. Raises `FlowError` with every mistake at its place."""
+    node = read(path)
+    problems = list(_shape(node))
+    if problems:
+        raise FlowError(problems)
+    call = validated(ScriptedCall, node)
+    problems = list(_sense(call, node, flows))
+    if problems:
+        raise FlowError(problems)
+    return Script(path.stem, call, _starting(flows, call.call), node)
+
+
+def _starting(flows: FlowSet, call: str | None) -> FlowSet:
+    if call is None:
+        return flows
+    return replace(flows, company=flows.company.model_copy(update={"start": Path(call).stem, "channels": {}}))
+
+
+def _shape(node: Node) -> Iterator[Problem]:
+    """Each line of a script has exactly one verb; told here for the sake of better words."""
+    lines = node.value.get("script") if isinstance(node.value, dict) else None
+    for line in lines.value if lines is not None and isinstance(lines.value, list) else ():
+        verbs = tuple(Line.model_fields)
+        if isinstance(line.value, dict) and len(line.value) != 1:
+            yield Problem(line.mark, "a line of a script does one thing", f"write one of: {', '.join(verbs)}", "script")
+        elif isinstance(line.value, str) and line.value != "hangs_up":
+            yield Problem(line.mark, f"'{line.value}' is no line of a script", "write `hears: ...`", "script")
+        elif isinstance(line.value, dict) and (verb := next(iter(line.value))) not in verbs:
+            yield Problem(line.keys[verb], f"a script has no '{verb}'", nearest(verb, verbs), "script")
+
+
+def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
+    if call.call is not None and Path(call.call).stem not in flows.flows:
+        fix = nearest(Path(call.call).stem, flows.flows)
+        yield Problem(node.at(("call",)), f"there is no flow '{call.call}'", fix, "unknown_flow")
+    if call.language is not None and call.language not in flows.company.languages:
+        fix = nearest(call.language, flows.company.languages)
+        yield Problem(node.at(("language",)), f"'{call.language}' is not the company's", fix, "unknown_language")
+    for name, results in call.actions.items():
+        spec = flows.actions.get(name)
+        if spec is None:
+            mark = node.at(("actions", name))
+            yield Problem(mark, f"there is no action '{name}'", nearest(name, flows.actions), "unknown_action")
+            continue
+        for index, result in enumerate(results):
+            exits = (*spec.exits, "failed")
+            if result.exit not in exits:
+                mark = node.at(("actions", name, index, "exit"))
+                yield Problem(mark, f"{name} has no exit '{result.exit}'", nearest(result.exit, exits), "bad_exit")
+            for key in result.data:
+                if key not in spec.returns:
+                    mark = node.at(("actions", name, index, "data", key))
+                    yield Problem(mark, f"{name} returns no '{key}'", nearest(key, spec.returns), "unknown_slot")
+    known = {id for texts in flows.texts.values() for id in texts}
+    for index, line in enumerate(call.script):
+        for word in line.hears or ():
+            yield from _heard(word, node.at(("script", index, "hears")), known)
+    for index, word in enumerate(call.expect.not_heard):
+        yield from _heard(word, node.at(("expect", "not_heard", index)), known)
+
+
+def _heard(word: str, mark: Mark, known: set[str]) -> Iterator[Problem]:
+    """Words with a dot and no space name a prompt, so a misspelt one is found here rather than never heard."""
+    if is_id(word) and word not in known:
+        yield Problem(mark, f"there is no prompt '{word}'", nearest(word, known), "unknown_prompt")
+
+
+def is_id(word: str) -> bool:
+    """Whether `hears` names a prompt rather than words: it has a dot inside and no space."""
+    return "." in word.strip(".") and " " not in word and word.islower()
+
+
+def data_matches(expected: Any, found: Any) -> bool:
+    """Whether a value is as expected; of a mapping, only the expected parts count."""
+    if isinstance(expected, Mapping) and isinstance(found, Mapping):
+        return all(key in found and data_matches(value, found[key]) for key, value in expected.items())
+    return bool(expected == found) and isinstance(expected, bool) == isinstance(found, bool)

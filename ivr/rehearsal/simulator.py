@@ -1,0 +1,319 @@
+"""The offline channel: runs `step` on a simulated clock, through the same digit collector as a SIP call.
+
+Prompts take the time that a voice would need for them; nothing here waits for real. Between any two steps the
+session goes through JSON, as it does in production.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ivr.flow import collect
+from ivr.flow.collect import Collector
+from ivr.flow.effects import Collect, Effect, End, Event, Record, RunAction, Say, Send, Transfer
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Recorded, Started, TransferEnded, Words
+from ivr.flow.model import FlowSet
+from ivr.flow.pace import seconds
+from ivr.flow.session import TEXT, VOICE, Session
+from ivr.flow.step import step
+from ivr.prompts.parts import Prompt
+from ivr.prompts.written import written
+from ivr.rehearsal.phone import Facts, Heard, Sent
+
+KEY_SECONDS = 0.3
+"""From one key to the next of the same `press`."""
+
+Answer = tuple[ActionDone, float]
+"""What an action came to, and how many seconds it took."""
+ActionRunner = Callable[[RunAction, Session, dt.datetime], Answer]
+TransferRunner = Callable[[Transfer], TransferEnded]
+
+
+class Simulator:
+    """One call, from `start()` on; a `Phone`. `actions` answers what the flow runs; `transfers` its transfers.
+
+    `heard`, `keys` and `clock` can be watched from outside: `on_heard` is called with all that is said, as it begins.
+    """
+
+    def __init__(
+        self,
+        flows: FlowSet,
+        actions: ActionRunner,
+        *,
+        begin: dt.datetime,
+        text: bool = False,
+        caller: str = "+15550100",
+        called: str = "+15550199",
+        language: str | None = None,
+        transfers: TransferRunner = lambda transfer: TransferEnded("answered"),
+        on_heard: Callable[[Heard], None] = lambda heard: None,
+    ) -> None:
+        self.flows = flows
+        self.text = text
+        self.clock = 0.0
+        """Seconds since the call began."""
+        self.heard: list[Heard] = []
+        self.asking: Collect | None = None
+        """The question that is open."""
+        self.recording: Record | None = None
+        self._begin = begin
+        self._actions, self._transfers, self._on_heard = actions, transfers, on_heard
+        self._listened = 0
+        self._events: list[Event] = []
+        self._sent: list[Sent] = []
+        self._collector = Collector()
+        self._speaking_until = 0.0
+        self._barge_in = True
+        self._recorded = 0.0
+        self._silent_at: float | None = None
+        self._sealed: list[str] = []
+        self.session = Session(
+            id="rehearsal",
+            contact_id="rehearsal",
+            channel="text" if text else "voice",
+            capabilities=TEXT if text else VOICE,
+            flow_hash=flows.hash,
+            language=language or flows.default_language,
+            caller=caller,
+            called=called,
+        )
+
+    @property
+    def now(self) -> dt.datetime:
+        return self._begin + dt.timedelta(seconds=self.clock)
+
+    @property
+    def ended(self) -> bool:
+        return self.session.ended
+
+    @property
+    def speaking(self) -> float:
+        """Seconds for which the flow will still be speaking."""
+        return max(0.0, self._speaking_until - self.clock)
+
+    def start(self) -> Simulator:
+        self._feed(Started())
+        return self
+
+    # What a caller does
+
+    def listen(self, until: Callable[[Heard], bool], *, patient: bool = True) -> Sequence[Heard]:
+        got: list[Heard] = []
+        while True:
+            while self._listened < len(self.heard):
+                got.append(self.heard[self._listened])
+                self._listened += 1
+                if until(got[-1]):
+                    return got
+            if self.ended or not patient or not self._collector.digits:
+                return got
+            assert self._collector.deadline is not None  # it runs from the first key on
+            self._pass_until(self._collector.deadline)
+
+    def press(self, keys: str) -> None:
+        if self.text:
+            self.say(keys)
+            return
+        for key in keys:
+            if self.ended:
+                return
+            self._key(key)
+            self._pass_until(self.clock + KEY_SECONDS)
+
+    def say(self, words: str) -> None:
+        if self.ended:
+            return
+        if self.recording is not None:
+            self._silence_speaker()
+            self._recorded += seconds(words, self.session.language)
+            self.clock += self._recorded
+            self._silent_at = self.clock + self.recording.silence_seconds
+            if self._recorded >= self.recording.max_seconds:
+                self._end_recording()
+        elif self.asking is not None:
+            self._silence_speaker()
+            self._collector = collect.cancel(self._collector)
+            self._feed(Words(words))
+
+    def wait(self, seconds: float) -> None:
+        if self.text:
+            return
+        while not self.ended and self.speaking:
+            self._pass_until(self._speaking_until)
+        self._pass_until(self.clock + seconds)
+
+    def pass_time(self) -> None:
+        """Let time pass until something happens: a prompt ends, a question gives up, a recording ends."""
+        due = self._due()
+        if due is not None and not self.ended:
+            self._pass_until(due)
+
+    def hang_up(self) -> None:
+        if not self.ended:
+            self._feed(HungUp())
+
+    def facts(self) -> Facts:
+        self.hang_up()
+        events = [(event.kind, event.data) for event in self._events]
+        return Facts(
+            slots=self.session.snapshot(),
+            outcome=self.session.outcome,
+            language=self.session.language,
+            actions=[data["action"] for kind, data in events if kind == "action"],
+            messages=list(self._sent),
+            steps=[(data["flow"], data["step"]) for kind, data in events if kind == "step"],
+            exits=[(data["flow"], data["step"], data["exit"]) for kind, data in events if kind == "exit"],
+        )
+
+    # Time
+
+    def _due(self) -> float | None:
+        """When something will happen by itself."""
+        times = [self._collector.deadline if self._collector.ask else None, self._silent_at]
+        if self.speaking:
+            times.append(self._speaking_until)
+        return min((time for time in times if time is not None), default=None)
+
+    def _pass_until(self, moment: float) -> None:
+        while not self.ended:
+            due = self._due()
+            if due is None or due > moment:
+                break
+            self.clock = max(self.clock, due)
+            self._fire()
+        self.clock = max(self.clock, moment)
+
+    def _fire(self) -> None:
+        if self._silent_at is not None and self.clock >= self._silent_at:
+            self._end_recording()
+        elif self._collector.deadline is not None and self.clock >= self._collector.deadline:
+            self._collector, answer = collect.tick(self._collector, self.clock)
+            self._answered(answer)
+        elif self.clock >= self._speaking_until:
+            self._prompt_over()
+
+    def _prompt_over(self) -> None:
+        self._speaking_until = self.clock
+        if self._collector.deadline is None:
+            self._collector = collect.prompt_ended(self._collector, self.clock)
+        if self.recording is not None and self._silent_at is None:
+            self._silent_at = self.clock + self.recording.silence_seconds
+
+    def _silence_speaker(self) -> None:
+        self._speaking_until = min(self._speaking_until, self.clock)
+
+    # Keys and answers
+
+    def _key(self, key: str) -> None:
+        if self.recording is not None:
+            if key == self.recording.finish_on:
+                self._end_recording()
+            return
+        before = self._collector
+        self._collector, answer = collect.press(before, key, self.clock)
+        taken = (before.digits, before.ahead) != (self._collector.digits, self._collector.ahead)
+        if self._barge_in and (taken or answer is not None):
+            self._silence_speaker()
+        self._answered(answer)
+
+    def _answered(self, answer: str | None) -> None:
+        if answer is not None:
+            self._silence_speaker()
+            self._feed(Keys(answer))
+
+    def _end_recording(self) -> None:
+        seconds_recorded, self._recorded = self._recorded, 0.0
+        self.recording = self._silent_at = None
+        self._silence_speaker()
+        self._feed(Recorded("rehearsal.wav" if seconds_recorded else "", seconds_recorded))
+
+    # The flow
+
+    def _feed(self, given: Input) -> None:
+        """Take one Input, and all that follow from it by themselves."""
+        self.asking = None
+        waiting: list[Input] = [given]
+        while waiting and not self.ended:
+            self.session, effects = step(self.flows, self._stored(), waiting.pop(0), self.now)
+            for effect in effects:
+                after = self._carry_out(effect)
+                if after is not None:
+                    waiting.append(after)
+
+    def _stored(self) -> Session:
+        """The session as it comes out of storage, secrets sealed and opened again."""
+
+        def seal(value: str) -> str:
+            self._sealed.append(value)
+            return str(len(self._sealed) - 1)
+
+        return Session.from_json(
+            json.loads(json.dumps(self.session.to_json(seal))), lambda kept: self._sealed[int(kept)]
+        )
+
+    def _carry_out(self, effect: Effect) -> Input | None:
+        match effect:
+            case Say(prompt, barge_in):
+                self._barge_in = barge_in
+                self._speak(prompt)
+            case Collect():
+                return self._collect(effect)
+            case RunAction():
+                return self._run(effect)
+            case Record():
+                if self.text:
+                    return Fault("a text thread can't be recorded")
+                self.recording, self._recorded = effect, 0.0
+                self._speaking_until = max(self._speaking_until, self.clock)
+                if not self.speaking:
+                    self._prompt_over()
+            case Transfer():
+                return self._transfers(effect)
+            case Send(channel, to, body, subject):
+                self._sent.append(Sent(channel, to, body, subject))
+            case Event():
+                self._events.append(effect)
+            case End():
+                self._collector = collect.cancel(self._collector)
+        return None
+
+    def _collect(self, ask: Collect) -> Input | None:
+        self._collector, answer = collect.begin(self._collector, ask, self.clock)
+        if answer is not None:
+            return Keys(answer)
+        self.asking = ask
+        self._barge_in = ask.barge_in
+        for prompt in ask.prompts:
+            self._speak(prompt)
+        if self.text:
+            for choice in ask.choices:
+                self._hear(Heard(choice.label.id, f"{choice.key}. {written(choice.label)}", self.clock))
+            self._collector = collect.cancel(self._collector)
+        elif not self.speaking:
+            self._prompt_over()
+        return None
+
+    def _run(self, action: RunAction) -> Input:
+        done, took = self._actions(action, self.session, self.now)
+        if took > action.filler_after and action.filler is not None:
+            self._speak(action.filler)
+        self.clock += min(took, action.budget)
+        return ActionDone(action.call, "failed") if took > action.budget else done
+
+    def _speak(self, prompt: Prompt) -> None:
+        text = written(prompt)
+        self._hear(Heard(prompt.id, text, max(self.clock, self._speaking_until)))
+        if not self.text and not (self._collector.ahead and self._barge_in):
+            self._speaking_until = max(self.clock, self._speaking_until) + seconds(text, prompt.language)
+
+    def _hear(self, heard: Heard) -> None:
+        self.heard.append(heard)
+        self._on_heard(heard)
+
+
+def no_actions(action: RunAction, session: Session, now: Any) -> Answer:
+    """Every action fails: for flows that run none."""
+    return ActionDone(action.call, "failed"), 0.0
