@@ -34,6 +34,7 @@ class Published:
         self._unpack_dir = unpack_dir
         self._loaded: dict[str, FlowSet] = {}
         self._lock = threading.Lock()
+        self._latest: FlowSet | None = None
 
     def publish(self, flows: Path, prompts: Path, now: datetime | None = None) -> FlowSet:
         """Check the files and make them the current version. Raises `FlowError`; then nothing has changed."""
@@ -70,7 +71,12 @@ class Published:
             hash = connection.execute(sa.select(flow_versions.c.hash).order_by(*_NEWEST).limit(1)).scalar()
         if hash is None:
             raise NothingPublished("no flows are published; run: callwright publish")
-        return self.get(hash)
+        self._latest = self.get(hash)
+        return self._latest
+
+    def latest(self) -> FlowSet | None:
+        """The version that was last asked for as the current one, without a look at the database."""
+        return self._latest
 
     def get(self, hash: str) -> FlowSet:
         """A version by its hash. Raises `KeyError` if there is none."""

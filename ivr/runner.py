@@ -121,7 +121,7 @@ class Runner:
         Raises `Unknown` for an unknown session, and SQLAlchemy's errors when the database can't be reached: then
         nothing has happened and the same Input may be fed again.
         """
-        stored = Stored(session, "") if isinstance(session, Session) else self.store.load(session)
+        stored = Stored(session, "", self._clock()) if isinstance(session, Session) else self.store.load(session)
         for _ in range(RACES):
             before = stored.session
             if seq is not None and seq != before.seq:
@@ -191,6 +191,20 @@ class Runner:
         metrics.ACTIONS.labels(action.name, result.exit).observe(time.monotonic() - began)
         log.info("action", session=session.id, action=action.name, exit=result.exit, call=action.call)
         return ActionDone(action.call, result.exit, result.data)
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    def submit(self, work: Callable[..., object], *arguments: object) -> None:
+        """Do something in the pool that nobody waits for; what goes wrong is logged."""
+
+        def guarded() -> None:
+            try:
+                work(*arguments)
+            except Exception as error:
+                log.warning("background work failed", work=work.__name__, error=f"{type(error).__name__}: {error}")
+
+        self._pool.submit(guarded)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -24,10 +24,11 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A session as it was committed, with the reply that its last step gave."""
+    """A session as it was committed, with the reply that its last step gave and when that was."""
 
     session: Session
     reply: str
+    at: datetime
 
 
 class SessionStore:
@@ -45,10 +46,12 @@ class SessionStore:
 
     def _one(self, where: sa.ColumnElement[bool]) -> Stored:
         with reading(self._engine) as connection:
-            row = connection.execute(sa.select(sessions.c.data, sessions.c.reply).where(where)).one_or_none()
+            row = connection.execute(
+                sa.select(sessions.c.data, sessions.c.reply, sessions.c.updated_at).where(where)
+            ).one_or_none()
         if row is None:
             raise Unknown
-        return Stored(Session.from_json(json.loads(row.data), self._vault.unseal), row.reply or "")
+        return Stored(Session.from_json(json.loads(row.data), self._vault.unseal), row.reply or "", row.updated_at)
 
     def create(self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
         """Store a new contact with its session after its first step; False if this call has one already."""

@@ -1,0 +1,176 @@
+"""Twilio calls on the runner: what a request brings becomes an Input, and slow actions are waited for politely.
+
+An action that isn't done when the filler is due goes on in the runner's pool and takes its step by itself when it
+ends; the caller hears the filler and Twilio polls. If the server that ran it has died, the next poll runs it again
+under the same idempotency key.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import structlog
+
+from ivr.channels.twilio.twiml import Fold
+from ivr.flow.effects import Effect, RunAction, Say
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input
+from ivr.flow.session import VOICE, Session
+from ivr.runner import Runner, Turn
+from ivr.store import Unknown
+
+log = structlog.get_logger("callwright.twilio")
+
+CHANNEL = "twilio"
+PATIENCE = 8.0
+"""Seconds that one request may wait for actions; Twilio gives up after 15."""
+HOLD = 4.0
+"""Seconds that a poll is held before the filler is said again."""
+GRACE = 1.0
+"""Seconds beyond its budget after which an action that doesn't come back has failed."""
+LOOK = 0.2
+REMEMBERED = 2000
+
+
+@dataclass(slots=True)
+class _Running:
+    action: RunAction
+    until: float
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
+class Calls:
+    """Every method gives TwiML and may raise `Unknown` and SQLAlchemy's errors. Thread-safe."""
+
+    def __init__(self, runner: Runner, fold: Fold) -> None:
+        self.runner = runner
+        self.fold = fold
+        self._running: dict[str, _Running] = {}
+        self._recent: OrderedDict[str, Session] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def start(self, call_sid: str, caller: str, called: str) -> str:
+        """A call came in. A repeated request for it gets the stored reply."""
+        turn = self.runner.start(
+            channel=CHANNEL,
+            capabilities=VOICE,
+            external_id=call_sid,
+            caller=caller,
+            called=called,
+            render=self.fold.reply,
+        )
+        return self._settle(turn)
+
+    def answer(self, session_id: str, seq: int, given: Input) -> str:
+        known = self._recent.get(session_id)
+        session = known if known is not None and known.seq == seq else session_id
+        return self._settle(self.runner.feed(session, given, seq=seq, render=self.fold.reply))
+
+    def again(self, session_id: str) -> str:
+        """The last reply once more."""
+        return self.runner.store.load(session_id).reply
+
+    def fault(self, call_sid: str, what: str) -> str:
+        """Something went wrong outside the flow: the flow takes its route to a person."""
+        session = self.runner.store.find(CHANNEL, call_sid).session
+        return self._settle(self.runner.feed(session, Fault(what), render=self.fold.reply))
+
+    def hung_up(self, call_sid: str) -> None:
+        session = self.runner.store.find(CHANNEL, call_sid).session
+        if not session.ended:
+            self._remember(self.runner.feed(session, HungUp(), render=self.fold.reply).session)
+
+    def wait(self, session_id: str, seq: int, boot: str) -> str:
+        """A poll for a slow action: what came of it, or the filler again."""
+        stored = self.runner.store.load(session_id)
+        if seq > stored.session.seq:
+            raise Unknown
+        action = self.runner.pending(stored.session) if stored.session.seq == seq else None
+        if action is None:
+            return stored.reply
+        running = self._running.get(session_id)
+        age = (self.runner.now() - stored.at).total_seconds()
+        if running is None and boot == self.fold.boot and age <= action.budget + GRACE:
+            self._look(session_id, seq)  # another worker of this server has it
+        else:
+            running = running or self._later(stored.session, action, None)
+            running.finished.wait(HOLD)
+        stored = self.runner.store.load(session_id)
+        if stored.session.seq != seq:
+            return stored.reply
+        if running is not None and time.monotonic() > running.until:
+            log.warning("action overran its budget", session=session_id, action=action.name, budget=action.budget)
+            self._running.pop(session_id, None)
+            return self._settle(
+                self.runner.feed(stored.session, ActionDone(action.call, "failed"), seq=seq, render=self.fold.reply)
+            )
+        filler = running.action.filler if running is not None else None
+        return self.fold.still_waiting(stored.session, [Say(filler)] if filler else [])
+
+    def _settle(self, turn: Turn) -> str:
+        """See to the actions that the turn asks for, as long as the caller may be kept waiting in silence."""
+        says: list[Say] = []
+        deadline = time.monotonic() + PATIENCE
+        while turn.fresh and (action := turn.action) is not None:
+            says += [effect for effect in turn.effects if isinstance(effect, Say)]
+            began = time.monotonic()
+            running = self.runner.begin(turn.session, action)
+            done = self.runner.wait(running, action, max(0.0, min(action.filler_after, deadline - began)))
+            if done is None:
+                self._later(turn.session, action, running)
+                return self.fold.still_waiting(turn.session, [*says, *([Say(action.filler)] if action.filler else [])])
+            carried = tuple(says)
+
+            def render(session: Session, effects: Sequence[Effect], carried: Sequence[Say] = carried) -> str:
+                return self.fold.reply(session, effects, carried)
+
+            turn = self.runner.feed(turn.session, done, render=render)
+        self._remember(turn.session)
+        return turn.reply
+
+    def _later(self, session: Session, action: RunAction, future: Future[ActionDone] | None) -> _Running:
+        """Let the action's end take its step by itself; start it first, unless it runs already."""
+        with self._lock:
+            known = self._running.get(session.id)
+            if future is None and known is not None:
+                return known
+            running = _Running(action, time.monotonic() + action.budget + GRACE)
+            self._running[session.id] = running
+
+        def ended(future: Future[ActionDone]) -> None:
+            try:
+                failed = future.cancelled() or future.exception() is not None
+                done = ActionDone(action.call, "failed") if failed else future.result()
+                turn = self.runner.feed(session, done, render=self.fold.reply)
+                if turn.fresh and turn.action is not None:
+                    self._later(turn.session, turn.action, self.runner.begin(turn.session, turn.action))
+            except Exception:  # the next poll runs it again
+                log.exception("the end of an action could not be stored", session=session.id, action=action.name)
+            finally:
+                if self._running.get(session.id) is running:
+                    del self._running[session.id]
+                running.finished.set()
+
+        (future or self.runner.begin(session, action)).add_done_callback(ended)
+        return running
+
+    def _look(self, session_id: str, seq: int) -> None:
+        """Until the session moves on, or for `HOLD` seconds."""
+        deadline = time.monotonic() + HOLD
+        while time.monotonic() < deadline and self.runner.store.load(session_id).session.seq == seq:
+            time.sleep(LOOK)
+
+    def _remember(self, session: Session) -> None:
+        """Keep what this process committed last: the next request needn't read it. The commit tells if it is stale."""
+        with self._lock:
+            if session.ended:
+                self._recent.pop(session.id, None)
+                return
+            self._recent[session.id] = session
+            self._recent.move_to_end(session.id)
+            while len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)

@@ -1,0 +1,198 @@
+"""Folds what a flow wants into TwiML, Twilio's markup for calls (https://www.twilio.com/docs/voice/twiml).
+
+Every URL carries the session and the `seq` that the request will be for, so that a repeated or late request is known
+as one: `/twilio/voice/<session>/<seq>/<what>`.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from twilio.twiml import TwiML
+from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
+
+from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
+from ivr.flow.session import Session
+from ivr.prompts.parts import Prompt
+from ivr.prompts.spoken import spoken
+
+MAX_SAY = 4000
+"""Twilio speaks at most 4,096 characters in one <Say>."""
+MAX_TIMEOUT = 600
+MAX_RECORDING = 14_400
+
+
+@dataclass(frozen=True)
+class Fold:
+    """`base_url` is the server's public address; `voices` maps a language to a Twilio voice; `speech` lets callers
+    answer in words too; `boot` names this run of the server, so that a later one knows what died with it."""
+
+    base_url: str
+    voices: dict[str, str] = field(default_factory=dict)
+    speech: bool = False
+    boot: str = "0"
+
+    def reply(self, session: Session, effects: Sequence[Effect], carried: Sequence[Say] = ()) -> str:
+        """The whole TwiML document. `carried` was said by earlier steps of the same request and leads."""
+        response = VoiceResponse()
+        says: list[Say] = list(carried)
+        for effect in effects:
+            match effect:
+                case Say():
+                    says.append(effect)
+                case Collect():
+                    self._gather(response, session, says, effect)
+                    return str(response)
+                case RunAction():
+                    self._say(response, says)
+                    response.redirect(self.url(session, f"wait/{self.boot}"))
+                    return str(response)
+                case Record():
+                    self._say(response, says)
+                    self._record(response, session, effect)
+                    return str(response)
+                case Transfer(target, timeout):
+                    self._say(response, says)
+                    self._dial(response, session, target, timeout)
+                    return str(response)
+                case End():
+                    break
+        self._say(response, says)
+        if session.ended:
+            response.hangup()
+        else:  # it waits for what an earlier reply started
+            response.redirect(self.url(session, f"wait/{self.boot}"))
+        return str(response)
+
+    def still_waiting(self, session: Session, says: Sequence[Say]) -> str:
+        """A filler while an action takes its time."""
+        response = VoiceResponse()
+        self._say(response, says)
+        response.redirect(self.url(session, f"wait/{self.boot}"))
+        return str(response)
+
+    def url(self, session: Session, what: str) -> str:
+        return f"{self.base_url}/twilio/voice/{session.id}/{session.seq}/{what}"
+
+    def _gather(self, response: VoiceResponse, session: Session, says: list[Say], ask: Collect) -> None:
+        """Keys that come while something inside <Gather> is said are taken and cut it short; what may not be cut
+        short has to stand before it, where Twilio doesn't listen."""
+        inside = len(says)
+        while ask.barge_in and inside and says[inside - 1].barge_in:
+            inside -= 1
+        self._say(response, says if not ask.barge_in else says[:inside])
+        if not ask.barge_in:
+            self._prompts(response, ask.prompts)
+        what = "menu" if ask.accept else "amount" if ask.point else "number"
+        action = self.url(session, what)
+        speech = self.speech and bool(ask.choices) and not ask.secret
+        listening = (
+            {"language": bcp47(session.language), "hints": _hints(ask), "speech_timeout": "auto"} if speech else {}
+        )
+        gather = Gather(
+            input="dtmf speech" if speech else "dtmf",
+            action=action,
+            # One clock for the first key and for those between: the longer one, or slow callers would be cut off.
+            timeout=_whole(max(ask.first_timeout, ask.between_keys)),
+            num_digits=max(map(len, ask.accept)) if ask.accept else ask.at_most,
+            finish_on_key="" if ask.accept else ask.finish_on,
+            action_on_empty_result=True,
+            **listening,
+        )
+        if ask.barge_in:
+            self._say(gather, says[inside:])
+            self._prompts(gather, ask.prompts)
+        response.append(gather)
+        # Never reached with actionOnEmptyResult, as documented; if it is, the caller is asked again all the same.
+        response.redirect(action)
+
+    def _record(self, response: VoiceResponse, session: Session, record: Record) -> None:
+        response.record(
+            action=self.url(session, "recorded"),
+            max_length=max(2, _whole(record.max_seconds, MAX_RECORDING)),
+            timeout=_whole(record.silence_seconds),
+            finish_on_key=record.finish_on,
+            play_beep=record.beep,
+            recording_status_callback=f"{self.base_url}/twilio/recording-status/{session.contact_id}/{record.kind}",
+            recording_status_callback_event="completed",
+        )
+        # An empty recording makes no request to `action`: the document goes on here instead.
+        response.redirect(self.url(session, "recorded"))
+
+    def _dial(self, response: VoiceResponse, session: Session, target: str, timeout: float) -> None:
+        dial(response, target, action=self.url(session, "dialled"), timeout=_whole(timeout))
+
+    def _say(self, into: TwiML, says: Sequence[Say]) -> None:
+        for say in says:
+            self._speak(into, say.prompt)
+
+    def _prompts(self, into: TwiML, prompts: Sequence[Prompt]) -> None:
+        for prompt in prompts:
+            self._speak(into, prompt)
+
+    def _speak(self, into: TwiML, prompt: Prompt) -> None:
+        text = spoken(prompt)
+        voice = self.voices.get(prompt.language) or self.voices.get(prompt.language.partition("-")[0])
+        for piece in [text] if len(text) <= MAX_SAY else textwrap.wrap(text, MAX_SAY):
+            into.nest(_say(piece, voice, bcp47(prompt.language)))
+
+
+@lru_cache(2048)
+def _say(text: str, voice: str | None, language: str) -> TwiML:
+    """Most of what is said is said to everybody. The element is never changed once it is made."""
+    from twilio.twiml.voice_response import Say as SayElement
+
+    return SayElement(text, voice=voice, language=language)
+
+
+def dial(response: VoiceResponse, target: str, **attributes: object) -> None:
+    """<Dial> a number or a SIP address. The caller's own number is shown to who is called, Twilio's default."""
+    element = Dial(**attributes)
+    if target.startswith(("sip:", "sips:")):
+        element.sip(target)
+    else:
+        element.number(target)
+    response.append(element)
+
+
+def voices(setting: str) -> dict[str, str]:
+    """TWILIO_VOICES as a mapping. Raises ValueError for what can't be read."""
+    found = {}
+    for entry in filter(None, (part.strip() for part in setting.split(","))):
+        language, equals, voice = entry.partition("=")
+        if not (language and equals and voice):
+            raise ValueError(f"TWILIO_VOICES: {entry!r} is not LANGUAGE=VOICE, such as en=Polly.Joanna-Neural")
+        found[language.strip()] = voice.strip()
+    return found
+
+
+@lru_cache
+def bcp47(language: str) -> str:
+    """A language with the region that Twilio asks for: en is en-US, es is es-ES (Unicode's likely subtags)."""
+    try:
+        locale = Locale.parse(language, sep="-" if "-" in language else "_")
+        if locale.territory is None:
+            from babel.core import get_global
+
+            likely = get_global("likely_subtags").get(locale.language, "")
+            territory = likely.rpartition("_")[2]
+            return f"{locale.language}-{territory}" if territory else locale.language
+        return f"{locale.language}-{locale.territory}"
+    except (UnknownLocaleError, ValueError):
+        return "en-US"
+
+
+def _hints(ask: Collect) -> str:
+    """At most 500 phrases of at most 100 characters, as Twilio takes them."""
+    words = [*ask.hints, *(word for choice in ask.choices for word in choice.words)]
+    return ",".join(dict.fromkeys(word.replace(",", " ")[:100] for word in words[:500]))
+
+
+def _whole(seconds: float, most: int = MAX_TIMEOUT) -> int:
+    """Twilio counts whole seconds, from 1."""
+    return min(most, max(1, math.ceil(seconds)))

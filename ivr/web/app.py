@@ -1,0 +1,63 @@
+"""The Flask application. Made before gunicorn forks its workers, so that all of them share the key of the vault."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from flask import Flask, Response
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from ivr.assembly import make_runner
+from ivr.channels.twilio import routes
+from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio.fallback import Fallback
+from ivr.channels.twilio.twiml import Fold, voices
+from ivr.published import NothingPublished
+from ivr.runner import Runner
+from ivr.settings import Settings
+from ivr.web import health, pages
+
+log = structlog.get_logger("callwright.web")
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request; Twilio's are about one kilobyte."""
+
+
+def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
+    """The application for these settings, on a runner of its own unless one is given.
+
+    The database need not be up: until it is, callers hear an apology and are tried again. Raises ValueError for
+    settings that can't be used.
+    """
+    runner = runner or make_runner(settings)
+    engine, published = runner.engine, runner.published
+    fold = Fold(settings.base_url, voices(settings.twilio_voices), settings.twilio_speech, uuid.uuid4().hex[:8])
+    fallback = Fallback(settings)
+    try:
+        fallback.flows = published.current()
+    except (NothingPublished, SQLAlchemyError) as error:
+        log.warning("no flows can be loaded yet", error=type(error).__name__)
+    engine.dispose()  # workers open connections of their own
+
+    app = Flask("ivr.web")
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=200)
+    app.extensions["callwright"] = runner
+    app.register_blueprint(routes.blueprint(settings, Calls(runner, fold), fallback))
+    app.register_blueprint(health.blueprint(settings, engine, published))
+    app.register_blueprint(pages.blueprint(settings, published))
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> tuple[str, int] | Response:
+        if isinstance(error, HTTPException):
+            return f"{error.name}\n", error.code or 500
+        log.exception("a request failed", error=type(error).__name__)
+        return "Internal Server Error\n", 500
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    return app
