@@ -12,7 +12,11 @@ from ivr.flow.model import PROMPT_ID, FlowSet
 from ivr.flow.session import VOICE, Session
 from ivr.flow.turn import Turn
 from ivr.flow.verbs.menu import Menu
-from ivr.prompts.parts import Part, Prompt
+from ivr.prompts.parts import Prompt
+from ivr.speech.prerender import text_prompts
+
+CONSTANTS = frozenset({"company"})
+"""Names that mean the same in every call."""
 
 
 def flow_prompts(flows: FlowSet) -> Iterator[Prompt]:
@@ -24,8 +28,11 @@ def flow_prompts(flows: FlowSet) -> Iterator[Prompt]:
         for flow in flows.flows.values():
             for step in flow.steps.values():
                 for _, reference in step.says():
-                    if not (PROMPT_ID.match(reference) and flows.text(language, reference)):
-                        yield from _literals(reference, language)
+                    text = flows.text(language, reference) if PROMPT_ID.match(reference) else None
+                    if _names(text or reference) <= CONSTANTS:
+                        yield turn.prompt(reference)
+                    else:
+                        yield from text_prompts(text or reference, language)
                 if isinstance(step, Menu):
                     try:
                         yield from step.spoken(turn)
@@ -33,7 +40,9 @@ def flow_prompts(flows: FlowSet) -> Iterator[Prompt]:
                         continue  # a choice that names the caller's own values
 
 
-def _literals(text: str, language: str) -> Iterator[Prompt]:
-    for piece in template.parse(text).pieces:
-        if isinstance(piece, str) and piece.strip():
-            yield Prompt((Part("text", piece),), language)
+def _names(text: str) -> set[str]:
+    """What a text reads; of a text with a mistake, nothing that could be known ahead."""
+    try:
+        return {name for hole in template.parse(text).holes for name, _ in hole.value.names()}
+    except ExprError:
+        return {""}
