@@ -8,6 +8,7 @@ import re
 from ivr.prompts import values
 from ivr.prompts.languages import language
 from ivr.prompts.parts import Part, Prompt
+from ivr.prompts.written import joined
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +22,7 @@ _SENTENCE_END = ".,;:!?…"
 def spoken(prompt: Prompt) -> str:
     """The prompt in words, numbers and dates written out, digits apart ("4 2 7"). Never raises: what a kind can't
     say is said as it stands."""
-    said = ""
-    for part in prompt.parts:
-        words = say(part, prompt.language)
-        # "two p.m." and the sentence's own full stop make one.
-        said += words[1:] if said.endswith(".") and words.startswith(".") and not words.startswith("..") else words
-    return said.strip()
+    return joined(say(part, prompt.language) for part in prompt.parts)
 
 
 def say(part: Part, tag: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import phonenumbers
 
@@ -18,7 +19,15 @@ _PLAIN_SPACES = str.maketrans({"\u202f": " ", "\xa0": " ", "\u2009": " "})
 
 def written(prompt: Prompt) -> str:
     """The prompt as text. Never raises: what a kind can't write is written as it stands."""
-    return "".join(write(part, prompt.language) for part in prompt.parts).strip()
+    return joined(write(part, prompt.language) for part in prompt.parts)
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """Pieces put together; "2 p.m." and the sentence's own full stop make one."""
+    text = ""
+    for piece in pieces:
+        text += piece[1:] if text.endswith(".") and piece.startswith(".") and not piece.startswith("..") else piece
+    return text.strip()
 
 
 def write(part: Part, tag: str) -> str:
