@@ -1,0 +1,45 @@
+"""callwright schema"""
+
+from __future__ import annotations
+
+import argparse
+from typing import ClassVar
+
+from ivr.cli.command import Command, command
+
+
+@command
+class Schema(Command):
+    """Print or write the JSON Schema of flows, company.yaml or scripted calls, for editors that complete and check.
+
+    docs/flow-language.md tells how to use it.
+    """
+
+    name: ClassVar[str] = "schema"
+    help: ClassVar[str] = "the JSON Schema of the files, for editors"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", nargs="?", choices=["flow", "company", "call"], default="flow", help="of what")
+        parser.add_argument("-o", "--output", help="the file to write, instead of printing it")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        import json
+        from pathlib import Path
+
+        from ivr.actions import specs
+        from ivr.flow.schema import DIALECT, company_schema, flow_schema
+
+        if arguments.file == "flow":
+            schema = flow_schema(specs())
+        elif arguments.file == "company":
+            schema = company_schema()
+        else:
+            from ivr.rehearsal.script import ScriptedCall
+
+            schema = {"$schema": DIALECT, **ScriptedCall.model_json_schema(by_alias=True)}
+        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        if arguments.output:
+            Path(arguments.output).write_text(text, encoding="utf-8")
+        else:
+            print(text, end="")
+        return 0
