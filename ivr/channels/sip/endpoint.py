@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OnCall = Callable[[SipLeg], Awaitable[None]]
-_RELEASE_SECONDS = 1.0
-"""How long `close` waits for the peers' answers to our BYEs."""
 
 
 class SipEndpoint(Agent):
@@ -157,8 +155,8 @@ class SipEndpoint(Agent):
         await self.transports.close()
 
     async def _released(self) -> None:
-        """Wait until every peer has answered our BYE or un-REGISTER, or the time for it is over."""
-        deadline = self.clock.time() + _RELEASE_SECONDS
+        """Wait until every peer has answered our BYE or un-REGISTER, with time for one repetition of each."""
+        deadline = self.clock.time() + 2 * self.settings.timers.t1
         while self.clock.time() < deadline:
             if not self.legs and not any(registrar.leaving for registrar in self.registrars):
                 return

@@ -78,6 +78,11 @@ class IncomingLeg(SipLeg):
         self.end("peer", "cancelled")
         self.release()
 
+    def bye_received(self, bye: Request) -> None:
+        if not self._transaction.answered:
+            self._refuse(487)  # a BYE of the early dialog (section 15.1.2)
+        super().bye_received(bye)
+
     def _accept(self) -> None:
         assert self.stream is not None
         offer = self.invite.body

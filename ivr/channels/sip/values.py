@@ -14,8 +14,8 @@ MAGIC = "z9hG4bK"
 """Start of every branch made by an RFC 3261 element (section 8.1.1.7)."""
 
 _URI = re.compile(
-    r"^(?P<scheme>sips?):(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]*\]|[^:;?@\s<>]+)"
-    r"(?::(?P<port>\d{1,5}))?(?P<params>;[^?]*)?(?:\?.*)?$",
+    r"^(?P<scheme>sips?):(?:(?P<user>[^@\s<>\x22]*)@)?(?P<host>\[[^\]]*\]|[^:;?@\s<>]+)"
+    r"(?::(?P<port>\d{1,5}))?(?P<params>;[^?\s<>]*)?(?:\?[^\s<>]*)?$",
     re.IGNORECASE | re.DOTALL,
 )
 _NAME_ADDR = re.compile(

@@ -51,6 +51,7 @@ class RawClient(asyncio.DatagramProtocol):
         self.log: list[Message] = []
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self.rtp_port = 40_000
+        self.caller, self.called = "+15550100", "ivr"
         self.renew()
 
     @classmethod
@@ -112,11 +113,11 @@ class RawClient(asyncio.DatagramProtocol):
         branch = branch or "z9hG4bK" + secrets.token_hex(6)
         tag = self.to_tag if to_tag is None else to_tag
         lines = [
-            f"{method} {uri or self.target or f'sip:ivr@127.0.0.1:{self.server[1]}'} SIP/2.0",
+            f"{method} {uri or self.target or f'sip:{self.called}@127.0.0.1:{self.server[1]}'} SIP/2.0",
             f"Via: {via or f'SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch};rport'}",
             "Max-Forwards: 70",
-            f'From: "A caller" <sip:+15550100@127.0.0.1:{self.port}>;tag={self.tag}',
-            f"To: <sip:ivr@127.0.0.1>{f';tag={tag}' if tag else ''}",
+            f'From: "A caller" <sip:{self.caller}@127.0.0.1:{self.port}>;tag={self.tag}',
+            f"To: <sip:{self.called}@127.0.0.1>{f';tag={tag}' if tag else ''}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {cseq or self.cseq} {method}",
             f"Contact: <sip:caller@127.0.0.1:{self.port}>",

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from ivr.channels.leg import LegEvent, LegOver
+from ivr.channels.leg import HungUp, LegEvent, LegOver
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.settings import SipSettings
@@ -18,6 +18,13 @@ from tests.channels.sip.raw_client import RawClient
 
 FAST = Timers(t1=0.03, t2=0.12, t4=0.1)
 """RFC 3261's times divided by about 16: 64*T1 is 1.9 s."""
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait for a condition. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - polled, so that the code under test needs no hooks for it
+            await asyncio.sleep(0.005)
 
 
 class Server:
@@ -51,18 +58,17 @@ class Server:
 
     async def over(self, index: int = -1, seconds: float = 5.0) -> LegEvent:
         """Wait for the end of a call; its last event."""
-        async with asyncio.timeout(seconds):
-            while not self.legs or not self.legs[index].over or not self.events[index]:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: any(isinstance(e, HungUp) for events in self.events[index:] for e in events), seconds)
         return self.events[index][-1]
 
     async def quiet(self, seconds: float = 6.0, *, transactions: bool = False) -> None:
         """Wait until nothing is left of any call, but for transactions that absorb repetitions for 64*T1."""
         kept = () if transactions else ("transactions",)
-        async with asyncio.timeout(seconds):
-            while any(v for k, v in self.endpoint.stats().items() if not k.startswith("odd_") and k not in kept):
-                await asyncio.sleep(0.01)
-        assert not self.media.streams
+        await eventually(
+            lambda: not any(v for k, v in self.endpoint.stats().items() if not k.startswith("odd_") and k not in kept),
+            seconds,
+        )
+        assert not self.media.streams, "media ports left open"
 
 
 @asynccontextmanager

@@ -1,0 +1,144 @@
+"""Who gets in: networks, digests, and strangers who get nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ipaddress
+import re
+
+import pytest
+
+from tests.channels.sip.raw_client import Message, RawClient
+from tests.channels.sip.server import calling
+
+pytestmark = pytest.mark.sip
+
+ELSEWHERE = (ipaddress.ip_network("192.0.2.0/24"),)
+USERS = {"desk": "correct horse"}
+
+
+def credentials(
+    client: RawClient,
+    challenge: Message,
+    *,
+    method: str = "INVITE",
+    algorithm: str = "SHA-256",
+    password: str = "correct horse",
+    count: int = 1,
+    uri: str = "",
+    nonce: str = "",
+) -> str:
+    value = next(v for v in challenge.all("www-authenticate") if f"algorithm={algorithm}" in v)
+    got = dict(re.findall(r'(\w+)="([^"]+)"', value))
+    nonce = nonce or got["nonce"]
+    uri = uri or f"sip:ivr@127.0.0.1:{client.server[1]}"
+    hasher = hashlib.md5 if algorithm == "MD5" else hashlib.sha256
+
+    def h(text: str) -> str:
+        return hasher(text.encode()).hexdigest()
+
+    secret = h(f"desk:{got['realm']}:{password}")
+    response = h(f"{secret}:{nonce}:{count:08x}:c0:auth:{h(f'{method}:{uri}')}")
+    return (
+        f'Authorization: Digest username="desk", realm="{got["realm"]}", nonce="{nonce}", uri="{uri}", '
+        f'algorithm={algorithm}, qop=auth, nc={count:08x}, cnonce="c0", response="{response}"'
+    )
+
+
+async def challenged(client: RawClient, **invite: object) -> Message:
+    client.send(client.invite(**invite))  # type: ignore[arg-type]
+    answer = await client.final("INVITE")
+    assert answer.status == 401
+    client.ack(answer)
+    return answer
+
+
+async def test_a_scanner_gets_nothing_and_cannot_make_us_dial() -> None:
+    async with calling(allow=ELSEWHERE) as (server, client):
+        client.send(client.invite())
+        for method in ("OPTIONS", "REGISTER", "REFER", "BYE", "CANCEL", "ACK", "INFO", "NOTIFY", "MESSAGE", "FOO"):
+            client.send(client.request(method, extra="Refer-To: <sip:900@192.0.2.1>"))
+        client.send(b"OPTIONS sip:x SIP/7.0\r\nVia: SIP/2.0/UDP 127.0.0.1:1;branch=z9hG4bKa\r\n\r\n")
+        client.send(client.request("OPTIONS").replace(b"Content-Length: 0", b"Content-Length: 9"))
+        async with asyncio.timeout(5):
+            while server.endpoint.stats().get("odd_not_allowed", 0) < 11:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        assert client.log == []
+        assert server.legs == []
+        assert server.endpoint.stats()["transactions"] == 0
+
+
+async def test_an_allowed_network_needs_no_digest() -> None:
+    async with calling(allow=(ipaddress.ip_network("127.0.0.0/8"),), users=USERS) as (_, client):
+        assert (await client.call()).status == 200
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+async def test_a_caller_proves_who_he_is(algorithm: str) -> None:
+    async with calling(users=USERS) as (server, client):
+        challenge = await challenged(client)
+        assert "SHA-256" in challenge["www-authenticate"]
+        client.cseq += 1
+        extra = credentials(client, challenge, algorithm=algorithm)
+        assert (await client.call(extra=extra)).status == 200
+        assert (await client.ask("OPTIONS")).status == 200
+        await client.bye()
+        await server.quiet()
+
+
+async def test_a_challenge_keeps_no_state_and_is_not_repeated() -> None:
+    async with calling(users=USERS) as (server, client):
+        client.send(client.invite())
+        await client.final("INVITE")
+        assert server.endpoint.stats()["transactions"] == 0
+        await asyncio.sleep(0.1)
+        assert len(client.log) == 1
+
+
+@pytest.mark.parametrize("wrong", ["password", "uri", "nonce", "method"])
+async def test_wrong_credentials_are_refused(wrong: str) -> None:
+    async with calling(users=USERS) as (server, client):
+        challenge = await challenged(client)
+        client.cseq += 1
+        change = {"password": "x", "uri": "sip:900@127.0.0.1", "nonce": "00.aa.bb", "method": "BYE"}[wrong]
+        await challenged(client, extra=credentials(client, challenge, **{wrong: change}))  # type: ignore[arg-type]
+        assert server.legs == []
+        assert server.endpoint.stats()["odd_wrong_credentials"] == 1
+
+
+async def test_credentials_that_were_overheard_are_stale() -> None:
+    async with calling(users=USERS) as (server, client):
+        challenge = await challenged(client)
+        client.cseq += 1
+        extra = credentials(client, challenge)
+        await client.call(extra=extra)
+        await client.bye()
+        client.renew()
+        again = await challenged(client, extra=extra)
+        assert "stale=true" in again["www-authenticate"]
+        assert len(server.legs) == 1
+        client.cseq += 1
+        assert (await client.call(extra=credentials(client, challenge, count=2))).status == 200
+
+
+async def test_refer_and_options_need_credentials_too() -> None:
+    async with calling(users=USERS) as (_, client):
+        for method in ("REFER", "OPTIONS", "REGISTER", "MESSAGE"):
+            assert (await client.ask(method)).status == 401
+
+
+async def test_a_repeated_invite_with_credentials_is_not_asked_again() -> None:
+    async with calling(users=USERS) as (server, client):
+        challenge = await challenged(client)
+        client.cseq += 1
+        invite = client.invite(extra=credentials(client, challenge))
+        client.send(invite)
+        client.send(invite)
+        answer = await client.final("INVITE")
+        assert answer.status == 200
+        client.took(answer)
+        client.ack(answer)
+        await client.bye()
+        assert len(server.legs) == 1
+        assert len([m for m in client.log if m.status == 401]) == 1
