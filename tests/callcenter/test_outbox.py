@@ -1,0 +1,227 @@
+"""The outbox: queued with its cause, claimed once, retried, parked; over a real SMTP server, and Twilio's stand-in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import sqlalchemy as sa
+from aiosmtpd.controller import Controller
+from sqlalchemy.engine import Engine, Row
+
+from callcenter import events, outbox
+from callcenter.db import reading
+from callcenter.messages import Outgoing, Sender, TemporaryError, _factories, open_sender
+from callcenter.tables import messages
+from tests.servers import Handler, serving
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+class Mailbox:
+    """aiosmtpd's handler: keeps mails, or answers what `answers` says."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        self.answers: list[str] = []
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address.startswith("nobody@"):
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.answers:
+            return self.answers.pop(0)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+class FreePort(Controller):
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]  # the system's choice
+        super()._trigger_server()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, dict[str, str]]]:
+    box = Mailbox()
+    controller = FreePort(box, hostname="127.0.0.1", port=0)
+    controller.start()
+    yield box, {"SMTP_URL": f"smtp://127.0.0.1:{controller.port}", "MAIL_FROM": "Riverbend <bills@example.com>"}
+    controller.stop()
+
+
+def put(engine: Engine, to: str = "dana@example.com", channel: str = "email", **more: Any) -> str:
+    with engine.begin() as conn:
+        return outbox.queue(conn, channel=channel, to=to, subject="Receipt", body="Año", at=NOW, contact_id="c", **more)
+
+
+def row(engine: Engine, message_id: str) -> Row[Any]:
+    with reading(engine) as conn:
+        return conn.execute(sa.select(messages).where(messages.c.id == message_id)).one()
+
+
+def test_a_mail_is_sent_once(engine: Engine, mailbox: Any) -> None:
+    box, settings = mailbox
+    message = put(engine)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: outbox.sweep(engine, settings, NOW), range(4))) == 1
+    assert outbox.sweep(engine, settings, NOW + timedelta(hours=1)) == 0
+    (mail,) = box.mails
+    assert (mail["To"], mail["Subject"], mail.get_content().strip()) == ("dana@example.com", "Receipt", "Año")
+    assert mail["Message-ID"] == f"<{message}@example.com>"
+    assert row(engine, message).status == "sent"
+    with reading(engine) as conn:
+        assert [event.kind for event in events.of_contact(conn, "c")] == ["message_sent"]
+
+
+def test_a_message_dies_with_its_cause(engine: Engine) -> None:
+    with engine.connect() as conn, conn.begin() as transaction:
+        outbox.queue(conn, channel="email", to="a@example.com", body="", at=NOW)
+        transaction.rollback()
+    with reading(engine) as conn:
+        assert conn.execute(sa.select(messages.c.id)).all() == []
+
+
+def test_the_same_key_is_one_message(engine: Engine) -> None:
+    assert put(engine, dedupe_key="s:1") == put(engine, dedupe_key="s:1")
+    assert put(engine, dedupe_key="s:2") != put(engine, dedupe_key="s:1")
+
+
+def test_a_passing_fault_is_tried_again(sqlite_engine: Engine, mailbox: Any) -> None:
+    box, settings = mailbox
+    message = put(sqlite_engine)
+    box.answers = ["451 4.3.0 later"]
+    assert outbox.deliver(sqlite_engine, settings, message, NOW) == "queued"
+    assert "451" in row(sqlite_engine, message).error
+    assert outbox.deliver(sqlite_engine, settings, message, NOW) == ""  # not due yet
+    assert outbox.deliver(sqlite_engine, settings, message, NOW + timedelta(minutes=1)) == "sent"
+
+
+def test_it_is_given_up_visibly_and_can_be_requeued(sqlite_engine: Engine, mailbox: Any) -> None:
+    box, settings = mailbox
+    message = put(sqlite_engine)
+    box.answers = ["451 4.3.0 later"] * 6
+    at, seen = NOW, []
+    while not seen or seen[-1] == "queued":
+        seen.append(outbox.deliver(sqlite_engine, settings, message, at))
+        at += timedelta(hours=5)
+    assert seen == ["queued"] * 5 + ["parked"]
+    assert "given up after 6 attempts" in row(sqlite_engine, message).error
+    with sqlite_engine.begin() as conn:
+        assert outbox.requeue(conn, message, at)
+        assert not outbox.requeue(conn, message, at)
+    assert outbox.sweep(sqlite_engine, settings, at) == 1
+
+
+@pytest.mark.parametrize("to", ["nobody@example.com", "a@example.com\nBcc: b@example.com", "a@x.com, b@x.com", ""])
+def test_what_can_not_be_sent_is_parked(sqlite_engine: Engine, mailbox: Any, to: str) -> None:
+    box, settings = mailbox
+    message = put(sqlite_engine, to)
+    assert outbox.deliver(sqlite_engine, settings, message, NOW) == "parked"
+    assert row(sqlite_engine, message).error
+    assert box.mails == []
+
+
+def test_a_password_is_not_sent_in_the_clear(sqlite_engine: Engine, mailbox: Any) -> None:
+    _, settings = mailbox
+    settings["SMTP_URL"] = settings["SMTP_URL"].replace("//", "//user:hunter2@")
+    message = put(sqlite_engine)
+    assert outbox.deliver(sqlite_engine, settings, message, NOW) == "queued"
+    assert "no TLS" in row(sqlite_engine, message).error
+
+
+def test_a_mail_server_that_is_not_there(sqlite_engine: Engine) -> None:
+    with serving(lambda handler: None) as base:
+        pass
+    settings = {"SMTP_URL": base.replace("http", "smtp"), "MAIL_FROM": "a@example.com"}
+    assert outbox.deliver(sqlite_engine, settings, put(sqlite_engine), NOW) == "queued"
+
+
+@pytest.mark.parametrize(
+    ("channel", "settings", "reason"),
+    [
+        ("sms", {}, "no SMS sender is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM"),
+        ("sms", {"TWILIO_ACCOUNT_SID": "AC", "TWILIO_AUTH_TOKEN": "t"}, "set TWILIO_FROM"),
+        ("email", {}, "no mail sender is configured: set SMTP_URL, MAIL_FROM"),
+        ("email", {"SMTP_URL": "localhost", "MAIL_FROM": "a@b"}, "SMTP_URL must be"),
+        ("fax", {}, "there is no sender for 'fax'"),
+    ],
+)
+def test_an_unconfigured_channel_parks(
+    sqlite_engine: Engine, channel: str, settings: dict[str, str], reason: str
+) -> None:
+    message = put(sqlite_engine, "+15550100", channel)
+    assert outbox.sweep(sqlite_engine, settings, NOW) == 0
+    assert row(sqlite_engine, message).status == "parked"
+    assert reason in row(sqlite_engine, message).error
+
+
+def test_a_sender_that_died_is_taken_over(database_url: str, engine: Engine, mailbox: Any) -> None:
+    _, settings = mailbox
+    message = put(engine)
+    code = f"""
+import os
+from callcenter import messages, outbox
+from callcenter.db import open_database
+from tests.callcenter.test_outbox import NOW
+class Killed(messages.Sender):
+    def send(self, message): os.kill(os.getpid(), 9)
+messages._import_all()
+messages._factories["email"] = lambda settings: Killed()
+outbox.sweep(open_database({database_url!r}), {{}}, NOW)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert row(engine, message).status == "sending"
+    assert outbox.sweep(engine, settings, NOW + timedelta(minutes=1)) == 0
+    assert outbox.sweep(engine, settings, NOW + outbox.LEASE) == 1
+
+
+def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(Sender):
+        def send(self, message: Outgoing) -> str:
+            monkeypatch.setitem(_factories, "email", lambda settings: Quick())
+            assert outbox.deliver(sqlite_engine, {}, message.id, NOW + outbox.LEASE) == "sent"
+            raise TemporaryError("too late")
+
+    class Quick(Sender):
+        def send(self, message: Outgoing) -> str:
+            return "quick"
+
+    with pytest.raises(Exception, match="no mail sender"):
+        open_sender("email", {})  # everything is registered now
+    monkeypatch.setitem(_factories, "email", lambda settings: Late())
+    message = put(sqlite_engine)
+    outbox.deliver(sqlite_engine, {}, message, NOW)
+    assert (row(sqlite_engine, message).status, row(sqlite_engine, message).reference) == ("sent", "quick")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(201, "sent"), (400, "parked"), (429, "queued"), (500, "queued"), (401, "queued")]
+)
+def test_texts_through_twilio(sqlite_engine: Engine, status: int, expected: str) -> None:
+    seen: list[Any] = []
+
+    def twilio(handler: Handler) -> None:
+        seen.append((handler.path, parse_qs(handler.body.decode())))
+        answer = b'{"sid": "SM1"}' if status == 201 else b'{"code": 21211, "message": "Invalid To", "status": 400}'
+        handler.reply(status, answer)
+
+    with serving(twilio) as base:
+        settings = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+15550199",
+                    "TWILIO_API_BASE": base}  # fmt: skip
+        message = put(sqlite_engine, "+15550100", "sms")
+        assert outbox.deliver(sqlite_engine, settings, message, NOW) == expected
+    path, form = seen[0]
+    assert path == "/2010-04-01/Accounts/AC1/Messages.json"
+    assert form == {"To": ["+15550100"], "From": ["+15550199"], "Body": ["Año"]}
+    assert row(sqlite_engine, message).reference == ("SM1" if expected == "sent" else "")
