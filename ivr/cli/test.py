@@ -55,7 +55,8 @@ class Test(Command):
         if arguments.coverage:
             self.show_coverage(flows, outcomes)
         style = "red" if failed or wrong else "green"
-        out.print(f"[{style}]{len(outcomes) - failed} passed, {failed} failed[/]")
+        unread = f", {wrong} mistakes in scripts" if wrong else ""
+        out.print(f"[{style}]{len(outcomes) - failed} passed, {failed} failed{unread}[/]")
         return 1 if failed or wrong else 0
 
     def outcomes(self, script: Script, sandbox: Sandbox) -> list[Outcome]:

@@ -239,7 +239,7 @@ class Simulator:
         while waiting and not self.ended:
             self.session, effects = step(self.flows, self._stored(), waiting.pop(0), self.now)
             for effect in effects:
-                after = self._carry_out(effect)
+                after = self._carry_out(effect, given)
                 if after is not None:
                     waiting.append(after)
 
@@ -254,7 +254,7 @@ class Simulator:
             json.loads(json.dumps(self.session.to_json(seal))), lambda kept: self._sealed[int(kept)]
         )
 
-    def _carry_out(self, effect: Effect) -> Input | None:
+    def _carry_out(self, effect: Effect, given: Input) -> Input | None:
         match effect:
             case Say(prompt, barge_in):
                 self._barge_in = barge_in
@@ -278,6 +278,8 @@ class Simulator:
                 self._events.append(effect)
             case End():
                 self._collector = collect.cancel(self._collector)
+                if not isinstance(given, HungUp):
+                    self.clock = max(self.clock, self._speaking_until)  # what was said last is heard to its end
         return None
 
     def _collect(self, ask: Collect) -> Input | None:
