@@ -13,7 +13,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ivr.channels.leg import Clip, Digit, LegEvent, PlayEnded, RecordingEnded
 from ivr.channels.sip.media.ports import NoPortFree
@@ -179,8 +179,14 @@ class Media(asyncio.Protocol):
                 ours.close()
                 raise
         media.pid = media._process.pid
-        await asyncio.get_running_loop().create_unix_connection(lambda: media, sock=ours)
-        await media.stats()  # it is up, or it died
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: media, sock=ours)
+            await media.stats()  # it is up, or it died
+        except BaseException:
+            ours.close()
+            media._process.kill()
+            await media._process.wait()
+            raise
         return media
 
     async def open(self, on_event: Callable[[LegEvent], None]) -> Stream:
@@ -238,8 +244,7 @@ class Media(asyncio.Protocol):
     # -- connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's are none by inheritance
 
     def data_received(self, data: bytes) -> None:
         self._unpacker.feed(data)

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ivr.channels.sip.media.inband import ToneDetector
 from ivr.channels.sip.media.loop import SLOT_SECONDS, MediaLoop
@@ -32,6 +33,7 @@ _READ = 65536
 _MOST_UNSENT = 4_000_000
 """Bytes of events that the signalling process may leave unread before audio for it is dropped."""
 _COLLECT_EVERY = 30.0
+_PRIORITY = -10
 
 
 class Engine:
@@ -224,6 +226,9 @@ def serve(control: socket.socket, host: str, ports: tuple[int, int] | None, cpu:
     """Be the media process, until the other end of `control` is closed."""
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
+    # audio cannot wait for its turn; where the system doesn't allow it, it goes without
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # a writer thread that holds the interpreter gives it back within a tenth of a slot
