@@ -35,7 +35,7 @@ def options(settings: Settings) -> dict[str, Any]:
     }
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]
     """`Server(app, settings).run()` serves until SIGTERM."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:

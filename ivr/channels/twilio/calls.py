@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from ivr.channels.twilio.twiml import Fold
-from ivr.flow.effects import Effect, RunAction, Say
+from ivr.flow.collect import SWALLOW
+from ivr.flow.effects import RunAction, Say
 from ivr.flow.inputs import ActionDone, Fault, HungUp, Input
 from ivr.flow.session import VOICE, Session
-from ivr.runner import Runner, Turn
+from ivr.runner import Render, Runner, Turn
 from ivr.store import Unknown
 
 log = structlog.get_logger("callwright.twilio")
@@ -65,10 +66,20 @@ class Calls:
         )
         return self._settle(turn)
 
-    def answer(self, session_id: str, seq: int, given: Input) -> str:
+    def answer(self, session_id: str, seq: int, given: Input, *, full: bool = False) -> str:
+        """What the caller did. `full`: it is a number of full length, after which # may still come."""
         known = self._recent.get(session_id)
         session = known if known is not None and known.seq == seq else session_id
-        return self._settle(self.runner.feed(session, given, seq=seq, render=self.fold.reply))
+        return self._settle(self.runner.feed(session, given, seq=seq, render=self._render(full=full)), full=full)
+
+    def belongs_to_last(self, session_id: str, seq: int) -> str | None:
+        """The stored reply, if # came so soon after a number of full length that it was meant to finish that."""
+        stored = self.runner.store.load(session_id)
+        soon = (self.runner.now() - stored.at).total_seconds() <= SWALLOW
+        return stored.reply if soon and stored.session.seq == seq else None
+
+    def _render(self, carried: Sequence[Say] = (), *, full: bool) -> Render:
+        return lambda session, effects: self.fold.reply(session, effects, carried, full=full)
 
     def again(self, session_id: str) -> str:
         """The last reply once more."""
@@ -84,34 +95,34 @@ class Calls:
         if not session.ended:
             self._remember(self.runner.feed(session, HungUp(), render=self.fold.reply).session)
 
-    def wait(self, session_id: str, seq: int, boot: str) -> str:
+    def wait(self, session: str, seq: int, boot: str) -> str:
         """A poll for a slow action: what came of it, or the filler again."""
-        stored = self.runner.store.load(session_id)
+        stored = self.runner.store.load(session)
         if seq > stored.session.seq:
             raise Unknown
         action = self.runner.pending(stored.session) if stored.session.seq == seq else None
         if action is None:
             return stored.reply
-        running = self._running.get(session_id)
+        running = self._running.get(session)
         age = (self.runner.now() - stored.at).total_seconds()
         if running is None and boot == self.fold.boot and age <= action.budget + GRACE:
-            self._look(session_id, seq)  # another worker of this server has it
+            self._look(session, seq)  # another worker of this server has it
         else:
             running = running or self._later(stored.session, action, None)
             running.finished.wait(HOLD)
-        stored = self.runner.store.load(session_id)
+        stored = self.runner.store.load(session)
         if stored.session.seq != seq:
             return stored.reply
         if running is not None and time.monotonic() > running.until:
-            log.warning("action overran its budget", session=session_id, action=action.name, budget=action.budget)
-            self._running.pop(session_id, None)
+            log.warning("action overran its budget", session=session, action=action.name, budget=action.budget)
+            self._running.pop(session, None)
             return self._settle(
                 self.runner.feed(stored.session, ActionDone(action.call, "failed"), seq=seq, render=self.fold.reply)
             )
         filler = running.action.filler if running is not None else None
         return self.fold.still_waiting(stored.session, [Say(filler)] if filler else [])
 
-    def _settle(self, turn: Turn) -> str:
+    def _settle(self, turn: Turn, *, full: bool = False) -> str:
         """See to the actions that the turn asks for, as long as the caller may be kept waiting in silence."""
         says: list[Say] = []
         deadline = time.monotonic() + PATIENCE
@@ -123,12 +134,7 @@ class Calls:
             if done is None:
                 self._later(turn.session, action, running)
                 return self.fold.still_waiting(turn.session, [*says, *([Say(action.filler)] if action.filler else [])])
-            carried = tuple(says)
-
-            def render(session: Session, effects: Sequence[Effect], carried: Sequence[Say] = carried) -> str:
-                return self.fold.reply(session, effects, carried)
-
-            turn = self.runner.feed(turn.session, done, render=render)
+            turn = self.runner.feed(turn.session, done, render=self._render(tuple(says), full=full))
         self._remember(turn.session)
         return turn.reply
 

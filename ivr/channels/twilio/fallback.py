@@ -20,7 +20,7 @@ _WORDS = {
 
 
 class Fallback:
-    """`flows` is the version whose words are used, kept while the database is away; plain English before there is one."""
+    """`flows` is the version whose words are used, kept while the database is away; without it, plain English."""
 
     def __init__(self, settings: Settings) -> None:
         self.flows: FlowSet | None = None

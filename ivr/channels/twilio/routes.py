@@ -8,13 +8,13 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.request_validator import RequestValidator
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 
 from ivr import metrics
 from ivr.channels.twilio import recordings
@@ -32,7 +32,12 @@ CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}\Z")
 OVER = ("completed", "busy", "failed", "no-answer", "canceled")
 MAX_KEYS = 64
 MAX_WORDS = 1000
-_DIALLED = {"completed": "answered", "answered": "answered", "busy": "busy", "no-answer": "no_answer"}
+_DIALLED: dict[str, Literal["answered", "busy", "no_answer"]] = {
+    "completed": "answered",
+    "answered": "answered",
+    "busy": "busy",
+    "no-answer": "no_answer",
+}
 
 Route = Callable[..., str]
 
@@ -105,22 +110,28 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         return reply
 
     def answered(sid: str, session: str, seq: int, what: str) -> str:
-        return calls.answer(session, seq, _given(what, sid))
-
-    def _given(what: str, sid: str) -> Input:
         form = request.form
         match what:
-            case "menu" | "number" | "amount":
-                return keyed(what, form.get("Digits", ""), form.get("FinishedOnKey", ""), form.get("SpeechResult", ""))
             case "recorded":
                 reference = recordings.reference(form.get("RecordingUrl", ""))
-                seconds = form.get("RecordingDuration", 0.0, type=float)
+                seconds = form.get("RecordingDuration", 0, type=int)
                 if reference:
                     recordings.expect(calls.runner.engine, sid, reference, seconds)
-                return Recorded(reference or "empty", seconds if reference and seconds == seconds else 0.0)
+                return calls.answer(session, seq, Recorded(reference or "empty", seconds if reference else 0))
             case "dialled":
-                return TransferEnded(_DIALLED.get(form.get("DialCallStatus", ""), "failed"))  # type: ignore[arg-type]
-        raise BadRequest
+                status = form.get("DialCallStatus", "")
+                return calls.answer(session, seq, TransferEnded(_DIALLED.get(status, "failed")))
+        raise NotFound
+
+    def gathered(sid: str, session: str, seq: int, kind: str, longest: int = 0, after: str = "") -> str:
+        form = request.form
+        given = keyed(kind, form.get("Digits", ""), form.get("FinishedOnKey", ""), form.get("SpeechResult", ""))
+        if after and given == Keys("#"):
+            reply = calls.belongs_to_last(session, seq)
+            if reply is not None:
+                return reply
+        full = bool(longest) and isinstance(given, Keys) and len(given.digits) == longest
+        return calls.answer(session, seq, given, full=full)
 
     def again(sid: str, session: str) -> str:
         return calls.again(session)
@@ -129,8 +140,12 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         return f"again/{session}"
 
     add("/voice", "voice", start, lambda: "voice")
-    add("/voice/<session>/<int:seq>/<what>", "answered", answered, retry_again)
-    add("/voice/<session>/<int:seq>/wait/<boot>", "wait", lambda sid, **path: calls.wait(path["session"], path["seq"], path["boot"]), retry_again)  # fmt: skip  # noqa: E501
+    where = "/voice/<session>/<int:seq>"
+    for asked in ("<any(menu):kind>", "<any(number, amount):kind><int(max=999):longest>"):
+        add(f"{where}/{asked}", f"gathered_{asked[5]}", gathered, retry_again)
+        add(f"{where}/{asked}/<any(full):after>", f"gathered_{asked[5]}_after", gathered, retry_again)
+    add(f"{where}/<what>", "answered", answered, retry_again)
+    add(f"{where}/wait/<boot>", "wait", lambda sid, **path: calls.wait(**path), retry_again)
     add("/again/<session>", "again", again, retry_again)
 
     def failed(sid: str) -> str:

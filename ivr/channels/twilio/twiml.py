@@ -37,8 +37,11 @@ class Fold:
     speech: bool = False
     boot: str = "0"
 
-    def reply(self, session: Session, effects: Sequence[Effect], carried: Sequence[Say] = ()) -> str:
-        """The whole TwiML document. `carried` was said by earlier steps of the same request and leads."""
+    def reply(
+        self, session: Session, effects: Sequence[Effect], carried: Sequence[Say] = (), *, full: bool = False
+    ) -> str:
+        """The whole TwiML document. `carried` was said by earlier steps of the same request and leads. `full` tells
+        that this answers a number of full length, after which a finishing key may still come."""
         response = VoiceResponse()
         says: list[Say] = list(carried)
         for effect in effects:
@@ -46,7 +49,7 @@ class Fold:
                 case Say():
                     says.append(effect)
                 case Collect():
-                    self._gather(response, session, says, effect)
+                    self._gather(response, session, says, effect, full)
                     return str(response)
                 case RunAction():
                     self._say(response, says)
@@ -79,7 +82,7 @@ class Fold:
     def url(self, session: Session, what: str) -> str:
         return f"{self.base_url}/twilio/voice/{session.id}/{session.seq}/{what}"
 
-    def _gather(self, response: VoiceResponse, session: Session, says: list[Say], ask: Collect) -> None:
+    def _gather(self, response: VoiceResponse, session: Session, says: list[Say], ask: Collect, full: bool) -> None:
         """Keys that come while something inside <Gather> is said are taken and cut it short; what may not be cut
         short has to stand before it, where Twilio doesn't listen."""
         inside = len(says)
@@ -88,8 +91,9 @@ class Fold:
         self._say(response, says if not ask.barge_in else says[:inside])
         if not ask.barge_in:
             self._prompts(response, ask.prompts)
-        what = "menu" if ask.accept else "amount" if ask.point else "number"
-        action = self.url(session, what)
+        longest = max(map(len, ask.accept)) if ask.accept else ask.at_most
+        what = "menu" if ask.accept else f"amount{longest}" if ask.point else f"number{longest}"
+        action = self.url(session, what + "/full" if full else what)
         speech = self.speech and bool(ask.choices) and not ask.secret
         listening = (
             {"language": bcp47(session.language), "hints": _hints(ask), "speech_timeout": "auto"} if speech else {}
@@ -99,7 +103,7 @@ class Fold:
             action=action,
             # One clock for the first key and for those between: the longer one, or slow callers would be cut off.
             timeout=_whole(max(ask.first_timeout, ask.between_keys)),
-            num_digits=max(map(len, ask.accept)) if ask.accept else ask.at_most,
+            num_digits=longest,
             finish_on_key="" if ask.accept else ask.finish_on,
             action_on_empty_result=True,
             **listening,

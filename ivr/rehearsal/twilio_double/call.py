@@ -1,0 +1,345 @@
+"""One call on the double: follows the TwiML that it gets, on a simulated clock, and lets its caller press keys.
+
+As documented: digits pressed while something nested in <Gather> is said are taken and silence it; outside a <Gather>
+they are lost; the timeout starts when what is nested has been said and again with every digit; without
+actionOnEmptyResult an empty <Gather> falls through; <Record> falls through when nothing was recorded.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
+
+from ivr.flow.pace import seconds as speech_seconds
+from ivr.rehearsal.twilio_double import rules
+from ivr.rehearsal.twilio_double.transport import Params
+
+if TYPE_CHECKING:
+    from ivr.rehearsal.twilio_double.platform import Twilio
+
+KEY_SECONDS = 0.3
+"""From one key to the next of the same `press`."""
+PATIENCE = 60
+"""Documents in a row, with nothing asked of the caller, after which the call is going round in circles."""
+
+
+class EndlessLoop(Exception):
+    """Reply after reply, and never a word or a question for the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words that were said, in the language of <Say>; `at` in seconds since the call began."""
+
+    text: str
+    language: str
+    at: float
+
+
+@dataclass(slots=True)
+class _Gather:
+    element: Element
+    spoken_until: float
+    digits: str = ""
+    deadline: float = 0.0
+
+    @property
+    def timeout(self) -> int:
+        return int(self.element.get("timeout", "5"))
+
+
+class Call:
+    """`start()` answers it. While it lasts, `asks` is what it waits for: gather, record or dial; "" once it is over.
+
+    `transfers` gives the DialCallStatus that each <Dial> ends with.
+    """
+
+    def __init__(
+        self,
+        twilio: Twilio,
+        sid: str,
+        caller: str,
+        called: str,
+        *,
+        transfers: Callable[[str], str] = lambda target: "completed",
+    ) -> None:
+        self.twilio = twilio
+        self.sid, self.caller, self.called = sid, caller, called
+        self.clock = 0.0
+        self.heard: list[Heard] = []
+        self.dialled: list[str] = []
+        self.failures: list[int] = []
+        """Twilio's error codes for replies that it could not use."""
+        self.over = False
+        self._transfers = transfers
+        self._gather: _Gather | None = None
+        self._record: Element | None = None
+        self._recorded = 0.0
+        self._record_from = 0.0
+        self._url = ""
+        self._rest: Iterator[Element] = iter(())
+        self._fell_back = False
+
+    @property
+    def asks(self) -> str:
+        return "" if self.over else "gather" if self._gather else "record" if self._record is not None else ""
+
+    @property
+    def gather(self) -> Element | None:
+        """The open <Gather>."""
+        return self._gather.element if self._gather else None
+
+    # The caller
+
+    def start(self) -> Call:
+        self._run(self.twilio.url(self.twilio.voice_url), {"CallStatus": "ringing"})
+        return self
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            if self.over:
+                return
+            requests = len(self.twilio.exchanges)
+            self._key(key)
+            if not self.twilio.type_ahead and len(self.twilio.exchanges) > requests:
+                return
+            self._pass_until(self.clock + KEY_SECONDS)
+
+    def say(self, words: str, confidence: float = 0.9) -> None:
+        """Words: for a <Gather> that listens to speech, or onto a recording."""
+        if self._record is not None:
+            self.clock = max(self.clock, self._record_from)
+            spoken = speech_seconds(words, "en")
+            self._recorded += spoken
+            self.clock += spoken
+            if self._recorded >= int(self._record.get("maxLength", "3600")):
+                self._end_recording("")
+        elif self._gather is not None and "speech" in self._gather.element.get("input", "dtmf"):
+            self._submit({"SpeechResult": words, "Confidence": str(confidence)})
+
+    def finish_speaking(self) -> None:
+        """Listen to what is being said, to its end."""
+        if self._gather is not None:
+            self.clock = max(self.clock, self._gather.spoken_until)
+
+    def finish_keying(self) -> bool:
+        """Let the pause after keyed digits pass; False if there are none."""
+        if self._gather is None or not self._gather.digits:
+            return False
+        self._pass_until(self._gather.deadline)
+        return True
+
+    def wait(self, seconds: float) -> None:
+        """Listen to the end, then stay silent."""
+        self.finish_speaking()
+        self._pass_until(self.clock + seconds)
+
+    def hang_up(self) -> None:
+        if self.over:
+            return
+        if self._record is not None and self._recorded:
+            self._end_recording("hangup", goes_on=False)
+        self._end()
+
+    # Time
+
+    def _pass_until(self, moment: float) -> None:
+        while not self.over:
+            if self._gather is not None and self._gather.deadline <= moment:
+                self.clock = max(self.clock, self._gather.deadline)
+                self._timed_out()
+            elif self._record is not None and self._silent_at() <= moment:
+                self.clock = max(self.clock, self._silent_at())
+                self._end_recording("")
+            else:
+                break
+        self.clock = max(self.clock, moment)
+
+    def _silent_at(self) -> float:
+        assert self._record is not None
+        return self._record_from + self._recorded + int(self._record.get("timeout", "5"))
+
+    # Keys
+
+    def _key(self, key: str) -> None:
+        if self._record is not None:
+            if key in self._record.get("finishOnKey", "1234567890*#"):
+                self._end_recording(key)
+            return
+        gather = self._gather
+        if gather is None or "dtmf" not in gather.element.get("input", "dtmf"):
+            return  # lost, as on a real call
+        if key == gather.element.get("finishOnKey", "#"):
+            if gather.digits or self.twilio.lone_finish_key:
+                self._submit({"Digits": gather.digits, "FinishedOnKey": key})
+            return
+        gather.digits += key
+        gather.spoken_until = min(gather.spoken_until, self.clock)
+        gather.deadline = self.clock + gather.timeout
+        if len(gather.digits) >= int(gather.element.get("numDigits", "1000")):
+            self._submit({"Digits": gather.digits, "FinishedOnKey": ""})
+
+    def _timed_out(self) -> None:
+        assert self._gather is not None
+        self._submit({"Digits": self._gather.digits, "FinishedOnKey": ""})
+
+    def _submit(self, params: dict[str, str]) -> None:
+        gather = self._gather
+        assert gather is not None
+        self._gather = None
+        empty = not params.get("Digits") and "SpeechResult" not in params
+        if empty and gather.element.get("actionOnEmptyResult", "false") != "true":
+            self._go_on()
+            return
+        self._request(gather.element, {"msg": "Gather End", **params})
+
+    # Recording
+
+    def _end_recording(self, key: str, *, goes_on: bool = True) -> None:
+        record = self._record
+        assert record is not None
+        self._record = None
+        if not self._recorded:
+            self._go_on()
+            return
+        sid = f"RE{secrets.token_hex(16)}"
+        if self.twilio.media is not None:
+            self.twilio.media.keep(sid, self._recorded)
+        url = f"https://api.twilio.com/2010-04-01/Accounts/{self.twilio.account_sid}/Recordings/{sid}"
+        length = {"RecordingUrl": url, "RecordingSid": sid, "RecordingDuration": str(max(1, round(self._recorded)))}
+        self._recorded = 0.0
+        callback = record.get("recordingStatusCallback")
+        document = self._url
+        status = {"CallStatus": "in-progress" if goes_on else "completed"}
+        if goes_on:
+            self._request(record, {**length, "Digits": key})
+        else:
+            action = self.twilio.url(record.get("action", ""), document)
+            self._quietly(action, {**self._standard(), **status, **length, "Digits": key})
+        if callback:
+            self._quietly(
+                self.twilio.url(callback, document),
+                {"AccountSid": self.twilio.account_sid, "CallSid": self.sid, **length, "RecordingStatus": "completed",
+                 "RecordingChannels": "1", "RecordingSource": "RecordVerb"},
+            )  # fmt: skip
+
+    # Documents
+
+    def _request(self, element: Element, params: Params) -> None:
+        if element.get("method", "POST") != "POST":
+            raise rules.RefusedTwiml(f"<{element.tag} method=GET> would put what was keyed into a URL")
+        self._run(self.twilio.url(element.get("action") or self._url, self._url), params)
+
+    def _run(self, url: str, params: Params) -> None:
+        """Fetch a document and follow it until the caller has a say."""
+        for _ in range(PATIENCE):
+            root = self._fetch(url, params)
+            if root is None:
+                self._end("failed")
+                return
+            self._rest = iter(root)
+            redirect = self._follow()
+            if redirect is None:
+                return
+            url, params = redirect
+        raise EndlessLoop(f"{PATIENCE} documents in a row without a question, the last from {url}")
+
+    def _go_on(self) -> None:
+        """With the verb after the one that fell through."""
+        redirect = self._follow()
+        if redirect is not None:
+            self._run(*redirect)
+
+    def _fetch(self, url: str, params: Params) -> Element | None:
+        from ivr.rehearsal.twilio_double.platform import FailedWebhook
+
+        try:
+            answer = self.twilio.post(url, {**self._standard(), **params})
+        except FailedWebhook as failure:
+            self.failures.append(failure.code)
+            if self.twilio.fallback_url is None or self._fell_back:
+                return None
+            self._fell_back = True
+            error = {"ErrorCode": str(failure.code), "ErrorUrl": failure.url}
+            fallback = self.twilio.url(self.twilio.fallback_url)
+            root = self._fetch(fallback, {**error, "CallStatus": "in-progress"})
+            self._fell_back = False
+            return root
+        self._url = url
+        return rules.parse(answer.body, answer.content_type)
+
+    def _standard(self) -> dict[str, str]:
+        """https://www.twilio.com/docs/voice/twiml#request-parameters"""
+        return {
+            "CallSid": self.sid,
+            "AccountSid": self.twilio.account_sid,
+            "From": self.caller,
+            "To": self.called,
+            "Caller": self.caller,
+            "Called": self.called,
+            "CallStatus": "in-progress",
+            "ApiVersion": "2010-04-01",
+            "Direction": "inbound",
+        }
+
+    def _follow(self) -> tuple[str, Params] | None:
+        """Carry out verbs up to one that waits for the caller; a redirect gives where to go instead."""
+        for verb in self._rest:
+            match verb.tag:
+                case "Say" | "Play" | "Pause":
+                    self._said(verb)
+                case "Gather":
+                    self._begin_gather(verb)
+                    return None
+                case "Record":
+                    self._record, self._recorded, self._record_from = verb, 0.0, self.clock
+                    return None
+                case "Dial":
+                    target = "".join(verb.itertext()).strip()
+                    self.dialled.append(target)
+                    status = self._transfers(target)
+                    if verb.get("action"):
+                        params = {"DialCallStatus": status, "DialCallSid": f"CA{secrets.token_hex(16)}"}
+                        return self.twilio.url(verb.get("action", ""), self._url), params
+                case "Redirect":
+                    return self.twilio.url((verb.text or "").strip(), self._url), {}
+                case "Hangup" | "Reject":
+                    break
+        self._end()
+        return None
+
+    def _begin_gather(self, verb: Element) -> None:
+        self._gather = None
+        began = self.clock
+        for nested in verb:
+            self._said(nested)
+        spoken_until, self.clock = self.clock, began
+        self._gather = _Gather(verb, spoken_until, deadline=spoken_until + int(verb.get("timeout", "5")))
+
+    def _said(self, verb: Element) -> None:
+        match verb.tag:
+            case "Say":
+                language = verb.get("language", "en-US")
+                self.heard.append(Heard(verb.text or "", language, self.clock))
+                self.clock += speech_seconds(verb.text or "", language.partition("-")[0])
+            case "Pause":
+                self.clock += int(verb.get("length", "1"))
+
+    def _end(self, status: str = "completed") -> None:
+        self.over = True
+        self._gather = self._record = None
+        if self.twilio.status_url is not None:
+            done = {"CallStatus": status, "CallDuration": str(int(self.clock))}
+            self._quietly(self.twilio.url(self.twilio.status_url), {**self._standard(), **done})
+
+    def _quietly(self, url: str, params: Params) -> None:
+        """A callback whose answer is of no account."""
+        from ivr.rehearsal.twilio_double.platform import FailedWebhook
+
+        try:
+            self.twilio.post(url, params)
+        except FailedWebhook as failure:
+            self.failures.append(failure.code)

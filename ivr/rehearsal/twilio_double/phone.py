@@ -1,0 +1,87 @@
+"""A scripted call's `Phone` on a call of the double: the same scripts that run offline run over TwiML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from ivr.flow import template
+from ivr.flow.model import FlowSet
+from ivr.rehearsal.phone import Facts, Heard
+from ivr.rehearsal.twilio_double.call import Call
+from ivr.rehearsal.twilio_double.call import Heard as Said
+
+Identify = Callable[[Said], tuple[str, str]]
+"""The id of the prompt that words come from ("" for none), and its written text."""
+
+
+class TwilioPhone:
+    """`facts` fetches what is on record; a server that runs elsewhere doesn't tell."""
+
+    def __init__(self, call: Call, identify: Identify, facts: Callable[[], Facts] = Facts) -> None:
+        self.call = call
+        self._identify = identify
+        self._facts = facts
+        self._listened = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.call.over
+
+    def listen(self, until: Callable[[Heard], bool], *, patient: bool = True) -> Sequence[Heard]:
+        got: list[Heard] = []
+        while True:
+            while self._listened < len(self.call.heard):
+                said = self.call.heard[self._listened]
+                self._listened += 1
+                id, text = self._identify(said)
+                got.append(Heard(id, text, said.at))
+                if until(got[-1]):
+                    return got
+            if self.call.over or not patient or not self.call.finish_keying():
+                return got
+
+    def press(self, keys: str) -> None:
+        self.call.press(keys)
+
+    def say(self, words: str) -> None:
+        self.call.say(words)
+
+    def wait(self, seconds: float) -> None:
+        self.call.wait(seconds)
+
+    def hang_up(self) -> None:
+        self.call.hang_up()
+
+    def facts(self) -> Facts:
+        self.call.hang_up()
+        return self._facts()
+
+
+def by_catalogue(flows: FlowSet) -> Identify:
+    """Tells prompts by their catalogue texts, whatever their placeholders were filled with. Of several that fit, the
+    one with the most fixed words."""
+    known = sorted(
+        (
+            (_pattern(text), id, language)
+            for language, texts in flows.texts.items()
+            for id, text in texts.items()
+            if not id.startswith("system.words.")
+        ),
+        key=lambda entry: -len(entry[0].pattern),
+    )
+
+    def identify(said: Said) -> tuple[str, str]:
+        tongue = said.language.partition("-")[0]
+        for pattern, id, language in known:
+            if language.partition("-")[0] == tongue and pattern.fullmatch(" ".join(said.text.split())):
+                return id, said.text
+        return "", said.text
+
+    return identify
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = (re.escape(" ".join(piece.split())) if isinstance(piece, str) else ".*?"
+             for piece in template.parse(text).pieces)  # fmt: skip
+    return re.compile(r"\s?".join(parts), re.DOTALL)

@@ -1,0 +1,115 @@
+"""Twilio's side of the account: the number's URLs, signatures, retries, and what was exchanged."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urldefrag, urljoin
+
+from twilio.request_validator import RequestValidator
+
+from ivr.rehearsal.twilio_double.call import Call
+from ivr.rehearsal.twilio_double.media import Media
+from ivr.rehearsal.twilio_double.transport import Answer, NoAnswer, Params, Transport
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what came back; `repeats` are the answers to the same request sent again."""
+
+    url: str
+    params: Params
+    answer: Answer | None
+    repeats: tuple[Answer | None, ...] = ()
+
+
+class FailedWebhook(Exception):
+    """A reply that Twilio can't use; `code` is its error (11200 for no or a wrong HTTP answer)."""
+
+    def __init__(self, url: str, code: int, why: str) -> None:
+        super().__init__(f"{code} from {url}: {why}")
+        self.url, self.code = url, code
+
+
+@dataclass
+class Twilio:
+    """An account with one number. `base_url` is the server's public address (PUBLIC_BASE_URL).
+
+    `duplicate` sends every request that often in all. `type_ahead` says whether keys that are pressed while a reply is
+    fetched reach the next <Gather>; Twilio promises neither. `lone_finish_key` says whether finishOnKey with no digit
+    before it ends a <Gather>: two versions of the documentation disagree.
+    """
+
+    transport: Transport
+    auth_token: str
+    base_url: str
+    account_sid: str = "AC" + "0" * 32
+    voice_url: str = "/twilio/voice"
+    fallback_url: str | None = "/twilio/fallback"
+    status_url: str | None = "/twilio/status"
+    media: Media | None = None
+    duplicate: int = 1
+    type_ahead: bool = True
+    lone_finish_key: bool = True
+    exchanges: list[Exchange] = field(default_factory=list)
+    before: Callable[[str], None] = lambda url: None
+    """Called with the URL before each request: a test's chance to break something."""
+
+    def call(self, caller: str = "+15550001111", called: str = "+15559990000", **options: object) -> Call:
+        """A call that rings; it is answered by `start()`."""
+        return Call(self, f"CA{secrets.token_hex(16)}", caller, called, **options)  # type: ignore[arg-type]
+
+    def url(self, relative: str, document: str = "") -> str:
+        return urljoin(document or self.base_url + "/", relative)
+
+    def signature(self, url: str, params: Params) -> str:
+        """https://www.twilio.com/docs/usage/webhooks/webhooks-security"""
+        signed: str = RequestValidator(self.auth_token).compute_signature(urldefrag(url)[0], _Multi(params))
+        return signed
+
+    def post(self, url: str, params: Params) -> Answer:
+        """Send a signed request, again as the URL's connection overrides say. Raises `FailedWebhook`."""
+        address, fragment = urldefrag(url)
+        overrides = {name: values[-1] for name, values in parse_qs(fragment).items()}
+        tries = 1 + min(5, int(overrides.get("rc", "1")))
+        policy = overrides.get("rp", "ct").split(",")
+        headers = {
+            "X-Twilio-Signature": self.signature(url, params),
+            "I-Twilio-Idempotency-Token": secrets.token_hex(16),
+            "User-Agent": "TwilioProxy/1.1",
+        }
+        for left in reversed(range(tries)):
+            self.before(address)
+            answer, why = self._send(address, params, headers)
+            if answer is not None and answer.status < 400:
+                return answer
+            kind = "ct" if answer is None else f"{answer.status // 100}xx"
+            if not left or not ({kind, "all"} & set(policy)):
+                raise FailedWebhook(address, 11200, why or f"HTTP {answer.status if answer else ''}")
+        raise AssertionError
+
+    def _send(self, url: str, params: Params, headers: Mapping[str, str]) -> tuple[Answer | None, str]:
+        answers: list[Answer | None] = []
+        why = ""
+        for _ in range(self.duplicate):
+            try:
+                answers.append(self.transport.post(url, params, headers))
+            except NoAnswer as error:
+                why = str(error)
+                answers.append(None)
+        self.exchanges.append(Exchange(url, params, answers[0], tuple(answers[1:])))
+        return answers[0], why
+
+    def resend(self, exchange: Exchange) -> Answer:
+        """The same request once more, however late."""
+        headers = {"X-Twilio-Signature": self.signature(exchange.url, exchange.params)}
+        return self.transport.post(exchange.url, exchange.params, headers)
+
+
+class _Multi(dict[str, object]):
+    """Parameters for the library's validator, repeated ones as lists."""
+
+    def getlist(self, name: str) -> list[str]:
+        value = self[name]
+        return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload]
