@@ -16,7 +16,7 @@ from ivr.flow.model import NAME, Company, Flow, FlowSet, StepModel
 from ivr.flow.problems import FlowError, Mark, Problem, nearest
 from ivr.flow.registry import verbs
 from ivr.flow.spec import ActionSpec
-from ivr.flow.yaml_source import Node, read
+from ivr.flow.yaml_source import MAX_BYTES, Node, read
 from ivr.prompts.catalogue import Catalogue
 
 M = TypeVar("M", bound=BaseModel)
@@ -76,9 +76,17 @@ def read_folders(flows: Path, prompts: Path, actions: Mapping[str, ActionSpec]) 
                 marks[language, id] = Mark(str(where.file), where.line, where.column)
     digest = hashlib.sha256(catalogue.digest.encode())
     for path in paths:
-        digest.update(path.name.encode() + b"\0" + (path.read_bytes() if path.stat().st_size < 10**6 else b""))
+        digest.update(path.name.encode() + b"\0" + _content(path))
     loaded = FlowSet(company, found, texts, marks, actions, files, nodes, digest.hexdigest()[:16])
     return loaded, problems
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes for the hash; none for one that was refused while it was read."""
+    try:
+        return path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
+    except OSError:
+        return b""
 
 
 def _flow(path: Path, node: Node, problems: list[Problem]) -> Flow:

@@ -28,6 +28,7 @@ class Read:
 
 def reads(view: View, flow: str, name: str, step: StepModel) -> Iterator[Read]:
     """Every read of a step. What can't be parsed is left out: another lint tells of it."""
+    known: frozenset[str] = frozenset()
     for path, source in step.reads():
         own = {"answer"} if path == ("check", "if") else set()
         start = view.mark_value(flow, name, path)
@@ -39,7 +40,10 @@ def reads(view: View, flow: str, name: str, step: StepModel) -> Iterator[Read]:
         indent = len(source) - len(source.lstrip())
         for slot, offset, guarded in _names(parsed):
             if slot not in own:
-                yield Read(slot, within(start, source, indent + offset), step_mark, path, guarded)
+                sure = guarded or slot.split(".")[0] in known
+                yield Read(slot, within(start, source, indent + offset), step_mark, path, sure)
+        if path[0] == "branch":
+            known |= proves(source, False)  # a way is tried where those before it did not hold
     for path, ref in step.says():
         # The answer itself is there for the words that read it back or refuse it.
         own = {"answer"} if path[0] in ("check", "confirm") else set()
