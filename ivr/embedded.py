@@ -56,7 +56,7 @@ def server_command(data_dir: Path) -> list[str]:
         path.chmod(0o700)
     return [
         str(binary), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(folder),
-        "--appendonly", "yes", "--save", "", "--loglevel", "warning", "--daemonize", "no",
+        "--appendonly", "yes", "--save", "", "--logfile", "valkey.log", "--daemonize", "no",
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 30.0
 """A program that ran this long starts its back-off anew."""
 HURRIED_SECONDS = 3.0
+LAST_WORDS_SECONDS = 0.5
+_TOKEN = "CALLWRIGHT_RUN"  # noqa: S105 - a name in the environment
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 
 Say = Callable[[str, str], None]
@@ -59,7 +62,8 @@ class Supervisor:
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._stopping: dict[str, asyncio.Event] = {}
         self._hurry = asyncio.Event()
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a killed program leaves behind becomes our child, see `_reap`
+        self._token = uuid.uuid4().hex
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a killed program leaves behind becomes our child, see `_kill_orphans`
 
     def pid(self, name: str) -> int | None:
         """The process id of a program, `None` while it isn't running."""
@@ -105,50 +109,52 @@ class Supervisor:
                 return
 
     async def _once(self, program: Program) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *program.command,
-            env=dict(program.env),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us; we tell the programs in order
-            preexec_fn=_die_with(os.getpid()),
-        )
+        read_end, write_end = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program.command,
+                env={**program.env, _TOKEN: self._token},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,  # Ctrl-C is for us; we tell the programs in order
+                preexec_fn=_die_with(os.getpid()),
+            )
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
         self._running[program.name] = process
         if self._stopping[program.name].is_set():
             process.terminate()
-        await self._relay(program.name, process)
+        relaying = asyncio.create_task(self._relay(program.name, read_end))
         status = await process.wait()
         # What it started doesn't outlive it: a second copy beside the next one would fight over ports.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+        # Something with a session of its own may hold the pipe open for ever.
+        await asyncio.wait({relaying}, timeout=LAST_WORDS_SECONDS)
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
         return status
 
-    async def _relay(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """Print what it prints until it ends. A grandchild may hold the pipe open for longer: then the process's end
-        is what counts."""
-        assert process.stdout
-        ended = asyncio.create_task(process.wait())
+    async def _relay(self, name: str, read_end: int) -> None:
+        """Say what comes out of the pipe, line by line, until it is closed."""
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+        )
         rest = b""
         try:
-            while True:
-                reading = asyncio.create_task(process.stdout.read(65536))
-                await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    await asyncio.wait({reading}, timeout=0.5)
-                if not reading.done():
-                    reading.cancel()
-                    break
-                chunk = reading.result()
-                if not chunk:
-                    break
+            while chunk := await reader.read(65536):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     self._say(name, line.decode("utf-8", "replace"))
         finally:
-            ended.cancel()
-        if rest:
-            self._say(name, rest.decode("utf-8", "replace"))
+            transport.close()
+            if rest:
+                self._say(name, rest.decode("utf-8", "replace"))
 
     async def _stop(self, program: Program) -> None:
         self._stopping[program.name].set()
@@ -172,19 +178,25 @@ class Supervisor:
                 process.send_signal(which)
 
     def _kill_orphans(self) -> None:
-        """End what stopped programs have left behind (Linux: they became our children)."""
-        while True:
-            try:
-                children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-            except OSError:
-                return
-            if not children:
-                return
-            for child in children:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGKILL)
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(int(child), 0)
+        """End what stopped programs have left behind. On Linux they became our children, and are told from other
+        children by what the environment of our programs holds."""
+        mark = f"{_TOKEN}={self._token}".encode()
+        found = True
+        while found:  # what an orphan started is ours once the orphan is gone
+            found = False
+            for child in _children():
+                with contextlib.suppress(OSError):
+                    if mark in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
+                        os.kill(child, signal.SIGKILL)
+                        os.waitpid(child, 0)
+                        found = True
+
+
+def _children() -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _told(status: int) -> str:
