@@ -66,7 +66,10 @@ def connect(
     receive: bool,
     learn: bool | None,
 ) -> None:
+    had_source = stream.locked
     stream.connect((host, port), codec_named(codec), event_type, send, receive, learn)
+    if had_source and not stream.locked:
+        engine.loop.watch_again(stream)
 
 
 @on_stream

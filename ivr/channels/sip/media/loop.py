@@ -63,6 +63,10 @@ class MediaLoop:
         self._epoll.register(stream.rtp.fileno(), select.EPOLLIN)
         self._epoll.register(stream.rtcp.fileno(), select.EPOLLIN)
 
+    def watch_again(self, stream: RtpStream) -> None:
+        """A stream's RTP socket was renewed; epoll forgot the old one when it was closed."""
+        self._epoll.register(stream.rtp.fileno(), select.EPOLLIN)
+
     def schedule(self, stream: RtpStream) -> None:
         """Begin to send, in the slot that has the fewest streams."""
         if stream.slot < 0:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import socket
 from collections import deque
+from typing import Any
 
 _ATTEMPTS = 64
 _RECEIVE_BUFFER = 65536
 """Bytes of kernel buffer a port: about 80 packets; a flood fills no more than that."""
-_libc = ctypes.CDLL(None, use_errno=True)
-_UNSPECIFIED = bytes(16)
 
 
 class NoPortFree(Exception):
@@ -72,8 +70,18 @@ class PortPairs:
         return sock
 
 
-def disconnect(sock: socket.socket) -> None:
-    """Let a connected UDP socket hear everybody again (connect(2): an address of family AF_UNSPEC)."""
-    if _libc.connect(sock.fileno(), _UNSPECIFIED, len(_UNSPECIFIED)) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+def renew(sock: socket.socket, address: Any) -> None:
+    """Put a fresh socket, connected to nobody, in the place of one bound to `address`, under the same descriptor.
+
+    No moment passes in which the port is closed. connect(2) to AF_UNSPEC should do this too, but on some kernels a
+    socket that was disconnected so receives nothing more. The descriptor has to be registered with epoll again.
+    """
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as fresh:
+        fresh.setblocking(False)
+        fresh.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        for one in (sock, fresh):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        fresh.bind(address)
+        os.dup2(fresh.fileno(), sock.fileno(), inheritable=False)
+    # only for that moment: nobody else may bind the port
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)

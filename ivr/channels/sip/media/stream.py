@@ -9,6 +9,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ivr.channels.leg import FRAME_BYTES
 from ivr.channels.sip.media.dtmf import EventReceiver, Step, digit_steps
@@ -16,7 +17,7 @@ from ivr.channels.sip.media.ear import Ear
 from ivr.channels.sip.media.g711 import CODECS, PCMU, Codec, translation
 from ivr.channels.sip.media.inband import ToneDetector
 from ivr.channels.sip.media.player import Player
-from ivr.channels.sip.media.ports import disconnect
+from ivr.channels.sip.media.ports import renew
 from ivr.channels.sip.media.reports import Reports
 from ivr.channels.sip.media.rtp import HEADER, MARKER, TIMESTAMP_MASK, VERSION, Packet, Reception
 from ivr.channels.sip.media.source import Address, SourceFilter
@@ -29,17 +30,18 @@ class RtpStream:
     """State of one stream. `emit` takes a message for the signalling process."""
 
     __slots__ = (
-        "_fifo", "_filling", "_filter", "_steps", "bridge", "codec", "detour", "digits", "ear", "emit", "event_type",
-        "first_sequence", "id", "locked", "payload_type", "player", "port", "receiving", "reception", "recv_into",
-        "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence", "silence", "slot", "ssrc", "tapped",
-        "timestamp_offset", "translate",
+        "_fifo", "_filling", "_filter", "_steps", "address", "bridge", "codec", "detour", "digits", "ear", "emit",
+        "event_type", "first_sequence", "id", "locked", "payload_type", "player", "port", "receiving", "reception",
+        "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence", "silence", "slot", "ssrc",
+        "tapped", "timestamp_offset", "translate",
     )  # fmt: skip
 
     def __init__(
         self, number: int, rtp: socket.socket, rtcp: socket.socket, emit: Callable[..., None], tones: ToneDetector
     ) -> None:
         self.id, self.rtp, self.rtcp, self.emit = number, rtp, rtcp, emit
-        self.port: int = rtp.getsockname()[1]
+        self.address: Any = rtp.getsockname()
+        self.port: int = self.address[1]
         self.send, self.recv_into = rtp.send, rtp.recv_into
         self.remote: Address | None = None
         self.locked = self.sending = self.receiving = self.tapped = False
@@ -84,7 +86,7 @@ class RtpStream:
 
     def _unlock(self) -> None:
         if self.locked:
-            disconnect(self.rtp)
+            renew(self.rtp, self.address)
         self.locked = False
         self._new_source()
 

@@ -20,7 +20,7 @@ def test_known_values_of_g711() -> None:
 
 
 def test_encoding_gives_back_what_was_decoded() -> None:
-    assert [byte for byte in encode_ulaw(ULAW_LINEAR)] == [0xFF if byte == 0x7F else byte for byte in range(256)]
+    assert list(encode_ulaw(ULAW_LINEAR)) == [0xFF if byte == 0x7F else byte for byte in range(256)]
 
 
 def test_translation_keeps_the_sound() -> None:

@@ -47,7 +47,7 @@ async def test_a_peer_that_is_gone_costs_nothing_and_may_come_back() -> None:
             phone.press(stream, 1)
             await events.next(Digit)
         start = (await media.stats())["packets_out"]
-        while (await media.stats())["packets_out"] < start + 5:  # ICMP says each time that nobody is there
+        while (await media.stats())["packets_out"] < start + 5:  # ICMP says each time that nobody is there # noqa: ASYNC110
             await asyncio.sleep(0.01)
         with Phone() as another:
             stream.connect(another.address, codec="PCMU", event_type=101)

@@ -131,7 +131,7 @@ def test_calls_do_not_hear_each_other() -> None:
     detector = ToneDetector()
     rows = [detector.add() for _ in range(40)]
     audio = [encode_ulaw(dialled(DIGITS[n % 16] * 2, start=n % 19)) for n in range(40)]
-    found = {row: "" for row in rows}
+    found = dict.fromkeys(rows, "")
     for frame in range(max(map(len, audio)) // 160):
         for row, coded in zip(rows, audio, strict=True):
             if len(piece := coded[frame * 160 : frame * 160 + 160]) == 160:

@@ -1,6 +1,7 @@
 """The media process on real sockets: playing, keys, sources, hold, bridge, its birth and death."""
 
 import asyncio
+import itertools
 import os
 import select
 import signal
@@ -44,7 +45,7 @@ async def test_clips_play_back_to_back_on_one_even_clock() -> None:
             assert await events.next(PlayEnded) == PlayEnded(play, "done", events.seen[0].at)  # type: ignore[union-attr]
             await phone.hear(lambda packets: packets[-1].payload == SILENCE)
         assert [packet.kind for packet in packets] == [0x80] + [0] * (len(packets) - 1)
-        for before, after in zip(packets, packets[1:], strict=False):
+        for before, after in itertools.pairwise(packets):
             assert (after.sequence - before.sequence) & 0xFFFF == 1
             assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == 160
             assert after.ssrc == before.ssrc
@@ -165,13 +166,13 @@ async def test_on_hold_nothing_is_sent_and_the_clock_goes_on() -> None:
             assert (await events.next(PlayEnded)).play == play  # type: ignore[union-attr]
             before = (await media.stats())["packets_in"]
             phone.press(stream, 7)
-            while (await media.stats())["packets_in"] < before + 4:
+            while (await media.stats())["packets_in"] < before + 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             stream.connect(phone.address, codec="PCMU", event_type=101)
             await media.stats()  # it has been done
             packets = await phone.hear(
                 lambda packets: any(
-                    (b.timestamp - a.timestamp) & 0xFFFFFFFF != 160 for a, b in zip(packets, packets[1:], strict=False)
+                    (b.timestamp - a.timestamp) & 0xFFFFFFFF != 160 for a, b in itertools.pairwise(packets)
                 )
             )
             gap = (packets[-1].timestamp - packets[-2].timestamp) & 0xFFFFFFFF

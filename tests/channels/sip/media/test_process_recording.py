@@ -26,7 +26,7 @@ async def connected(media: Media, phone: Phone, events: Events, event_type: int 
     stream.connect(phone.address, codec="PCMU", event_type=event_type)
     before = (await media.stats())["packets_in"]
     phone.send(stream, b"\xff" * 160)
-    while (await media.stats())["packets_in"] == before:
+    while (await media.stats())["packets_in"] == before:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return stream
 
