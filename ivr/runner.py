@@ -8,6 +8,7 @@ stored reply.
 
 from __future__ import annotations
 
+import contextvars
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -147,7 +148,9 @@ class Runner:
 
     def begin(self, session: Session, action: RunAction) -> Future[ActionDone]:
         """Run an action in a thread of its own, the clock ticking from now."""
-        return self._pool.submit(self._perform, session, action, time.monotonic() + action.budget)
+        deadline = time.monotonic() + action.budget
+        ids = contextvars.copy_context()  # the call's ids stay in the log lines of the other thread
+        return self._pool.submit(ids.run, self._perform, session, action, deadline)
 
     def wait(self, running: Future[ActionDone], action: RunAction, seconds: float) -> ActionDone | None:
         """The action's outcome if it comes within `seconds`, else `None`."""
@@ -189,7 +192,7 @@ class Runner:
         began = time.monotonic()
         result = actions.perform(action.name, context, given)
         metrics.ACTIONS.labels(action.name, result.exit).observe(time.monotonic() - began)
-        log.info("action", session=session.id, action=action.name, exit=result.exit, call=action.call)
+        log.info("action", session=session.id, action=action.name, exit=result.exit, number=action.call)
         return ActionDone(action.call, result.exit, result.data)
 
     def now(self) -> datetime:

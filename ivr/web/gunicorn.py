@@ -47,10 +47,19 @@ class Server(BaseApplication):  # type: ignore[misc]
         for name, value in options(self._settings).items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
+        self.cfg.set("when_ready", _ready)
         self.cfg.set("post_worker_init", _quiet)
 
     def load(self) -> Flask:
         return self._app
+
+
+def _ready(arbiter: Any) -> None:
+    """Says where it listens: PORT=0 leaves the choice to the system."""
+    for listener in arbiter.LISTENERS:
+        host, port, *_ = listener.sock.getsockname()
+        print(f"web: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    _quiet(arbiter)
 
 
 def _quiet(worker: Any) -> None:

@@ -33,7 +33,7 @@ TOKEN = "an auth token for tests"
 BASE_URL = "https://voice.example.com"
 ACCOUNT_SID = "AC" + "0" * 32
 NOON = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
-ACCOUNT, CARD, EXPIRY, CODE = "10203040", "4242424242424242", "1229", "917"
+ACCOUNT, CARD, EXPIRY, CODE = "10203040", "4242424242424242", "0731", "917"
 """An account of the demo company, and a card that the sandbox gateway approves."""
 
 

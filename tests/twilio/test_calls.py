@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from callcenter.tables import contacts, messages, payments, recordings, sessions
 from ivr.channels.twilio import recordings as fetching
 from ivr.rehearsal.twilio_double import Media
@@ -132,10 +134,8 @@ def test_an_action_whose_server_died_is_run_again_with_the_same_key(phone_line: 
     phone_line.twilio.before = lambda url: (_ for _ in ()).throw(KeyboardInterrupt) if "/wait/" in url else None
     call = phone_line.call()
     call.press("1")
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         call.press(ACCOUNT)
-    except KeyboardInterrupt:
-        pass
     row = phone_line.session(call)
     survivor = Calls(phone_line.runner, Fold("https://voice.example.com", boot="another"))
     reply = survivor.wait(row.id, row.seq, "the dead one")

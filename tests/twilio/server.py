@@ -1,0 +1,63 @@
+"""A real `callwright web` for tests: gunicorn in a process of its own, on a port that the system chooses."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.twilio.support import ACCOUNT_SID, BASE_URL, TOKEN
+
+
+@dataclass
+class WebServer:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextmanager
+def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
+    """Runs on `folder` as DATA_DIR; its output goes to `web.log` there."""
+    log = folder / "web.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ivr.cli", "web"],
+            cwd=folder, env=_environment(folder, environment), stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        yield WebServer(_where(process, log), process, log)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _environment(folder: Path, changes: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        "DATA_DIR": str(folder),
+        "PORT": "0",
+        "PUBLIC_BASE_URL": BASE_URL,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "LOG_FORMAT": "json",
+        **changes,
+    }
+
+
+def _where(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"^web: (http://\S+)$", log.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"the web server did not start:\n{log.read_text()}")

@@ -1,0 +1,161 @@
+"""The scripted calls of `flows/calls/`, over TwiML."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+
+from callcenter.db import migrate, open_database, reading
+from callcenter.tables import events, messages, sessions
+from ivr.actions import specs
+from ivr.channels.twilio import twiml
+from ivr.flow.effects import RunAction
+from ivr.flow.inputs import ActionDone
+from ivr.flow.load import load
+from ivr.flow.model import FlowSet
+from ivr.flow.session import Session
+from ivr.prompts.parts import Prompt
+from ivr.prompts.spoken import spoken
+from ivr.prompts.written import written
+from ivr.rehearsal.phone import Facts, Sent
+from ivr.rehearsal.run import ScriptedActions, perform, scripted_transfers
+from ivr.rehearsal.sandbox import Sandbox
+from ivr.rehearsal.script import Script, read_scripts
+from ivr.rehearsal.twilio_double import Call, FlaskTransport, Twilio
+from ivr.rehearsal.twilio_double.call import Heard
+from ivr.rehearsal.twilio_double.phone import TwilioPhone
+from ivr.runner import Runner
+from ivr.vault import Vault
+from ivr.web import create_app
+from tests.twilio.support import BASE_URL, ROOT, TOKEN, settings
+
+FLOWS = load(ROOT / "flows", ROOT / "prompts", specs())
+SCRIPTS, PROBLEMS = read_scripts(ROOT / "flows" / "calls", FLOWS)
+VOICE = [script for script in SCRIPTS if "voice" in script.call.channels]
+DIALLED = {"answered": "completed", "busy": "busy", "no_answer": "no-answer", "failed": "failed"}
+
+
+class Pinned:
+    """One version of the flows."""
+
+    def __init__(self, flows: FlowSet) -> None:
+        self._flows = flows
+
+    def current(self) -> FlowSet:
+        return self._flows
+
+    latest = current
+
+    def get(self, hash: str) -> FlowSet:
+        return self._flows
+
+
+class ScriptedRunner(Runner):
+    """Actions come to what the script says; one that takes longer than its filler allows is really not there yet."""
+
+    actions: ScriptedActions
+
+    def begin(self, session: Session, action: RunAction) -> Future[ActionDone]:
+        done, took = self.actions(action, session, self.now())
+        future: Future[ActionDone] = Future()
+        result = done if took <= action.budget else ActionDone(action.call, "failed")
+        if took <= action.filler_after:
+            future.set_result(result)
+        else:
+            Timer(0.05, future.set_result, (result,)).start()
+        return future
+
+    def wait(self, running: Future[ActionDone], action: RunAction, seconds: float) -> ActionDone | None:
+        return running.result() if running.done() else None
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Prompt]:
+    """Every prompt that was put into TwiML, by its words."""
+    seen: dict[str, Prompt] = {}
+
+    def noting(prompt: Prompt) -> str:
+        seen[spoken(prompt)] = prompt
+        return spoken(prompt)
+
+    monkeypatch.setattr(twiml, "spoken", noting)
+    return seen
+
+
+def test_the_scripts_can_be_read() -> None:
+    assert not [problem for problem in PROBLEMS if not problem.warning]
+    assert VOICE
+
+
+@pytest.mark.parametrize("duplicate", [1, 2], ids=["once", "twice"])
+@pytest.mark.parametrize("script", VOICE, ids=lambda script: script.name)
+def test_scripted_call(
+    script: Script, duplicate: int, tmp_path: Path, sandbox: Sandbox, said: dict[str, Prompt]
+) -> None:
+    chosen = settings(tmp_path)
+    engine = open_database(chosen.database)
+    migrate(engine)
+    flows = script.flows
+    if script.call.language:
+        others = [language for language in flows.company.languages if language != script.call.language]
+        first = flows.company.model_copy(update={"languages": [script.call.language, *others]})
+        flows = replace(flows, company=first)
+    clock: list[Call] = []
+
+    def now() -> dt.datetime:
+        return script.begin + dt.timedelta(seconds=clock[0].clock if clock else 0)
+
+    runner = ScriptedRunner(engine, Pinned(flows), Vault(), chosen, clock=now)  # type: ignore[arg-type]
+    runner.actions = ScriptedActions(script, sandbox.fresh(flows, script.begin))
+    twilio = Twilio(FlaskTransport(create_app(chosen, runner)), TOKEN, BASE_URL, duplicate=duplicate)
+    transfers = scripted_transfers(script)
+    call = twilio.call(
+        script.call.caller, script.call.called, transfers=lambda target: DIALLED[transfers(target).result]  # type: ignore[arg-type]
+    )  # fmt: skip
+    clock.append(call)
+    call.start()
+
+    def identify(heard: Heard) -> tuple[str, str]:
+        prompt = said[heard.text]
+        return prompt.id, written(prompt)
+
+    try:
+        outcome = perform(script, "voice", TwilioPhone(call, identify, lambda: facts(engine, call)))
+    finally:
+        runner.close()
+        engine.dispose()
+    assert outcome.problems == []
+    assert runner.actions.missing == []
+    assert call.failures == []
+
+
+def facts(engine: Any, call: Call) -> Facts:
+    """What the database holds of a call."""
+    with reading(engine) as connection:
+        session = next(row for row in connection.execute(sessions.select()) if row.external_id == call.sid)
+        log = [(row.kind, row.data) for row in connection.execute(events.select()) if row.session_id == session.id]
+        sent = connection.execute(messages.select()).all()
+    stored = Session.from_json(json.loads(session.data), lambda sealed: None)
+    return Facts(
+        slots=stored.snapshot(),
+        outcome=stored.outcome,
+        language=stored.language,
+        actions=[data["action"] for kind, data in log if kind == "action"],
+        messages=[Sent(row.channel, row.to, row.body, row.subject) for row in sent],
+        steps=[(data["flow"], data["step"]) for kind, data in log if kind == "step"],
+        exits=[(data["flow"], data["step"], data["exit"]) for kind, data in log if kind == "exit"],
+    )
