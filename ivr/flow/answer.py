@@ -48,7 +48,7 @@ class AnswerType:
         digits = re.sub(r"[\s./-]", "", words)
         if not digits.isdecimal():
             raise Invalid("not_understood")
-        return self.from_keys(unicodedata.normalize("NFKC", digits), step, turn)
+        return self.from_keys("".join(str(unicodedata.decimal(digit)) for digit in digits), step, turn)
 
     def exit(self, value: Any) -> str:
         """The exit that a value leaves by."""

@@ -39,7 +39,7 @@ def begin(state: Collector, ask: Collect, now: float) -> tuple[Collector, str | 
     for index, digit in enumerate(keys):
         state, answer = press(state, digit, now)
         if answer is not None:
-            return replace(state, ahead=keys[index + 1 :]), answer
+            return replace(state, ahead=state.ahead + keys[index + 1 :]), answer
     return state, None
 
 

@@ -61,7 +61,7 @@ SAY = "    say: main.welcome\n"
         (BILL, "say: bill.owes", "say: 'Your card is {card}.'", "secret", "13:25", "can't be said"),
         (BILL, "  account:\n    ask", "  first: {say: 'You owe {bill.balance}.', next: account}\n  account:\n    ask",
          "maybe_unfilled", "2:11", "not filled on every way"),
-        (BILL, "not_found: return}", "not_found: return, failed: owes}", "maybe_unfilled", "13:5", "not filled on every way"),
+        (BILL, "not_found: return}", "not_found: return, failed: owes}", "maybe_unfilled", "13:5", "on every way"),
         (BILL, "unsupported: return", "no_input: return", "unsupported", "15:3", "on text"),
         (BILL, "declined: card", "declined: charge", "maybe_unfilled", "21:34", "'card'"),
         (COMPANY, "person: helpdesk\n", "", "no_person", "1:1", "no route to a person"),

@@ -15,7 +15,8 @@ from tests.flow import sample
 
 TOKENS = (
     "steps", "say", "menu", "ask", "as", "action", "call", "branch", "set", "next", "exits", "go", "key", "choices",
-    "{", "}", "[", "]", ": ", "- ", "\n", "  ", "'", '"', "|", ">", "&a", "*a", "!!python/object", "\t", "\x00", "\ud83d\ude00",
+    "{", "}", "[", "]", ": ", "- ", "\n", "  ", "'", '"', "|", ">", "&a", "*a", "!!python/object", "\t", "\x00",
+    "\ud83d\ude00",
     "1", "-1", "1e999", "null", "true", "person", "back", "return", "return x", "end", "main.welcome", "{account",
     "filled(bill.balance)", "card", "bill", "pay", "0" * 300, "999999999999999999999",
 )  # fmt: skip

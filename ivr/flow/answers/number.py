@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ivr.flow.turn import Turn
     from ivr.flow.verbs.ask import Ask
 
+MAX_DIGITS = 18
+"""More can't be computed with (`ivr.flow.expr.MAX_NUMBER`)."""
+
 
 @answer
 class Number(AnswerType):
@@ -21,6 +24,6 @@ class Number(AnswerType):
         return (step.length or step.at_least or 1, step.length or step.at_most or 9)
 
     def from_keys(self, keys: str, step: Ask, turn: Turn) -> Any:
-        if not keys.isdecimal():
+        if not keys.isdecimal() or len(keys) > MAX_DIGITS:
             raise Invalid("not_understood")
         return int(keys)

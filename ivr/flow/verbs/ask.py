@@ -151,6 +151,8 @@ class Ask(StepModel):
 
     def understood(self, turn: Turn, given: Keys | Words) -> Any:
         if isinstance(given, Keys):
+            if not set(given.digits) <= _KEYPAD:
+                raise Invalid("not_understood")
             return self.type.from_keys(given.digits, self, turn)
         return self.type.from_words(given.text, self, turn)
 
@@ -185,6 +187,7 @@ class Ask(StepModel):
 
 
 _YES_NO = ("1", "2")
+_KEYPAD = frozenset("0123456789*#")
 _HERE = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
