@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     payment_gateway: str = Field("sandbox", description="sandbox or stripe")
     stripe_api_key: str = Field("", description="Stripe secret key, sk_...")
     stripe_api_base: str = Field("", description="another address for Stripe's API (tests)")
+    stripe_moto: bool = Field(False, description="true where Stripe has enabled mail and telephone orders")
+    bill_source: str = Field("", description="database or http; empty: http where BILLING_URL is set")
     billing_url: str = Field("", description="a billing system's REST address; empty: bills in our database")
     billing_token: str = Field("", description="its bearer token")
 

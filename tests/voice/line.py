@@ -14,11 +14,13 @@ import socket
 import struct
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import structlog
 
 from callcenter.db import migrate, open_database
 from callcenter.events import of_contact
@@ -42,7 +44,8 @@ from tests.channels.sip.raw_client import RawClient
 T = TypeVar("T")
 HEAD = 4000
 """Bytes (half a second) by which a prompt is known."""
-SILENCE = 0xFF
+PATIENCE = 20.0
+"""Seconds without anything recognised: longer than any prompt of the demo."""
 
 
 class Ears(Renderer):
@@ -50,11 +53,13 @@ class Ears(Renderer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.due: list[tuple[Prompt, bytes]] = []
+        self.due: dict[str, list[tuple[Prompt, bytes]]] = defaultdict(list)
+        """By the call's Call-ID."""
 
     async def clips(self, prompt: Prompt, *arguments: Any) -> list[Clip]:
         clips = await super().clips(prompt, *arguments)
-        self.due.append((prompt, b"".join(clip.ulaw for clip in clips)))
+        call = structlog.contextvars.get_contextvars().get("call", "")
+        self.due[call].append((prompt, b"".join(clip.ulaw for clip in clips)))
         return clips
 
 
@@ -96,21 +101,15 @@ class Line:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return future.result(seconds)
 
-    def call(self, caller: str = "+15550100", *, event_type: int = 101) -> SipPhone:
+    def call(self, caller: str = "+15550100", *, called: str = "ivr", event_type: int = 101) -> SipPhone:
         """Place a call and wait for the answer."""
-        return SipPhone(self, caller, event_type)
-
-
-@dataclass
-class _Match:
-    start: int
-    whole: bool
+        return SipPhone(self, caller, called, event_type)
 
 
 class SipPhone:
     """One caller with a telephone (`ivr.rehearsal.phone.Phone`)."""
 
-    def __init__(self, line: Line, caller: str, event_type: int) -> None:
+    def __init__(self, line: Line, caller: str, called: str, event_type: int) -> None:
         self.line = line
         self.audio = bytearray()
         """All that was heard: mu-law, in order."""
@@ -118,17 +117,18 @@ class SipPhone:
         self.whole: dict[str, bool] = {}
         """For each prompt heard, by its words: whether every byte of it arrived, without a gap."""
         self._event_type = event_type
-        self._at = 0
+        self._at = self._looked = 0
         self._seq, self._stamp = 7, 1000
         self._over = threading.Event()
+        self._gone = threading.Event()
         self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._rtp.bind(("127.0.0.1", 0))
         self._rtp.settimeout(0.2)
         self._client = line.run(RawClient.open(line.address))
         self._client.rtp_port = self._rtp.getsockname()[1]
-        self._client.caller = caller
+        self._client.caller, self._client.called = caller, called
         self._began = time.monotonic()
-        answer = line.run(self._dial(caller))
+        answer = line.run(self._dial())
         assert answer.status == 200, answer
         found = re.search(r"m=audio (\d+)", answer.body)
         assert found
@@ -144,27 +144,30 @@ class SipPhone:
     def ended(self) -> bool:
         return self._over.is_set()
 
-    def listen(self, until: Callable[[Heard], bool], budget: float = 15.0) -> Sequence[Heard]:
-        ends = time.monotonic() + budget
+    def listen(self, until: Callable[[Heard], bool], *, patient: bool = True) -> Sequence[Heard]:
+        """In real time: gives up when nothing was recognised for as long as the longest prompt."""
         found: list[Heard] = []
+        ends = time.monotonic() + PATIENCE
         while True:
             over = self.ended
             heard = self._next()
             if heard is not None:
                 found.append(heard)
+                ends = time.monotonic() + PATIENCE
                 if until(heard):
                     return found
-            elif over or time.monotonic() > ends:
+            elif over or not patient or time.monotonic() > ends:
                 return found
             else:
-                time.sleep(0.02)
+                time.sleep(0.1)
 
     def press(self, keys: str) -> None:
         for key in keys:
             self._press(key)
 
     def say(self, words: str) -> None:
-        """Speech for a recorder: two seconds of a warble that no silence detector takes for silence."""
+        """Speech for a recorder, after its tone: two seconds of a warble that nobody takes for silence."""
+        self.wait(0.7)
         for index in range(100):
             self._send_audio(bytes(0x10 + (index + step) % 0x60 for step in range(160)))
             time.sleep(0.02)
@@ -176,8 +179,9 @@ class SipPhone:
 
     def hang_up(self) -> None:
         if not self.ended:
+            self.line.run(self._bye())
+            assert self._gone.wait(5), "no answer to BYE"
             self._over.set()
-            self.line.run(self._client.bye())
 
     def facts(self) -> Facts:
         self.hang_up()
@@ -213,15 +217,22 @@ class SipPhone:
 
     # Hearing
 
+    @property
+    def _due(self) -> list[tuple[Prompt, bytes]]:
+        return self.line.ears.due[self._client.call_id]
+
     def _next(self) -> Heard | None:
         """The earliest prompt in what was heard since the last one."""
         best: tuple[int, Prompt, bytes] | None = None
-        for prompt, audio in list(self.line.ears.due):
+        end = len(self.audio)
+        for prompt, audio in list(self._due):
             head = audio[:HEAD]
-            at = self.audio.find(head, self._at) if len(head) > 800 else -1
+            at = self.audio.find(head, max(self._at, self._looked)) if len(head) > 800 else -1
             if at >= 0 and (best is None or at < best[0] or (at == best[0] and len(audio) > len(best[2]))):
                 best = (at, prompt, audio)
         if best is None:
+            # A prompt that came due only now may have begun a little earlier.
+            self._looked = max(self._looked, end - 2 * HEAD)
             return None
         at, prompt, audio = best
         self._at = at + len(audio[:HEAD])
@@ -232,7 +243,7 @@ class SipPhone:
     def heard_whole(self, words: str, budget: float = 30.0) -> bool:
         """Whether a prompt that holds these words arrives (within `budget`) without a byte missing."""
         ends = time.monotonic() + budget
-        audio = next(audio for prompt, audio in reversed(self.line.ears.due) if words in written(prompt))
+        audio = next(audio for prompt, audio in reversed(self._due) if words in written(prompt))
         while time.monotonic() < ends:
             if self.audio.find(audio) >= 0:
                 return True
@@ -243,10 +254,9 @@ class SipPhone:
 
     def _playing(self) -> float:
         """Seconds until what is being said will have been said."""
-        for prompt, audio in reversed(self.line.ears.due):
+        for _, audio in reversed(self._due):
             at = self.audio.rfind(audio[:HEAD])
             if at >= 0:
-                del prompt
                 return max(0.0, (at + len(audio) - len(self.audio)) / 8000)
         return 0.0
 
@@ -284,9 +294,13 @@ class SipPhone:
             time.sleep(0.01)
         self._stamp += 960
 
-    async def _dial(self, caller: str) -> Any:
+    async def _dial(self) -> Any:
         types = f"0 {self._event_type}"
         return await self._client.call(self._client.sdp(types))
+
+    async def _bye(self) -> None:
+        self._client.cseq += 1
+        self._client.send(self._client.request("BYE"))
 
     async def _watch(self) -> None:
         """Answer a BYE, as every telephone does."""
@@ -295,6 +309,7 @@ class SipPhone:
             if message.method == "BYE":
                 self._client.answer(message, 200, "OK")
                 self._over.set()
-                return
+            if message.status and message.cseq_method == "BYE":
+                self._gone.set()
             if message.method:
                 self._client.answer(message, 200, "OK")
