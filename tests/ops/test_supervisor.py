@@ -46,11 +46,16 @@ def alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    while alive(pid):
+    while alive(pid):  # noqa: ASYNC110 - another process has no event to wait for
         await asyncio.sleep(0.01)
 
 
-POLITE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit())); print('up'); signal.pause()"
+POLITE = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit()))
+print('up')
+signal.pause()
+"""
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up')\nwhile True: signal.pause()"
 
 
