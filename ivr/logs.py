@@ -56,7 +56,10 @@ def configure(format: str = "auto", *, level: int = logging.INFO, stream: TextIO
     if not pretty:
         shared.append(structlog.processors.format_exc_info)
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=terminal) if pretty else structlog.processors.JSONRenderer(sort_keys=True)
+        # The renderer's own tracebacks show local variables: a card number may be one.
+        structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)
+        if pretty
+        else structlog.processors.JSONRenderer(sort_keys=True)
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(

@@ -12,7 +12,6 @@ from tests.secrecy import assert_lands_nowhere
 from tests.twilio.server import web_server
 from tests.twilio.support import ACCOUNT, ACCOUNT_SID, BASE_URL, CARD, CODE, EXPIRY, TOKEN, prepare, settings
 
-
 SECRETS = (CARD, "4242424242424241", "4000000000000002", CODE, EXPIRY)
 
 
