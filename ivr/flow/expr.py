@@ -187,11 +187,11 @@ def _evaluate(node: ast.expr, slots: Mapping[str, Any]) -> Any:
             return _bounded(_ARITHMETIC[type(node.op)](left, right))
         case ast.Compare():
             left = _evaluate(node.left, slots)
-            for op, comparator in zip(node.ops, node.comparators, strict=True):
+            for comparison, comparator in zip(node.ops, node.comparators, strict=True):
                 right = _evaluate(comparator, slots)
-                unfilled = (left is None or right is None) and not isinstance(op, ast.Eq | ast.NotEq)
-                if (unfilled and not isinstance(op, ast.NotIn)) or (
-                    not unfilled and not _COMPARE[type(op)](left, right)
+                unfilled = (left is None or right is None) and not isinstance(comparison, ast.Eq | ast.NotEq)
+                if (unfilled and not isinstance(comparison, ast.NotIn)) or (
+                    not unfilled and not _COMPARE[type(comparison)](left, right)
                 ):
                     return False
                 left = right

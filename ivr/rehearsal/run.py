@@ -33,6 +33,8 @@ class Outcome:
     problems: list[Problem] = field(default_factory=list)
     transcript: list[Said] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
+    rest: str = ""
+    """What follows in the prompt that a script's line was heard in: the next line may be there too."""
 
     @property
     def passed(self) -> bool:
@@ -104,14 +106,21 @@ def perform(script: Script, channel: Channel, phone: Phone) -> Outcome:
 
 def _do(line: Line, phone: Phone, outcome: Outcome, mark: Mark) -> Problem | None:
     for wanted in line.hears or ():
+        if not is_id(wanted) and (found := outcome.rest.find(_plain(wanted))) >= 0:
+            outcome.rest = outcome.rest[found + len(_plain(wanted)) :]
+            continue
         heard = _listen(phone, outcome, lambda heard, wanted=wanted: matches(wanted, heard))  # type: ignore[misc]
         if not heard or not matches(wanted, heard[-1]):
             got = "; ".join(_shown(one) for one in heard) or "nothing more"
             over = " and the call is over" if phone.ended else ""
             what = f"expected to hear '{wanted}', but heard: {got}{over}"
             return Problem(mark, what, "compare the script with the flow at this point", "not_heard")
+        said = _plain(heard[-1].text)
+        outcome.rest = said if is_id(wanted) else said.partition(_plain(wanted))[2]
     if line.verb in ("presses", "says", "waits") and phone.ended:
         return Problem(mark, "the call is over already", "remove this line, or see why the flow let go", "ended")
+    if line.hears is None:
+        outcome.rest = ""
     if line.verb in ("presses", "says"):
         # What was said until now is no answer to this: a later `hears` must not find it.
         _listen(phone, outcome, lambda heard: False, patient=False)

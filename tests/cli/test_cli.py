@@ -29,8 +29,13 @@ steps:
   bye: {hang_up: main.bye}
 """
 PROMPTS = """\
-main: {welcome: Welcome., menu: "What is it?", bill: hear your bill, bye: Goodbye., account: Your number?,
-       owes: "You owe {bill.balance|money}."}
+main:
+  welcome: Welcome.
+  menu: What is it?
+  bill: hear your bill
+  bye: Goodbye.
+  account: Your number?
+  owes: "You owe {bill.balance|money}."
 helpdesk: {thanks: Please call again.}
 """
 CALL = """\

@@ -23,7 +23,7 @@ script:
   - presses: 1
   - hears: bill.account
   - presses: "1234"
-  - hears: [you owe $84.50, bill.card]
+  - hears: [you owe, $84.50, bill.card]
   - presses: "4242424242424242#"
   - hears: bill.card
   - presses: "4242424242424242#"

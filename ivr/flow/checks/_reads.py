@@ -12,6 +12,7 @@ from ivr.flow.expr import Expr, ExprError
 from ivr.flow.lint import View, within
 from ivr.flow.model import StepModel
 from ivr.flow.problems import Mark
+from ivr.flow.verbs.set import Set
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ def reads(view: View, flow: str, name: str, step: StepModel) -> Iterator[Read]:
     known: frozenset[str] = frozenset()
     for path, source in step.reads():
         own = {"answer"} if path == ("check", "if") else set()
+        if isinstance(step, Set):
+            slots = list(step.set)
+            known = frozenset(slots[: slots.index(path[1])])  # filled in the order written
         start = view.mark_value(flow, name, path)
         step_mark = view.mark(flow, name, path)
         try:
