@@ -1,0 +1,1 @@
+"""Languages that can be understood: one file each."""
