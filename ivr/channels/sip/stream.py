@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from ivr.channels.sip.clock import Clock, Handle
 from ivr.channels.sip.flow import Flow, FlowClosed
@@ -67,8 +68,8 @@ class Connection(asyncio.Protocol):
             self._expect("idle", IDLE_SECONDS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's, so this can't be asserted.
+        self._transport = transport = cast(asyncio.Transport, transport)
         self.remote = tuple(transport.get_extra_info("peername")[:2])
         self.local = tuple(transport.get_extra_info("sockname")[:2])
         if self._inbound and (self._connections.full or not self._connections.may_connect(self.remote[0])):

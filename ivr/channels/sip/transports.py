@@ -81,8 +81,6 @@ class Transports:
         for server in self._servers:
             server.close()
         self._connections.close()
-        for server in self._servers:
-            await server.wait_closed()
         if "UDP" in self.ports:
             self.udp.close()
 

@@ -17,7 +17,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(function).parameters
 
     async def run() -> None:
-        await function(**{name: pyfuncitem.funcargs[name] for name in names})
+        # uvloop that waits forever would not let pytest-timeout's signal through.
+        async with asyncio.timeout(60):
+            await function(**{name: pyfuncitem.funcargs[name] for name in names})
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert not left, f"tasks left behind: {left}"
 
