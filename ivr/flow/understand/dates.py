@@ -161,7 +161,7 @@ def _figures(words: Sequence[str], today: dt.date, month_first: bool, lexicon: L
 
 
 def expiries(text: str, today: dt.date, lexicon: Lexicon) -> list[str]:
-    """The MMYY that a text may mean, the likeliest first: twelve twenty-nine, december 2029, 04/2029, oh four thirty."""
+    """The MMYY that a text may mean, the likeliest first: twelve twenty-nine, december 2029, 04/2029, oh four"""
     words = tokens(text)[:MAX_WORDS]
     found: list[str] = []
     for place, word in enumerate(words):

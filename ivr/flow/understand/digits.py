@@ -40,10 +40,8 @@ def _runs(words: Sequence[str], lexicon: Lexicon) -> tuple[list[list[str]], int]
     strange = 0
     current: list[str] = []
     for index, word in enumerate(words):
-        numeric = _numeric(word, lexicon)
-        if numeric or (word in lexicon.homophones and _beside(words, index, lexicon)):
-            current.append(word)
-        elif word in lexicon.joiners or word in lexicon.articles:
+        inner = word in lexicon.joiners or word in lexicon.articles
+        if inner or _numeric(word, lexicon) or (word in lexicon.homophones and _beside(words, index, lexicon)):
             current.append(word)
         elif word not in lexicon.noise and word not in lexicon.plus:
             strange += 1

@@ -10,8 +10,8 @@ from functools import cache
 from babel.core import Locale, UnknownLocaleError
 from babel.numbers import get_currency_name
 
-from ivr.flow.understand.lexicon import Lexicon
 from ivr.flow.understand.digits import digits as digit_strings
+from ivr.flow.understand.lexicon import Lexicon
 from ivr.flow.understand.numbers import MAX_WORDS, cardinals
 from ivr.flow.understand.tokens import digits_of, fold, is_figure, tokens
 

@@ -52,7 +52,7 @@ class Names:
 
     def find(self, text: str) -> list[Name]:
         """The names that a text may mean, the likeliest first; none if it is about something else."""
-        words = [word for word in tokens(text)[:MAX_WORDS]]
+        words = list(tokens(text)[:MAX_WORDS])
         said = " ".join(words)
         plain = self.lexicon.plain(text)
         for whole in (said, plain):

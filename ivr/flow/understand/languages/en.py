@@ -48,10 +48,11 @@ register(
         plus=words("plus"),
         point=words("point dot decimal"),
         fillers=words(
-            "um uh er erm hmm mm ah well so okay ok yes yeah and then dash hyphen space comma the my is it its thats "
-            "this here account number numbers card code pin phone telephone cell mobile id digits ending starts with "
-            "amount of for to on be will expires expiration expiry date exactly just only about let me see sure right "
-            "dial press pressed option choice area extension th st nd rd by around approximately in full total pay paying give want"
+            "um uh er erm hmm mm ah well so okay ok yes yeah and then dash hyphen space comma the my is it its "
+            "thats this here account number numbers card code pin phone telephone cell mobile id digits ending "
+            "starts with amount of for to on be will expires expiration expiry date exactly just only about let "
+            "me see sure right dial press pressed option choice area extension th st nd rd by around "
+            "approximately in full total pay paying give want"
         ),
         ordinals=_ORDINALS,
         months={
@@ -99,29 +100,43 @@ register(
         ),
         halves=words("and a half, and half"),
         yes=words(
-            "yes, yeah, yep, yup, ya, yah, yea, aye, uh huh, mhm, mm hmm, affirmative, absolutely, definitely, certainly, "
-            "of course, you bet, by all means, indeed, y, that would be great, that would be nice, go ahead, sounds good"
+            "yes, yeah, yep, yup, ya, yah, yea, aye, uh huh, mhm, mm hmm, affirmative, absolutely, definitely, "
+            "certainly, of course, you bet, by all means, indeed, y, that would be great, that would be nice, go "
+            "ahead, sounds good"
         ),
-        no=words("no, nope, nah, naw, uh uh, negative, no way, never, not at all, n, absolutely not, definitely not, "
-                 "certainly not, of course not, i dont think so, thatll be all, that will be all, thats all, "
-                 "thats it, im good, were good, im done, all done, nothing else, not really, not today, "
-                 "that would be all, im all set, all set"),
-        right=words("right, correct, sure, ok, okay, k, true, fine, good, exactly, perfect, great, alright, all right, "
-                    "sure thing, why not, i do, i would, it is, i am, we do, we would, i think so, i guess, please do, "
-                    "youre right, thats the one, no problem, no worries, i believe so, lets do it"),
-        wrong=words("wrong, incorrect, false, not it, mistake, mistaken, not quite, i dont, i wouldnt, it isnt, its not, i do "
-                    "not, i would not, it is not, change it, neither"),
-        negations=words("not, isnt, aint, doesnt, wasnt, wouldnt, not quite, not really, not exactly, not entirely, not all"),
-        unsure=words("not sure, not certain, dont know, do not know, no idea, maybe, perhaps, what do you mean, depends, hold on"),
+        no=words(
+            "no, nope, nah, naw, uh uh, negative, no way, never, not at all, n, absolutely not, definitely not, "
+            "certainly not, of course not, i dont think so, thatll be all, that will be all, thats all, thats it,"
+            " im good, were good, im done, all done, nothing else, not really, not today, that would be all, im "
+            "all set, all set"
+        ),
+        right=words(
+            "right, correct, sure, ok, okay, k, true, fine, good, exactly, perfect, great, alright, all right, "
+            "sure thing, why not, i do, i would, it is, i am, we do, we would, i think so, i guess, please do, "
+            "youre right, thats the one, no problem, no worries, i believe so, lets do it"
+        ),
+        wrong=words(
+            "wrong, incorrect, false, not it, mistake, mistaken, not quite, i dont, i wouldnt, it isnt, its not, "
+            "i do not, i would not, it is not, change it, neither"
+        ),
+        negations=words(
+            "not, isnt, aint, doesnt, wasnt, wouldnt, not quite, not really, not exactly, not entirely, not all"
+        ),
+        unsure=words(
+            "not sure, not certain, dont know, do not know, no idea, maybe, perhaps, what do you mean, depends, "
+            "hold on"
+        ),
         polite=words(
-            "please thank thanks you thankyou hi hello hey um uh er the a an i id im ill my me we wed our us it its is "
-            "thats that this would like want wanna to need can could may will just so well hear about with speak talk "
-            "get give sir madam maam mam for be do does was how then very much kindly let lets"
+            "please thank thanks you thankyou hi hello hey um uh er the a an i id im ill my me we wed our us it "
+            "its is thats that this would like want wanna to need can could may will just so well hear about with"
+            " speak talk get give sir madam maam mam for be do does was how then very much kindly let lets"
         ),
         sounds=(
             (r"\bkn|\bgn", "n"), (r"\bwr", "r"), (r"\bwh", "w"), (r"\bps", "s"), (r"mb\b", "m"), (r"ph", "f"),
-            (r"gh(?=[^aeiouy]|$)", ""), (r"gh", "g"), (r"sch", "sk"), (r"tch|ch", "C"), (r"sh|ti(?=[ao])|ci(?=[ao])", "S"),
-            (r"th", "T"), (r"ck|q|c(?![eiy])|k", "k"), (r"c(?=[eiy])|z|s", "s"), (r"x", "ks"), (r"dg|j|g(?=[eiy])", "j"),
+            (r"gh(?=[^aeiouy]|$)", ""), (r"gh", "g"), (r"sch", "sk"), (r"tch|ch", "C"),
+            (r"sh|ti(?=[ao])|ci(?=[ao])", "S"),
+            (r"th", "T"), (r"ck|q|c(?![eiy])|k", "k"), (r"c(?=[eiy])|z|s", "s"), (r"x", "ks"),
+            (r"dg|j|g(?=[eiy])", "j"),
             (r"(?<=[aeiouy])h|h(?=[^aeiouy]|$)", ""), (r"w(?![aeiouy])", ""), (r"[aeiouy]+", "a"), (r"a\b", ""),
         ),
     )

@@ -36,10 +36,11 @@ register(
         plus=words("más"),
         point=words("punto coma"),
         fillers=words(
-            "eh este em mm ah pues bueno a ver sí y luego después guion espacio coma el la los las mi mis es son esta "
-            "cuenta número numero tarjeta código clave teléfono celular móvil dígitos termina empieza con monto cantidad "
-            "importe total de del para por vence vencimiento caduca fecha exactamente solo sólo nada más marque marco "
-            "oprimo opción área extensión o como unos unas aproximadamente día en pagar quiero"
+            "eh este em mm ah pues bueno a ver sí y luego después guion espacio coma el la los las mi mis es son "
+            "esta cuenta número numero tarjeta código clave teléfono celular móvil dígitos termina empieza con "
+            "monto cantidad importe total de del para por vence vencimiento caduca fecha exactamente solo sólo "
+            "nada más marque marco oprimo opción área extensión o como unos unas aproximadamente día en pagar "
+            "quiero"
         ),
         ordinals={"primero": 1, "primer": 1, "uno": 1, "segundo": 2, "tercero": 3},
         months=numbered(
@@ -76,19 +77,30 @@ register(
             }
         ),
         halves=words("y medio, y media"),
-        yes=words("sí, s, claro, claro que sí, por supuesto, desde luego, afirmativo, así es, sip, simón, ándale, cómo no, "
-                  "adelante, efectivamente, definitivamente"),
-        no=words("no, n, nop, negativo, para nada, nunca, de ninguna manera, claro que no, por supuesto que no, nada más, "
-                 "es todo, eso es todo, sería todo, creo que no, ya no, tampoco"),
-        right=words("correcto, cierto, exacto, exactamente, verdad, de acuerdo, vale, bueno, bien, está bien, perfecto, "
-                    "ok, okay, es correcto, dale, listo, sale, creo que sí, eso es, eso mismo, no hay problema, creo que así es"),
+        yes=words(
+            "sí, s, claro, claro que sí, por supuesto, desde luego, afirmativo, así es, sip, simón, ándale, cómo "
+            "no, adelante, efectivamente, definitivamente"
+        ),
+        no=words(
+            "no, n, nop, negativo, para nada, nunca, de ninguna manera, claro que no, por supuesto que no, nada "
+            "más, es todo, eso es todo, sería todo, creo que no, ya no, tampoco"
+        ),
+        right=words(
+            "correcto, cierto, exacto, exactamente, verdad, de acuerdo, vale, bueno, bien, está bien, perfecto, "
+            "ok, okay, es correcto, dale, listo, sale, creo que sí, eso es, eso mismo, no hay problema, creo que "
+            "así es"
+        ),
         wrong=words("incorrecto, equivocado, equivocada, falso, error, mal, está mal, cambiarlo, cambiar"),
         negations=words("no, no es, no está, no estoy, tampoco es"),
-        unsure=words("no sé, no lo sé, quizás, quizá, tal vez, no estoy seguro, no estoy segura, depende, a lo mejor, espere"),
+        unsure=words(
+            "no sé, no lo sé, quizás, quizá, tal vez, no estoy seguro, no estoy segura, depende, a lo mejor, "
+            "espere"
+        ),
         polite=words(
-            "por favor gracias muchas hola buenos buenas días tardes noches señor señora señorita usted eh este pues el la "
-            "los las un una unos unas quiero quisiera quiere necesito deseo me gustaría puedo puede podría con de del al a "
-            "que es eso lo le mi mis yo hablar oír escuchar saber sobre acerca dar dame deme para ser está entonces favor"
+            "por favor gracias muchas hola buenos buenas días tardes noches señor señora señorita usted eh este "
+            "pues el la los las un una unos unas quiero quisiera quiere necesito deseo me gustaría puedo puede "
+            "podría con de del al a que es eso lo le mi mis yo hablar oír escuchar saber sobre acerca dar dame "
+            "deme para ser está entonces favor"
         ),
         sounds=(
             (r"\bh|h(?=[aeiou])(?<!c)(?<!s)", ""), (r"ch", "C"), (r"qu|c(?![eiC])|k", "k"), (r"c(?=[ei])|z|x|s", "s"),
