@@ -24,7 +24,7 @@ CASES: dict[str, tuple[str, int | None]] = {
     "extended token characters": (
         _options(
             "Z!%BC-: x\r\n",
-            line="OPTIONS sip:1_odd.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it=1,!*pas$wo~d_too.(x'-it)@example.com SIP/2.0",
+            line="OPTIONS sip:1_odd.~(to-be!sure)&isn't+it$/crazy?,/;;*:&it=1,!*pas$wo~.(x'-it)@example.com SIP/2.0",
         ),
         200,
     ),
