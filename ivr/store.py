@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from callcenter import contacts, events, outbox
+from callcenter import contacts, outbox
 from callcenter.db import reading
+from callcenter.tables import events as event_rows
 from callcenter.tables import sessions
 from ivr.flow.effects import Effect, End, Event, Send
 from ivr.flow.session import Session
@@ -31,10 +35,54 @@ class Stored:
     at: datetime
 
 
+_CHANGING = ("seq", "data", "reply", "reply_seq", "updated_at", "ended")
+
+
+class _Prepared:
+    """A statement that every turn of every call runs, compiled once: SQLAlchemy's way from the expression to the
+    driver costs more than the database does. Values still go through the columns' types. `names` maps the names that
+    `execute` takes to those of the statement's parameters."""
+
+    def __init__(
+        self, engine: Engine, statement: Any, names: Mapping[str, str], column_keys: Sequence[str] | None = None
+    ) -> None:
+        compiled = statement.compile(dialect=engine.dialect, column_keys=column_keys)
+        self._sql = str(compiled)
+        given = {parameter: name for name, parameter in names.items()}
+        processors = compiled._bind_processors
+        order = compiled.positiontup if compiled.positional else list(given)
+        self._order = [(parameter, given[parameter], processors.get(parameter)) for parameter in order]
+        self._positional = compiled.positional
+
+    def execute(self, connection: sa.Connection, *rows: Mapping[str, Any]) -> sa.CursorResult[Any]:
+        """Run it, once for each row of values in one go."""
+        parameters = [self._parameters(row) for row in rows]
+        return connection.exec_driver_sql(self._sql, parameters[0] if len(parameters) == 1 else parameters)
+
+    def _parameters(self, row: Mapping[str, Any]) -> Any:
+        values = [(name, row[key] if process is None else process(row[key])) for name, key, process in self._order]
+        return tuple(value for _, value in values) if self._positional else dict(values)
+
+
 class SessionStore:
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine = engine
         self._vault = vault
+        # SQLite has one writer at a time. Threads of one process wait their turn here rather than by polling the file.
+        self._writing: AbstractContextManager[Any] = (
+            threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+        self._step = _Prepared(
+            engine,
+            sa.update(sessions)
+            .where(sessions.c.id == sa.bindparam("id"), sessions.c.seq == sa.bindparam("before"))
+            .values({name: sa.bindparam(f"new_{name}") for name in _CHANGING}),
+            {"id": "id", "before": "before", **{name: f"new_{name}" for name in _CHANGING}},
+        )
+        columns = ("at", "contact_id", "session_id", "kind", "data")
+        self._event = _Prepared(
+            engine, sa.insert(event_rows).inline(), {name: name for name in columns}, column_keys=columns
+        )
 
     def load(self, session_id: str) -> Stored:
         """Raises `Unknown`, and SQLAlchemy's errors when the database can't be reached."""
@@ -55,7 +103,7 @@ class SessionStore:
 
     def create(self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
         """Store a new contact with its session after its first step; False if this call has one already."""
-        with self._engine.begin() as connection:
+        with self._writing, self._engine.begin() as connection:
             known = sa.select(sessions.c.id).where(
                 sessions.c.channel == session.channel, sessions.c.external_id == external_id
             )
@@ -90,35 +138,34 @@ class SessionStore:
 
     def commit(self, session: Session, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
         """Store a session's next state if it is the next (compare-and-set on `seq`); False if another was faster."""
-        changed = (
-            sa.update(sessions)
-            .where(sessions.c.id == session.id, sessions.c.seq == session.seq - 1)
-            .values(
-                seq=session.seq,
-                data=self._dump(session),
-                reply=reply,
-                reply_seq=session.seq - 1,
-                updated_at=now,
-                ended=session.ended,
-            )
-        )
-        with self._engine.begin() as connection:
-            if connection.execute(changed).rowcount != 1:
+        values = {
+            "id": session.id,
+            "before": session.seq - 1,
+            "seq": session.seq,
+            "data": self._dump(session),
+            "reply": reply,
+            "reply_seq": session.seq - 1,
+            "updated_at": now,
+            "ended": session.ended,
+        }
+        with self._writing, self._engine.begin() as connection:
+            if self._step.execute(connection, values).rowcount != 1:
                 return False
             self._facts(connection, session, effects, now)
         return True
 
     def _facts(self, connection: sa.Connection, session: Session, effects: Sequence[Effect], now: datetime) -> None:
         """What happened and what is to be sent is stored together with the step that caused it."""
+        fact = {"at": now, "contact_id": session.contact_id, "session_id": session.id}
         facts = []
         for effect in effects:
             match effect:
                 case Event(kind, data):
-                    facts.append(events.Event(now, session.contact_id, session.id, kind, data))
+                    facts.append({**fact, "kind": kind, "data": data})
                     if kind == "language":
                         contacts.set_language(connection, session.contact_id, data["language"])
                 case End(outcome):
-                    facts.append(events.Event(now, session.contact_id, session.id, "ended", {"outcome": outcome}))
+                    facts.append({**fact, "kind": "ended", "data": {"outcome": outcome}})
                     contacts.end(connection, session.contact_id, outcome=outcome, at=now)
                 case Send():
                     outbox.queue(
@@ -133,7 +180,8 @@ class SessionStore:
                     )
         if session.ended and not any(isinstance(effect, End) for effect in effects):
             contacts.end(connection, session.contact_id, outcome=session.outcome, at=now)
-        events.record_all(connection, facts)
+        if facts:
+            self._event.execute(connection, *facts)
 
     def _dump(self, session: Session) -> str:
         return json.dumps(session.to_json(self._vault.seal), ensure_ascii=False, separators=(",", ":"))

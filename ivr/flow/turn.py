@@ -131,7 +131,9 @@ class Turn:
                 text, id = self.flows.text(self.language, ref), ref
         if text is None:
             text, id = ref, ""
-        return Prompt(template.parse(text).fill(self.names(extra), self.company.currency), self.language, id)
+        parsed = template.parse(text)
+        names = {} if next(parsed.holes, None) is None else self.names(extra)
+        return Prompt(parsed.fill(names, self.company.currency), self.language, id)
 
     def words(self, id: str) -> tuple[str, ...]:
         """A catalogue text that lists words: `yes, yeah, yep`."""

@@ -54,7 +54,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
             raise Forbidden
         signature = request.headers.get("X-Twilio-Signature", "")
         url = base_url + (request.full_path if request.query_string else request.path)
-        form = request.form
+        form = _Form(request.form.lists())
         # The usual case costs one digest; the library's own check then allows for a port in the URL.
         right = validator.compute_signature(url, form)
         if hmac.compare_digest(right.encode(), signature.encode("utf-8", "replace")):
@@ -196,6 +196,13 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         return "", 204
 
     return routes
+
+
+class _Form(dict[str, list[str]]):
+    """A form as the library's validator reads it quickest."""
+
+    def getall(self, name: str) -> list[str]:
+        return self[name]
 
 
 def twiml(document: str) -> Response:

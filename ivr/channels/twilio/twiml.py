@@ -15,6 +15,7 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from twilio.twiml import TwiML
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
+from twilio.twiml.voice_response import Say as SayElement
 
 from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
 from ivr.flow.session import Session
@@ -25,6 +26,9 @@ MAX_SAY = 4000
 """Twilio speaks at most 4,096 characters in one <Say>."""
 MAX_TIMEOUT = 600
 MAX_RECORDING = 14_400
+MAX_DOCUMENTS = 500
+_WHERE = "https://here.invalid/"
+"""Stands for a question's own address in a kept document."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Fold:
     voices: dict[str, str] = field(default_factory=dict)
     speech: bool = False
     boot: str = "0"
+    _documents: dict[tuple[str, tuple[Say, ...], Collect], str] = field(default_factory=dict, repr=False, compare=False)
 
     def reply(
         self, session: Session, effects: Sequence[Effect], carried: Sequence[Say] = (), *, full: bool = False
@@ -49,8 +54,7 @@ class Fold:
                 case Say():
                     says.append(effect)
                 case Collect():
-                    self._gather(response, session, says, effect, full)
-                    return str(response)
+                    return self._question(session, tuple(says), effect, full)
                 case RunAction():
                     self._say(response, says)
                     response.redirect(self.url(session, f"wait/{self.boot}"))
@@ -82,7 +86,19 @@ class Fold:
     def url(self, session: Session, what: str) -> str:
         return f"{self.base_url}/twilio/voice/{session.id}/{session.seq}/{what}"
 
-    def _gather(self, response: VoiceResponse, session: Session, says: list[Say], ask: Collect, full: bool) -> None:
+    def _question(self, session: Session, says: tuple[Say, ...], ask: Collect, full: bool) -> str:
+        """A question's document. Most are the same for every caller but for their address, so they are made once."""
+        key = (session.language, says, ask)
+        document = self._documents.get(key)
+        if document is None:
+            response = VoiceResponse()
+            self._gather(response, session.language, says, ask)
+            document = self._documents[key] = str(response)
+            if len(self._documents) > MAX_DOCUMENTS:
+                self._documents.clear()
+        return document.replace(_WHERE, self.url(session, f"{_kind(ask)}/full" if full else _kind(ask)))
+
+    def _gather(self, response: VoiceResponse, language: str, says: tuple[Say, ...], ask: Collect) -> None:
         """Keys that come while something inside <Gather> is said are taken and cut it short; what may not be cut
         short has to stand before it, where Twilio doesn't listen."""
         inside = len(says)
@@ -91,19 +107,14 @@ class Fold:
         self._say(response, says if not ask.barge_in else says[:inside])
         if not ask.barge_in:
             self._prompts(response, ask.prompts)
-        longest = max(map(len, ask.accept)) if ask.accept else ask.at_most
-        what = "menu" if ask.accept else f"amount{longest}" if ask.point else f"number{longest}"
-        action = self.url(session, what + "/full" if full else what)
         speech = self.speech and bool(ask.choices) and not ask.secret
-        listening = (
-            {"language": bcp47(session.language), "hints": _hints(ask), "speech_timeout": "auto"} if speech else {}
-        )
+        listening = {"language": bcp47(language), "hints": _hints(ask), "speech_timeout": "auto"} if speech else {}
         gather = Gather(
             input="dtmf speech" if speech else "dtmf",
-            action=action,
+            action=_WHERE,
             # One clock for the first key and for those between: the longer one, or slow callers would be cut off.
             timeout=_whole(max(ask.first_timeout, ask.between_keys)),
-            num_digits=longest,
+            num_digits=_longest(ask),
             finish_on_key="" if ask.accept else ask.finish_on,
             action_on_empty_result=True,
             **listening,
@@ -113,7 +124,7 @@ class Fold:
             self._prompts(gather, ask.prompts)
         response.append(gather)
         # Never reached with actionOnEmptyResult, as documented; if it is, the caller is asked again all the same.
-        response.redirect(action)
+        response.redirect(_WHERE)
 
     def _record(self, response: VoiceResponse, session: Session, record: Record) -> None:
         response.record(
@@ -141,17 +152,17 @@ class Fold:
 
     def _speak(self, into: TwiML, prompt: Prompt) -> None:
         text = spoken(prompt)
+        language = bcp47(prompt.language)
         voice = self.voices.get(prompt.language) or self.voices.get(prompt.language.partition("-")[0])
         for piece in [text] if len(text) <= MAX_SAY else textwrap.wrap(text, MAX_SAY):
-            into.nest(_say(piece, voice, bcp47(prompt.language)))
+            into.nest(_say(piece, voice, language))
 
 
-@lru_cache(2048)
-def _say(text: str, voice: str | None, language: str) -> TwiML:
-    """Most of what is said is said to everybody. The element is never changed once it is made."""
-    from twilio.twiml.voice_response import Say as SayElement
-
-    return SayElement(text, voice=voice, language=language)
+def _say(text: str, voice: str | None, language: str) -> SayElement:
+    """XML can't hold control characters, and slots may (https://www.w3.org/TR/xml/#charsets)."""
+    return SayElement(
+        "".join(char for char in text if char.isprintable() or char == "\n"), voice=voice, language=language
+    )
 
 
 def dial(response: VoiceResponse, target: str, **attributes: object) -> None:
@@ -162,6 +173,15 @@ def dial(response: VoiceResponse, target: str, **attributes: object) -> None:
     else:
         element.number(target)
     response.append(element)
+
+
+def _longest(ask: Collect) -> int:
+    return max(map(len, ask.accept)) if ask.accept else ask.at_most
+
+
+def _kind(ask: Collect) -> str:
+    """How the answer is to be read, as `routes.keyed` knows it."""
+    return "menu" if ask.accept else f"{'amount' if ask.point else 'number'}{ask.at_most}"
 
 
 def voices(setting: str) -> dict[str, str]:
