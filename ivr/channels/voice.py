@@ -30,7 +30,7 @@ from ivr.flow.session import VOICE, Session
 from ivr.prompts.parts import Part, Prompt
 from ivr.runner import Runner, Turn
 from ivr.speech.errors import SpeechError
-from ivr.speech.pcm import beep
+from ivr.speech.pcm import beep, silence
 from ivr.speech.renderer import Renderer
 
 log = structlog.get_logger("callwright.voice")
@@ -222,6 +222,11 @@ class VoiceCall:
         if effect.beep:
             await self._play([beep()], interruptible=False)
         path = self._recordings_dir / f"{uuid.uuid4().hex}.wav"
+        try:
+            self._recordings_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.error("recordings can't be kept", why=error.strerror)
+            return Recorded("", 0.0)
         self.leg.record(
             path,
             max_seconds=effect.max_seconds,
@@ -357,7 +362,11 @@ class VoiceCall:
         """The last resort: say that we are sorry, send the caller to the fallback number if there is one, let go."""
         metrics.FAULTS.labels(self.channel, kind).inc()
         try:
-            await self._play(await self._clips(self._system("system.sorry")), interruptible=False)
+            try:
+                clips = await self._clips(self._system("system.sorry"))
+            except SpeechError:
+                clips = [beep(), silence(0.3)] * 3  # no voice is left; still not silence
+            await self._play(clips, interruptible=False)
             if self._fallback_number:
                 await self._transfer(self._fallback_number)
         except (Gone, LegOver):

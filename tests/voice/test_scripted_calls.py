@@ -23,13 +23,12 @@ from ivr.flow.load import load
 from ivr.flow.session import Session
 from ivr.rehearsal.run import Outcome, ScriptedActions, perform
 from ivr.rehearsal.script import Script, read_scripts
-from tests.voice.conftest import ROOT
-from tests.voice.line import Line
+from tests.voice.line import FLOWS, PROMPTS, Line
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
-FLOWS = load(ROOT / "flows", ROOT / "prompts", specs())
-SCRIPTS, PROBLEMS = read_scripts(ROOT / "flows" / "calls", FLOWS)
+SCRIPTS, PROBLEMS = read_scripts(FLOWS / "calls", load(FLOWS, PROMPTS, specs()))
+assert not PROBLEMS
 ON_VOICE = sorted((script for script in SCRIPTS if "voice" in script.call.channels), key=lambda one: one.begin)
 
 
@@ -59,7 +58,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, audio: Path) -> Iterator[
             scripts = list(group)
             folder = tmp_path_factory.mktemp("line")
             clock = lambda begin=begin: begin  # noqa: E731
-            line = stack.enter_context(Line(folder, audio, flows=ROOT / "flows", prompts=ROOT / "prompts", clock=clock))
+            line = stack.enter_context(Line(folder, audio, clock=clock))
             line.runner.begin = Scripts(line, scripts).begin  # type: ignore[method-assign]
             for script in scripts:
                 running[script.name] = pool.submit(_place, line, script)

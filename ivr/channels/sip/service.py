@@ -37,6 +37,7 @@ class SipService:
         self._runner = runner
         self._renderer = renderer
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self._keeper: asyncio.Task[None] | None = None
         self.endpoint: SipEndpoint | None = None
 
     async def start(self) -> SipEndpoint:
@@ -48,6 +49,7 @@ class SipService:
         except BaseException:
             await media.close()
             raise
+        self._keeper = asyncio.create_task(self._keep_media(self.endpoint))
         for language in self._renderer.catalogue.languages:
             try:
                 await self._renderer.warm(language)
@@ -62,7 +64,6 @@ class SipService:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        keeper = asyncio.create_task(self._keep_media(endpoint))
         ready(endpoint.address)
         await stopping.wait()
         log.info("draining", calls=endpoint.calls)
@@ -70,12 +71,13 @@ class SipService:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: loop.create_task(endpoint.drain(0)))
         await endpoint.drain()
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
         await self.close()
 
     async def close(self) -> None:
         """Stop at once: hang up, free the sockets, end the media process and the voices."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
         if self.endpoint is not None:
             await self.endpoint.close()
             await self.endpoint.media.close()
@@ -84,14 +86,12 @@ class SipService:
         self._executor.shutdown(wait=False)
 
     async def _answer(self, leg: SipLeg) -> None:
-        recordings_dir = self._settings.recordings_dir.absolute()
-        recordings_dir.mkdir(parents=True, exist_ok=True)
         call = VoiceCall(
             leg,
             self._runner,
             self._renderer,
             self._executor,
-            recordings_dir=recordings_dir,
+            recordings_dir=self._settings.recordings_dir.absolute(),
             fallback_number=self._settings.fallback_number,
         )
         await call.run()
