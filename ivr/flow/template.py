@@ -95,4 +95,4 @@ def _hole(source: str, offset: int) -> Hole:
         parsed_currency = expr.parse(currency) if currency else None
     except ExprError as error:
         raise ExprError(f"{{{source}}}: {error}", offset + error.offset) from None
-    return Hole(parsed, kind or "text", parsed_currency, offset)  # type: ignore[arg-type]
+    return Hole(parsed, kind or "text", parsed_currency, offset)
