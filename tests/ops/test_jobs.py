@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from rq import Queue
+from sqlalchemy.engine import Engine
+
+from callcenter.db import reading
+from callcenter.tables import contacts, sessions
+from ivr import embedded, housekeeping, jobs
+from ivr.assembly import make_runner
+from ivr.cli import main
+from ivr.flow.session import VOICE
+from ivr.settings import Settings
+from tests.databases import database_url, engine
+from tests.postgres import postgres
+
+__all__ = ["database_url", "engine", "postgres"]
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Of an installation with a private Redis server and the demo's flows published."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    for name in ("REDIS_URL", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    process = subprocess.Popen(embedded.server_command(tmp_path))
+    try:
+        embedded.wait_until_up(embedded.server_url(tmp_path))
+        yield Settings(_env_file=None)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def work(*queues: str) -> None:
+    subprocess.run([sys.executable, "-m", "ivr.cli", "worker", "--burst", *queues], check=True, cwd=ROOT)
+
+
+def test_publishing_has_a_worker_render_what_is_new(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["publish"]) == 0
+    assert "answers new calls" in capsys.readouterr().out
+    with embedded.connect(settings) as client:
+        assert [job.func_name for job in Queue(jobs.SLOW, connection=client).jobs] == ["ivr.jobs.render_prompts"]
+
+
+def test_versions_are_listed_and_rolled_back(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["publish"])
+    with embedded.connect(settings):
+        pass
+    capsys.readouterr()
+    assert main(["publish", "--list"]) == 0
+    hash = capsys.readouterr().out.split()[0]
+    assert main(["publish", "--roll-back", hash[:6]]) == 0
+    assert f"version {hash} answers new calls again" in capsys.readouterr().out
+    assert main(["publish", "--roll-back", "nothing-like-it"]) == 2
+    assert "no version begins with 'nothing-like-it'" in capsys.readouterr().err
+
+
+def test_the_clock_fills_the_queues_and_a_worker_empties_them(settings: Settings) -> None:
+    main(["publish"])
+    clock = subprocess.Popen([sys.executable, "-m", "ivr.cli", "clock"], cwd=ROOT)
+    try:
+        with embedded.connect(settings) as client:
+            seen: set[str] = set()
+            while len(seen) < len(jobs.PERIODIC):
+                for name in (jobs.URGENT, jobs.DEFAULT):
+                    seen |= {job.func_name for job in Queue(name, connection=client).jobs}
+    finally:
+        clock.send_signal(signal.SIGTERM)
+        assert clock.wait() == 0
+    assert seen == {f"ivr.jobs.{job.function.__name__}" for job in jobs.PERIODIC}
+    work(jobs.URGENT, jobs.DEFAULT)
+    with embedded.connect(settings) as client:
+        for name in (jobs.URGENT, jobs.DEFAULT):
+            queue = Queue(name, connection=client)
+            assert len(queue) == 0
+            assert queue.failed_job_registry.count == 0
+            assert queue.finished_job_registry.count >= 1
+
+
+def test_a_worker_without_redis_says_so(tmp_path: Path) -> None:
+    env = {**os.environ, "REDIS_URL": f"unix://{tmp_path}/none.sock"}
+    for name in ("worker", "clock"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ivr.cli", name], env=env, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 2
+        assert "callwright: Redis:" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_queue_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["worker", "urgnt"]) == 2
+    assert "there are urgent, default, slow" in capsys.readouterr().err
+
+
+def test_abandoned_sessions_end_and_live_ones_go_on(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = Settings(_env_file=None, data_dir=tmp_path, database_url=engine.url.render_as_string(False))
+    runner = make_runner(settings)
+    try:
+        runner.published.publish(settings.flows_dir, settings.prompts_dir)
+        now = datetime.now(UTC)
+        ids = [
+            runner.start(
+                channel="sip", capabilities=VOICE, external_id=name, caller="+15550100001", called=""
+            ).session.id
+            for name in ("left", "talking")
+        ]
+        with engine.begin() as connection:
+            long_ago = sa.update(sessions).where(sessions.c.id == ids[0])
+            connection.execute(long_ago.values(updated_at=now - housekeeping.LONGEST_CALL - timedelta(seconds=1)))
+        assert housekeeping.end_abandoned(runner, now) == 1
+        assert housekeeping.end_abandoned(runner, now) == 0
+        assert [runner.store.load(id).session.ended for id in ids] == [True, False]
+    finally:
+        runner.close()
+        runner.engine.dispose()
+
+
+def test_ended_sessions_keep_nothing_sealed(engine: Engine) -> None:
+    now = datetime.now(UTC)
+    slots = {"card": {"$secret": "c2VhbGVk"}, "account": "10203040", "nested": [{"pin": {"$secret": "eA=="}}]}
+    with engine.begin() as connection:
+        connection.execute(
+            sa.insert(contacts).values(id="c", channel="sip", caller="", called="", direction="in", started_at=now)
+        )
+        for name, ended in (("over", True), ("live", False)):
+            row = {"id": name, "contact_id": "c", "channel": "sip", "external_id": name, "flow_hash": "", "seq": 1,
+                   "data": json.dumps({"slots": slots}), "updated_at": now, "ended": ended}  # fmt: skip
+            connection.execute(sa.insert(sessions).values(row))
+    assert housekeeping.forget_secrets(engine) == 1
+    assert housekeeping.forget_secrets(engine) == 0
+    with reading(engine) as connection:
+        data = {row.id: row.data for row in connection.execute(sa.select(sessions.c.id, sessions.c.data))}
+    assert json.loads(data["live"])["slots"] == slots
+    assert json.loads(data["over"])["slots"] == {"card": None, "account": "10203040", "nested": [{"pin": None}]}
+
+
+def test_publishing_without_redis_still_publishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none.sock")
+    assert main(["publish"]) == 0
+    told = capsys.readouterr().out
+    assert "answers new calls" in told
+    assert "`callwright prompts` does it here and now" in told

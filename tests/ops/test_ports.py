@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from ivr import ports
+from ivr.settings import Settings
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as tcp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        yield tcp.getsockname()[1]
+
+
+@pytest.fixture
+def taken_udp() -> Iterator[int]:
+    with socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        yield udp.getsockname()[1]
+
+
+def defaults(monkeypatch: pytest.MonkeyPatch, **values: int) -> None:
+    for name, value in values.items():
+        monkeypatch.setattr(Settings.model_fields[name], "default", value)
+    Settings.model_rebuild(force=True)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.delenv("SIP_PORT", raising=False)
+    yield
+    monkeypatch.undo()
+    Settings.model_rebuild(force=True)
+
+
+def test_a_taken_default_gives_way(monkeypatch: pytest.MonkeyPatch, taken: int, taken_udp: int) -> None:
+    defaults(monkeypatch, port=taken, sip_port=taken_udp)
+    chosen = ports.choose(Settings(_env_file=None))
+    assert chosen.web not in (0, taken)
+    assert chosen.sip not in (0, taken_udp)
+    assert [note.split(" is taken")[0] for note in chosen.notes] == [f"port {taken}", f"port {taken_udp}"]
+
+
+def test_a_taken_port_that_was_set_is_an_error(taken: int) -> None:
+    with pytest.raises(ports.PortTaken, match=f"port {taken} .* set SIP_PORT=0"):
+        ports.choose(Settings(_env_file=None, port=0, sip_port=taken))
+
+
+def test_port_0_is_a_free_one() -> None:
+    chosen = ports.choose(Settings(_env_file=None, port=0, sip_port=0))
+    assert chosen.notes == ()
+    assert ports.is_free("127.0.0.1", chosen.sip, (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+
+
+def test_an_address_of_another_machine_is_no_taken_port() -> None:
+    with pytest.raises(OSError, match=r"\S"):
+        ports.choose(Settings(_env_file=None, host="192.0.2.1", port=8080))
