@@ -1,0 +1,1 @@
+"""How well callers are understood: `python -m bench.speech`."""

