@@ -39,7 +39,9 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
 
 
 def _environment(folder: Path, changes: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")}
+    kept = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+    }
     return {
         **kept,
         "PYTHONUNBUFFERED": "1",
