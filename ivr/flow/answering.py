@@ -1,4 +1,4 @@
-"""What all questions share: global keys and words, and what happens when nothing or nonsense comes."""
+"""What all questions do: global keys and words, confirmation, and what happens when nothing or nonsense comes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ivr.flow.answers.yes_no import KEYS as YES_NO
+from ivr.flow.answers.yes_no import YesNo, choices, phrases
 from ivr.flow.effects import Collect
 from ivr.flow.inputs import Input, Keys, Words
-from ivr.flow.model import StepModel
+from ivr.flow.question import Question
 from ivr.flow.turn import Goto, Leave, Turn
+from ivr.flow.understand.lexicon import lexicon
+from ivr.flow.understand.tokens import digits_of
+from ivr.prompts.parts import Prompt
 
-SYSTEM = ("system.no_input", "system.no_match")
+GLOBAL_WORDS = ("person", "back", "repeat")
+CARD_LENGTHS = range(12, 20)
 
 
 def global_answer(turn: Turn, given: Keys | Words, own: Iterable[str] = ()) -> Goto | str | None:
@@ -31,12 +37,23 @@ def global_answer(turn: Turn, given: Keys | Words, own: Iterable[str] = ()) -> G
             case keys.repeat:
                 return "repeat"
         return None
-    said = normal(given.text)
-    if said in turn.words("system.words.person"):
-        return Goto("person")
-    if said in turn.words("system.words.back"):
-        return Goto("back")
-    return "repeat" if said in turn.words("system.words.repeat") else None
+    tongue = lexicon(turn.language)
+    said = {normal(given.text), tongue.plain(given.text)}
+    for name in GLOBAL_WORDS:
+        listed = turn.words(f"system.words.{name}")
+        if said & {form for word in listed for form in (normal(word), tongue.plain(word))}:
+            return "repeat" if name == "repeat" else Goto(name)
+    return None
+
+
+def global_keys(turn: Turn, own: Iterable[str]) -> tuple[str, ...]:
+    """The global keys that a step doesn't use itself."""
+    keys = turn.company.keys
+    return tuple(key for key in (keys.person, keys.repeat, keys.back) if key not in own)
+
+
+def global_phrases(turn: Turn) -> tuple[str, ...]:
+    return tuple(word for name in GLOBAL_WORDS for word in turn.words(f"system.words.{name}"))
 
 
 def normal(text: str) -> str:
@@ -44,13 +61,39 @@ def normal(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s']", " ", text.casefold()).split())
 
 
-def ask_again(turn: Turn, collect: Collect, kind: str, attempts: int, why: str, extra: Mapping[str, Any]) -> Leave:
-    """Count a failed attempt; say why and ask again, or leave by `kind` (no_input or no_match)."""
+def heard(turn: Turn, given: Input, secret: bool = False) -> None:
+    """Put the caller's words in the event log: dots for a secret, and for what may be a card's number."""
+    if isinstance(given, Words) and given.text.strip():
+        long = any(len(digits_of(run)) in CARD_LENGTHS for run in re.findall(r"\d(?:[\s.-]*\d)+", given.text))
+        words = "•••" if secret or long else given.text[:500]
+        turn.event("heard", step=turn.stack[-1][1], words=words, confidence=round(given.confidence, 3))
+
+
+def ask_again(
+    turn: Turn,
+    step: Question,
+    kind: str,
+    why: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+    given: Input | None = None,
+) -> Leave:
+    """Count a failed attempt (no_input or no_match); say why and ask again, or leave by `kind`.
+
+    Without `why` the usual words are said, or the step's own `again` prompt alone. Words that weren't understood
+    count towards taking only keys.
+    """
     turn.event(kind, step=turn.stack[-1][1], attempt=turn.tries.get(kind, 0) + 1)
-    if turn.tried(kind) >= attempts:
+    failed = turn.tried(kind)
+    before = step.keys_only(turn)
+    if kind == "no_match" and isinstance(given, Words):
+        turn.tried("speech")
+    if failed >= step.attempts_in(turn):
         return kind
-    turn.say(why, extra)
-    return ask(turn, collect)
+    if step.keys_only(turn) and not before:
+        turn.say("system.keys_only")
+    elif why is not None or not step.again:
+        turn.say(why or f"system.{kind}", extra)
+    return ask(turn, step.collect(turn))
 
 
 def ask(turn: Turn, collect: Collect, **state: Any) -> Leave:
@@ -59,16 +102,34 @@ def ask(turn: Turn, collect: Collect, **state: Any) -> Leave:
     return turn.wait("Keys", "Words", **state)
 
 
+def confirm(turn: Turn, step: Question, prompt: Prompt, **state: Any) -> Leave:
+    """Ask whether something is right; `state` comes back with the answer."""
+    return ask(turn, confirmation(turn, step, prompt), **state)
+
+
+def confirmation(turn: Turn, step: Question, prompt: Prompt) -> Collect:
+    return Collect(
+        (prompt,),
+        YesNo.name,
+        (*YES_NO, *global_keys(turn, YES_NO)),
+        choices=choices(turn),
+        phrases=(*phrases(turn), *global_phrases(turn)),
+        # A correction may come instead: no, ten twenty.
+        open=True,
+        **step.manner(turn, YesNo.end_silence, YesNo.max_seconds),
+    )
+
+
+def confirm_again(turn: Turn, step: Question, given: Input, prompt: Prompt, **state: Any) -> Leave:
+    """Neither yes nor no came: count that, and ask for it again or leave."""
+    kind = "no_input" if nothing(given) else "no_match"
+    turn.event(kind, step=turn.stack[-1][1], attempt=turn.tries.get(kind, 0) + 1)
+    if turn.tried(kind) >= step.attempts_in(turn):
+        return kind
+    turn.say(f"system.{kind}")
+    return confirm(turn, step, prompt, **state)
+
+
 def nothing(given: Input) -> bool:
     """Whether an answer is no input at all."""
     return (isinstance(given, Keys) and not given.digits) or (isinstance(given, Words) and not given.text.strip())
-
-
-def timing(turn: Turn, step: StepModel) -> dict[str, Any]:
-    """The times and barge-in of a question: the step's own, else the company's defaults."""
-    defaults = turn.company.defaults
-    chosen = {}
-    for name, target in (("timeout", "first_timeout"), ("between_keys", "between_keys"), ("barge_in", "barge_in")):
-        own = getattr(step, name, None)
-        chosen[target] = getattr(defaults, name) if own is None else own
-    return chosen

@@ -31,7 +31,11 @@ class Collect:
 
     `accept` lists the complete answers of a menu (each one or more keys); empty for a number of `at_least` to
     `at_most` keys. `point` is the key that stands for a decimal point ("" for none). Times are in seconds.
-    `kind` is what is asked for (the answer type's name, or "menu"); `secret` answers are never logged.
+    `kind` is what is asked for (the answer type's name, "menu" or "open"); `secret` answers are never logged.
+
+    For channels that recognise speech: with `speech` words are welcome too; `phrases` are what can be said here, in
+    `language`, and with `open` anything else as well. Speech has ended after `end_silence` seconds of silence, or when
+    it takes `max_seconds`; `voice_barge_in` lets it cut the prompt short, as `barge_in` does for keys.
     """
 
     prompts: tuple[Prompt, ...]
@@ -47,6 +51,13 @@ class Collect:
     secret: bool = False
     choices: tuple[Choice, ...] = ()
     hints: tuple[str, ...] = ()
+    speech: bool = False
+    phrases: tuple[str, ...] = ()
+    open: bool = False
+    language: str = ""
+    end_silence: float = 0.8
+    max_seconds: float = 15.0
+    voice_barge_in: bool = True
 
 
 @dataclass(frozen=True, slots=True)

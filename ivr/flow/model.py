@@ -19,6 +19,7 @@ from ivr.flow.yaml_source import Node
 
 if TYPE_CHECKING:
     from ivr.flow.inputs import Input
+    from ivr.flow.intents import Intents
     from ivr.flow.turn import Leave, Turn
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -152,6 +153,14 @@ class GlobalKeys(Model):
     back: Key = "#"
 
 
+class Confidence(Model):
+    """How sure (0 to 1) words must be: taken from `accept` on, confirmed with the caller from `confirm` on, otherwise
+    not believed. What a step leaves out is the company's."""
+
+    accept: float | None = Field(None, ge=0, le=1, description="taken without asking, by default 0.75")
+    confirm: float | None = Field(None, ge=0, le=1, description="taken if the caller confirms, by default 0.4")
+
+
 class Defaults(Model):
     """Defaults for every step; a step may override each."""
 
@@ -159,6 +168,10 @@ class Defaults(Model):
     between_keys: Seconds = Field(3, description="how long to wait for the next key")
     attempts: int = Field(3, ge=1, le=10, description="how often to ask before the exit no_input or no_match")
     barge_in: bool = Field(True, description="whether a key cuts the prompt short")
+    speech: bool = Field(True, description="whether callers may speak, where the channel understands speech")
+    voice_barge_in: bool = Field(True, description="whether the caller's voice cuts the prompt short")
+    confidence: Confidence = Confidence(accept=0.75, confirm=0.4)
+    keys_only_after: int = Field(2, ge=1, le=10, description="answers not understood before only keys are taken")
     filler_after: Seconds = Field(2, description="when to say system.filler during a slow action")
 
 
@@ -221,6 +234,18 @@ class FlowSet:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     """What those files and company.yaml hold, with places, by name."""
     hash: str = ""
+
+    @cached_property
+    def intents(self) -> Intents:
+        """What intents.yaml holds. Its classifiers are trained when they are first used, or by `intents.train()`."""
+        from ivr.flow.intents import Intents
+
+        return Intents(self)
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What others have computed from these files, to be computed once."""
+        return {}
 
     @cached_property
     def default_language(self) -> str:

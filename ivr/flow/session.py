@@ -17,7 +17,9 @@ Place = tuple[str, str]
 
 VOICE = frozenset({"voice", "keys", "record", "transfer", "secret"})
 """What a telephone call can do."""
-TEXT = frozenset({"text"})
+SPEECH = VOICE | {"words"}
+"""What a telephone call can do where speech is recognised in the caller's language."""
+TEXT = frozenset({"text", "words"})
 """What a thread of messages can do."""
 
 

@@ -90,6 +90,11 @@ system:
   fault: Something went wrong.
   sorry: Sorry. Goodbye.
   one_moment: One moment.
+  did_you_say: "Did you say {answer}?"
+  did_you_want: "Do you want to {label}?"
+  try_again: Once more, then.
+  keys_only: Use the keys.
+  option_choice: "For {label}, press {key}."
   retry:
     digits: {too_short: Too short., too_long: Too long.}
     pin: {too_short: Too short., too_long: Too long.}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ivr.flow.answer import AnswerType, Invalid, answer
+from ivr.flow.answer import AnswerType, Invalid, Shape, answer, tongue
+from ivr.flow.understand.digits import digits
+from ivr.flow.understand.spans import first, numeric
 from ivr.prompts.parts import Kind
 
 if TYPE_CHECKING:
     from ivr.flow.turn import Turn
-    from ivr.flow.verbs.ask import Ask
+
+FEWEST = 3
+"""Digits that free speech must hold to be taken for an account number and the like."""
 
 
 @answer
@@ -17,11 +22,12 @@ class Digits(AnswerType):
     name: ClassVar[str] = "digits"
     kind: ClassVar[Kind] = "digits"
     reasons: ClassVar[tuple[str, ...]] = ("too_short", "too_long")
+    end_silence: ClassVar[float] = 1.5
 
-    def keys(self, step: Ask) -> tuple[int, int]:
+    def keys(self, step: Shape) -> tuple[int, int]:
         return (step.length or step.at_least or 1, step.length or step.at_most or 20)
 
-    def from_keys(self, keys: str, step: Ask, turn: Turn) -> Any:
+    def from_keys(self, keys: str, step: Shape, turn: Turn) -> Any:
         at_least, at_most = self.keys(step)
         if not keys.isdecimal():
             raise Invalid("not_understood")
@@ -31,6 +37,16 @@ class Digits(AnswerType):
             raise Invalid("too_long")
         return keys
 
+    def find(self, words: str, step: Shape, turn: Turn) -> Any:
+        lexicon = tongue(turn)
+        at_least, at_most = self.keys(step)
+
+        def read(part: Sequence[str]) -> str | None:
+            said = digits(" ".join(part), lexicon)
+            return next((text for text in said if max(FEWEST, at_least) <= len(text) <= at_most), None)
+
+        return None if self.secret else first(words, numeric(lexicon), read)
+
 
 @answer
 class Pin(Digits):
@@ -39,5 +55,5 @@ class Pin(Digits):
     name: ClassVar[str] = "pin"
     secret: ClassVar[bool] = True
 
-    def keys(self, step: Ask) -> tuple[int, int]:
+    def keys(self, step: Shape) -> tuple[int, int]:
         return (step.length or step.at_least or 4, step.length or step.at_most or 8)

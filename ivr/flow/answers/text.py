@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ivr.flow.answer import AnswerType, Invalid, answer
+from ivr.flow.answer import AnswerType, Invalid, Meaning, Shape, answer
 
 if TYPE_CHECKING:
     from ivr.flow.turn import Turn
-    from ivr.flow.verbs.ask import Ask
 
 
 @answer
@@ -16,11 +15,11 @@ class Text(AnswerType):
     name: ClassVar[str] = "text"
     open: ClassVar[bool] = True
 
-    def keys(self, step: Ask) -> tuple[int, int]:
+    def keys(self, step: Shape) -> tuple[int, int]:
         return (1, 40)
 
-    def from_keys(self, keys: str, step: Ask, turn: Turn) -> Any:
+    def from_keys(self, keys: str, step: Shape, turn: Turn) -> Any:
         raise Invalid("not_understood")
 
-    def from_words(self, words: str, step: Ask, turn: Turn) -> Any:
-        return words.strip()[:4000]
+    def meanings(self, words: str, step: Shape, turn: Turn) -> list[Meaning]:
+        return [Meaning(words.strip()[:4000])]

@@ -1,0 +1,1 @@
+"""Classifiers of intents: one file each."""
