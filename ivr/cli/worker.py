@@ -24,7 +24,6 @@ class Worker(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         import logging
-        import time
 
         import redis
         from rq import Worker as RqWorker
@@ -32,6 +31,7 @@ class Worker(Command):
         from ivr import actions, jobs, logs
         from ivr.embedded import NoRedis, connect
         from ivr.settings import Settings
+        from ivr.startup import CannotStart, open_migrated
 
         unknown = [name for name in arguments.queues if name not in jobs.QUEUES]
         if unknown:
@@ -41,11 +41,13 @@ class Worker(Command):
         logging.getLogger("rq.worker").setLevel(logging.WARNING)  # every job says itself what it did
         actions.actions()  # imported once, before jobs are forked off
         try:
+            open_migrated(settings).dispose()
             client = connect(settings)
             worker = RqWorker(list(arguments.queues or jobs.QUEUES), connection=client)
             worker.log_result_lifespan = False
             worker.work(burst=arguments.burst, with_scheduler=True, logging_level="WARNING")
+        except CannotStart as error:
+            raise Failure(str(error)) from None
         except (NoRedis, redis.RedisError) as error:
-            time.sleep(1)  # whoever starts us again does so at once
             raise Failure(f"Redis: {error}") from None
         return 0

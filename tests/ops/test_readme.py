@@ -1,0 +1,48 @@
+"""The README's commands work as pasted: every `sh` block is run, one after the other, as a newcomer would."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh copy of the admin's files with the virtual environment where `make run` puts it."""
+    place = tmp_path_factory.mktemp("readme")
+    for name in ("flows", "prompts", "docs"):
+        shutil.copytree(ROOT / name, place / name)
+    (place / ".venv").symlink_to(sys.prefix)
+    return place
+
+
+def test_there_are_commands_to_try() -> None:
+    assert len(BLOCKS) > 5
+
+
+@pytest.mark.slow
+def test_every_command_works_as_pasted(place: Path) -> None:
+    clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    script = "set -eu\n" + "\n".join(BLOCKS)
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=place, env=clean, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (place / "main.svg").read_text().count("<svg") == 1
+    assert (place / "balance.wav").stat().st_size > 8000 * 2  # more than a second
+    assert "1 accounts, 1 bills" in done.stdout
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:|#)([^)]+)\)", README))))
+def test_links_lead_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
