@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("UV_USE_IO_URING", "0")  # as in ivr.channels.sip.service
 NO_SKIP = os.environ.get("CALLWRIGHT_NO_SKIP") == "1"
 
 
