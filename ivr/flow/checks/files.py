@@ -9,17 +9,23 @@ from collections.abc import Iterator
 from ivr.flow.lint import View, lint, warning
 from ivr.flow.load import validated
 from ivr.flow.problems import FlowError, Problem, nearest
+from ivr.flow.verbs.ask import Ask
 
 KNOWN = {"business_hours": ("ivr.hours", "BusinessHours")}
+OTHERS = {"intents"}
+"""Files that other lints look into."""
 
 
 @lint
 def files(view: View) -> Iterator[Problem]:
+    specs = [spec for intent in view.flows.intents.file.intents.values() for spec in intent.slots.values()]
+    asks = [step for _, _, step in view.places if isinstance(step, Ask)]
+    lists = {given.options for given in (*asks, *specs) if isinstance(given.options, str)}
     for name, node in view.flows.nodes.items():
-        if name not in view.flows.files:
+        if name not in view.flows.files or name in OTHERS or name in lists:
             continue
         if name not in KNOWN:
-            fix = f"a flow has `steps:`; {nearest(name, KNOWN)}"
+            fix = f"a flow has `steps:`; {nearest(name, (*KNOWN, *OTHERS))}"
             yield warning(node.mark, f"nothing uses the file '{name}.yaml'", fix, "unused_file")
             continue
         module, model = KNOWN[name]

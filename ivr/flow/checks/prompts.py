@@ -31,6 +31,10 @@ def missing(view: View) -> Iterator[Problem]:
                 yield error(mark, f"there is no prompt '{ref}'", fix, "unknown_prompt")
         for ref in view.system_prompts(step):
             wanted.setdefault(ref, view.mark(flow, name))
+    intents = view.flows.nodes.get("intents")
+    for name, ref in _labels(view):
+        if intents is not None and PROMPT_ID.match(ref):
+            wanted.setdefault(ref, intents.at(("intents", name, "label")))
     for ref in ENGINE if view.flows.flows else ():
         wanted.setdefault(ref, view.company_mark("languages"))
     for ref, mark in wanted.items():
@@ -69,6 +73,7 @@ def _parse(text: str, mark: Mark, called: str) -> Iterator[Problem]:
 def unused(view: View) -> Iterator[Problem]:
     used = {ref for _, _, step in view.places for _, ref in step.says()}
     used |= {ref for _, _, step in view.places for ref in view.system_prompts(step)}
+    used |= {ref for _, ref in _labels(view)}
     for (language, id), mark in view.flows.marks.items():
         if language == view.flows.default_language and not id.startswith("system.") and not used & {id, _spoken(id)}:
             yield warning(mark, f"no step says the prompt '{id}'", "use it or remove it", "unused_prompt")
@@ -78,6 +83,12 @@ def unused(view: View) -> Iterator[Problem]:
             fix = f"add it to prompts/{view.flows.default_language}, or remove it; {nearest(id, default)}"
             what = f"the prompt '{id}' is in '{language}' but not in '{view.flows.default_language}'"
             yield warning(mark, what, fix, "stray_prompt")
+
+
+def _labels(view: View) -> list[tuple[str, str]]:
+    """(intent, its label) of all that have one: they are said to be confirmed."""
+    found = view.flows.intents.file.intents
+    return [(name, intent.label) for name, intent in found.items() if intent.label is not None]
 
 
 def _spoken(id: str) -> str:

@@ -29,6 +29,8 @@ EXPLAINED = 5
 PRIOR = np.array([4.0, 2.0, 3.0, 3.0])
 """What best score, lead, nearest likeness and known share count for where examples are too few to learn it."""
 PRIOR_OFFSET = -5.0
+DOUBT = 0.3
+"""By how much another intent must lead for an example to be told of: paraphrases of a dozen differ a little."""
 STIFFNESS = 1.0
 """How strongly the learnt weights are drawn to these."""
 
@@ -196,7 +198,7 @@ class Ridge:
             for place, row in enumerate(np.flatnonzero(self.owner == intent)):
                 scores = self._left_out[row]
                 best = int(scores.argmax())
-                if best != intent and scores[best] > scores[intent] + 0.15:
+                if best != intent and scores[best] > scores[intent] + DOUBT:
                     found.append((name, place, self.intents[best]))
         return found
 
