@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
-from ivr.channels.sip.dialog import contact_of
 from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request, make_response
 from ivr.channels.sip.sdp import NotAcceptable
-from ivr.channels.sip.values import BadValue
 
 Handler = Callable[[SipLeg, ServerTransaction, Request], None]
 HANDLERS: dict[str, Handler] = {}
 
-_RELAY = re.compile(rb"^\s*signal\s*=\s*([0-9A-Da-d*#]{1,2})\s*$", re.IGNORECASE | re.MULTILINE)
+_RELAY = re.compile(rb"^[ \t]*signal[ \t]*=[ \t]*([0-9A-Da-d*#]{1,2})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EVENT_NUMBERS = {str(number): digit for number, digit in enumerate("0123456789*#ABCD")}
 _INFO_TYPES = "application/dtmf-relay, application/dtmf"
 
@@ -64,7 +61,7 @@ def reinvite(leg: SipLeg, transaction: ServerTransaction, request: Request) -> N
         return
     if not leg.timer.accepts(request, transaction):
         return
-    _retarget(leg, request)
+    leg.dialog.retarget(request)
     try:
         if request.body:
             body, agreed = leg.session.answer(request.body, leg.stream.port)
@@ -92,7 +89,7 @@ def update(leg: SipLeg, transaction: ServerTransaction, request: Request) -> Non
         return
     if not leg.timer.accepts(request, transaction):
         return
-    _retarget(leg, request)
+    leg.dialog.retarget(request)
     response = make_response(request, 200)
     agreed = None
     if request.body and leg.stream is not None:
@@ -161,13 +158,6 @@ def notify(leg: SipLeg, transaction: ServerTransaction, request: Request) -> Non
     elif ended:
         # The subscription ended before the referred call did: its fate is unknown.
         leg.refer_ended(408)
-
-
-def _retarget(leg: SipLeg, request: Request) -> None:
-    """A re-INVITE or UPDATE may bring a new Contact (section 12.2.2)."""
-    assert leg.dialog is not None
-    with suppress(BadValue):
-        leg.dialog.target = contact_of(request)
 
 
 __all__ = ["HANDLERS", "handles", "on_request"]

@@ -5,6 +5,7 @@ Above it stands a `Core` (the UAS and UAC of section 8); below it are flows. It 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Protocol
 
@@ -55,22 +56,26 @@ class _Running:
         self._timers: dict[str, Handle] = {}
 
     def run(self, actions: list[Action]) -> None:
+        """Carry out what the machine asks for; a fault of the transaction user leaves no timer unset."""
         for action in actions:
             if isinstance(action, Send):
                 try:
                     self.flow.send(action.data)
                 except OSError:
-                    self.run(self.machine.transport_error())
-                    return
+                    lost = self.machine.transport_error()
+                    if lost:
+                        self.run(lost)
+                        return
+                    # Accepted goes on without its connection, and what is over still has to be forgotten.
             elif isinstance(action, Start):
                 self._stop(action.timer)
                 self._timers[action.timer] = self.layer.clock.call_later(action.seconds, self._fire, action.timer)
             elif isinstance(action, Stop):
                 self._stop(action.timer)
             elif isinstance(action, Deliver):
-                self.deliver(action.message)
+                self.layer.guarded(functools.partial(self.deliver, action.message))
             elif isinstance(action, Failed):
-                self.failed(action.why)
+                self.layer.guarded(functools.partial(self.failed, action.why))
             elif isinstance(action, Done):
                 self.end()
 

@@ -129,7 +129,7 @@ class InviteServer:
         if name == "H" and self.state is State.COMPLETED:
             self.state = State.TERMINATED
             return [Failed("timeout"), Done()]
-        if name in ("I", "L"):
+        if (name, self.state) in (("I", State.CONFIRMED), ("L", State.ACCEPTED)):
             self.state = State.TERMINATED
             return [Done()]
         return []
@@ -160,7 +160,8 @@ class NonInviteServer:
         return []
 
     def request(self) -> list[Action]:
-        return [Send(self._last)] if self._last is not None else []
+        over = self.state is State.TERMINATED
+        return [Send(self._last)] if self._last is not None and not over else []
 
     def respond(self, status: int, data: bytes) -> list[Action]:
         if self.state not in (State.TRYING, State.PROCEEDING):
@@ -232,7 +233,7 @@ class InviteClient:
         if name == "B" and self.state is State.CALLING:
             self.state = State.TERMINATED
             return [Failed("timeout"), Done()]
-        if name in ("D", "M"):
+        if (name, self.state) in (("D", State.COMPLETED), ("M", State.ACCEPTED)):
             self.state = State.TERMINATED
             return [Done()]
         return []
@@ -279,7 +280,7 @@ class NonInviteClient:
         if name == "F" and self.state in (State.TRYING, State.PROCEEDING):
             self.state = State.TERMINATED
             return [Failed("timeout"), Done()]
-        if name == "K":
+        if name == "K" and self.state is State.COMPLETED:
             self.state = State.TERMINATED
             return [Done()]
         return []
