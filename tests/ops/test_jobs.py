@@ -92,7 +92,7 @@ def test_the_clock_fills_the_queues_and_a_worker_empties_them(settings: Settings
 
 
 def test_a_worker_without_redis_says_so(tmp_path: Path) -> None:
-    env = {**os.environ, "REDIS_URL": f"unix://{tmp_path}/none.sock"}
+    env = {**os.environ, "DATA_DIR": str(tmp_path), "REDIS_URL": f"unix://{tmp_path}/none.sock"}
     for name in ("worker", "clock"):
         done = subprocess.run(
             [sys.executable, "-m", "ivr.cli", name], env=env, cwd=ROOT, capture_output=True, text=True
