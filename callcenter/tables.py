@@ -8,20 +8,51 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from callcenter.api_tables import api_keys, idempotent_requests, webhook_deliveries, webhooks
 from callcenter.db import Json, UtcDateTime
-
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from callcenter.metadata import RowNumber, metadata
+from callcenter.record_tables import (
+    case_changes,
+    case_contacts,
+    cases,
+    consents,
+    customers,
+    files,
+    identifiers,
+    merges,
+    notes,
+    one_time_codes,
+    suppressions,
 )
 
-# SQLite numbers rows by itself only where the key's type is exactly INTEGER.
-RowNumber = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+__all__ = [
+    "accounts",
+    "api_keys",
+    "bills",
+    "case_changes",
+    "case_contacts",
+    "cases",
+    "consents",
+    "contacts",
+    "customers",
+    "events",
+    "files",
+    "flow_versions",
+    "idempotent_requests",
+    "identifiers",
+    "merges",
+    "messages",
+    "metadata",
+    "notes",
+    "one_time_codes",
+    "payments",
+    "recordings",
+    "sandbox_charges",
+    "sessions",
+    "suppressions",
+    "webhook_deliveries",
+    "webhooks",
+]
 
 contacts = sa.Table(
     "contacts",
@@ -35,6 +66,9 @@ contacts = sa.Table(
     sa.Column("started_at", UtcDateTime, nullable=False, index=True),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("outcome", sa.Text, nullable=False, server_default=""),
+    # Whom it is with, once that is settled: the customer as it was then, also after a merge.
+    sa.Column("customer_id", sa.Text),
+    sa.Index(None, "customer_id", "started_at", "id"),  # the timeline
 )
 
 flow_versions = sa.Table(
@@ -120,7 +154,7 @@ payments = sa.Table(
     sa.Column("posted_at", UtcDateTime),  # when the billing system took note of an approved payment
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
-    sa.Column("contact_id", sa.Text),
+    sa.Column("contact_id", sa.Text, index=True),
     sa.Column("session_id", sa.Text),
     # One attempt at a time for a bill: a second one waits until the first is settled.
     sa.Index("uq_payments_open_bill", "account", "bill", unique=True, sqlite_where=OPEN_PAYMENT,

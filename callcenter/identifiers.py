@@ -1,0 +1,190 @@
+"""Identifiers: phone numbers, addresses, accounts and handles that name a customer, or several.
+
+An identifier says who somebody may be; its proof says how well that is known. Caller id can be forged and a phone is
+shared, so both `caller_id` and `none` are weak: they find candidates, and never merge customers.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+import phonenumbers
+import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy.engine import Connection
+
+from callcenter.tables import customers, identifiers
+
+Kind = Literal["phone", "email", "chat_visitor", "account", "social"]
+Proof = Literal["none", "caller_id", "agent", "pin", "one_time_code"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PROOFS: tuple[Proof, ...] = get_args(Proof)
+"""The weakest first."""
+STRONG = frozenset({"agent", "pin", "one_time_code"})
+LONGEST = 254
+
+
+class InvalidIdentifier(ValueError):
+    """The value can't be an identifier of this kind; the words say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """`customer_id` is the customer that it was given to, also after a merge."""
+
+    id: str
+    customer_id: str
+    kind: Kind
+    value: str
+    proof: Proof
+    proven_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer whom an identifier may mean, with the best proof of it; `customer_id` is the root."""
+
+    customer_id: str
+    name: str
+    language: str
+    proof: Proof
+    provisional: bool
+
+
+def normalise(kind: str, value: str, region: str = "") -> str:
+    """The one way in which a value is stored: phones in E.164, mail addresses in lower case with the domain in
+    Unicode, accounts as upper-case letters and digits, `network:handle` in lower case.
+
+    `region` is the ISO 3166 country of numbers that aren't international. Raises `InvalidIdentifier`.
+    """
+    value = unicodedata.normalize("NFKC", value).strip()
+    if not value or len(value) > LONGEST or not value.isprintable():
+        raise InvalidIdentifier(f"{kind}: it is empty, too long or unprintable")
+    match kind:
+        case "phone":
+            return _phone(value, region)
+        case "email":
+            try:
+                found = validate_email(value, check_deliverability=False, test_environment=True)
+            except EmailNotValidError as error:
+                raise InvalidIdentifier(f"email: {error}") from None
+            return found.normalized.lower()
+        case "account":
+            kept = re.sub(r"[^0-9A-Z]", "", value.upper())
+            if not kept:
+                raise InvalidIdentifier("account: it has neither digits nor letters")
+            return kept
+        case "social":
+            network, colon, handle = value.lower().partition(":")
+            if not colon or not re.fullmatch(r"[a-z][a-z0-9_]*", network) or not handle.lstrip("@"):
+                raise InvalidIdentifier("social: write it as network:handle, such as messenger:1234")
+            return f"{network}:{handle.lstrip('@')}"
+        case "chat_visitor":
+            if re.search(r"\s", value):
+                raise InvalidIdentifier("chat_visitor: it has blanks")
+            return value
+    raise InvalidIdentifier(f"{kind!r} is no kind of identifier; there are {', '.join(KINDS)}")
+
+
+def _phone(value: str, region: str) -> str:
+    try:
+        number = phonenumbers.parse(value, region.upper() or None)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidIdentifier(f"phone: {error}") from None
+    if number.extension or not phonenumbers.is_possible_number(number):
+        raise InvalidIdentifier("phone: no subscriber can have that number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def add(
+    conn: Connection,
+    customer_id: str,
+    kind: str,
+    value: str,
+    *,
+    at: datetime,
+    proof: Proof = "none",
+    region: str = "",
+) -> Identifier:
+    """Let an identifier name this customer; others that it names keep it. If it does already, the proof is renewed
+    where it isn't weaker. Raises `InvalidIdentifier`, and IntegrityError for an unknown customer."""
+    value = normalise(kind, value, region)
+    if proof not in PROOFS:
+        raise InvalidIdentifier(f"{proof!r} is no proof; there are {', '.join(PROOFS)}")
+    proven_at = None if proof == "none" else at
+    same = (identifiers.c.kind == kind, identifiers.c.value == value, identifiers.c.customer_id == customer_id)
+    weaker = identifiers.c.proof.in_(PROOFS[: PROOFS.index(proof) + 1])
+    renewed = sa.update(identifiers).where(*same, weaker).values(proof=proof, proven_at=proven_at)
+    if proof == "none" or conn.execute(renewed).rowcount == 0:
+        _insert_new(conn, same, id=uuid.uuid4().hex, customer_id=customer_id, kind=kind, value=value, proof=proof,
+                    proven_at=proven_at, created_at=at)  # fmt: skip
+    return _identifier(conn.execute(sa.select(identifiers).where(*same)).one())
+
+
+def _insert_new(conn: Connection, same: Sequence[sa.ColumnElement[bool]], **values: object) -> None:
+    """Insert unless it is there; two that come at once leave one row."""
+    insert: sa.Insert
+    if conn.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgres_insert
+
+        insert = postgres_insert(identifiers).on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
+    else:
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        insert = sqlite_insert(identifiers).on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
+    conn.execute(insert.values(**values))
+
+
+def remove(conn: Connection, identifier_id: str) -> bool:
+    """Let it no longer name its customer; False when it is gone already."""
+    return conn.execute(sa.delete(identifiers).where(identifiers.c.id == identifier_id)).rowcount == 1
+
+
+def get(conn: Connection, identifier_id: str) -> Identifier | None:
+    row = conn.execute(sa.select(identifiers).where(identifiers.c.id == identifier_id)).one_or_none()
+    return None if row is None else _identifier(row)
+
+
+def of_customers(conn: Connection, customer_ids: Sequence[str]) -> list[Identifier]:
+    """The oldest first."""
+    query = sa.select(identifiers).where(identifiers.c.customer_id.in_(customer_ids))
+    return [_identifier(row) for row in conn.execute(query.order_by(identifiers.c.created_at, identifiers.c.id))]
+
+
+def owner(conn: Connection, root_id: str, kind: str, value: str) -> str | None:
+    """Which of the customers merged into `root_id` a (normalised) identifier was given to: the root if it has it,
+    else the first that got it. Contacts go to that one, so that undoing a merge takes them along."""
+    query = (
+        sa.select(identifiers.c.customer_id)
+        .join(customers, customers.c.id == identifiers.c.customer_id)
+        .where(identifiers.c.kind == kind, identifiers.c.value == value, customers.c.root_id == root_id)
+        .order_by(sa.case((identifiers.c.customer_id == root_id, 0), else_=1), identifiers.c.created_at)
+        .limit(1)
+    )
+    return conn.execute(query).scalar_one_or_none()
+
+
+def identify(conn: Connection, kind: str, value: str, *, region: str = "") -> list[Candidate]:
+    """The customers whom an identifier may mean, the best proven first. Raises `InvalidIdentifier`."""
+    root = customers.alias("root")
+    query = (
+        sa.select(root.c.id, root.c.name, root.c.language, root.c.provisional, identifiers.c.proof)
+        .join(customers, customers.c.id == identifiers.c.customer_id)
+        .join(root, root.c.id == customers.c.root_id)
+        .where(identifiers.c.kind == kind, identifiers.c.value == normalise(kind, value, region))
+    )
+    best: dict[str, Candidate] = {}
+    for row in sorted(conn.execute(query), key=lambda row: (-PROOFS.index(row.proof), row.id)):
+        best.setdefault(row.id, Candidate(row.id, row.name, row.language, row.proof, row.provisional))
+    return list(best.values())
+
+
+def _identifier(row: sa.Row[tuple[object, ...]]) -> Identifier:
+    return Identifier(row.id, row.customer_id, row.kind, row.value, row.proof, row.proven_at, row.created_at)

@@ -1,0 +1,155 @@
+"""Who is it? A contact's identifier finds candidates; one is taken, several wait for a question, none makes a new
+customer. Nobody is merged here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from callcenter import customers, events, identifiers, webhooks
+from callcenter.identifiers import Candidate, InvalidIdentifier, Kind, Proof
+from callcenter.tables import cases, contacts, notes
+from callcenter.tables import customers as customers_table
+from callcenter.tables import identifiers as identifiers_table
+
+KIND_OF_CHANNEL: dict[str, Kind] = {
+    "sip": "phone",
+    "twilio": "phone",
+    "sms": "phone",
+    "whatsapp": "phone",
+    "email": "email",
+    "chat": "chat_visitor",
+    "messenger": "social",
+}
+"""What kind of identifier a channel's address of the other party is."""
+AUTHENTICATED: frozenset[Kind] = frozenset({"phone", "social"})
+"""Kinds that a carrier vouches for; anybody can write a mail's From."""
+ANONYMOUS: frozenset[Kind] = frozenset({"chat_visitor"})
+"""Kinds that name nobody until they have proven who they are: no customer is made for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """`customer_id` is the root of the customer if it is settled; else `candidates` are those that it may be."""
+
+    customer_id: str | None
+    candidates: tuple[Candidate, ...]
+
+
+def identifier_of(channel: str, address: str, region: str = "") -> tuple[Kind, str] | None:
+    """The kind and normalised value that an address on a channel is; `None` if it names nobody (withheld, unknown)."""
+    kind = KIND_OF_CHANNEL.get(channel)
+    if kind is None:
+        return None
+    if kind == "social" and ":" not in address:
+        address = f"{channel}:{address}"
+    if kind == "phone":
+        address = address.removeprefix("whatsapp:").removeprefix("sip:").partition("@")[0]
+    try:
+        return kind, identifiers.normalise(kind, address, region)
+    except InvalidIdentifier:
+        return None
+
+
+def recognise(
+    conn: Connection, contact_id: str, *, channel: str, address: str, at: datetime, region: str = ""
+) -> Recognition:
+    """Settle a contact that began on whom its address names, within the transaction that starts it. A single
+    candidate is taken; several are left open, to be settled by `settle`; for an unknown address a provisional
+    customer is made. `address` is the caller's, on outgoing contacts the called party's."""
+    found = identifier_of(channel, address, region)
+    if found is None:
+        return Recognition(None, ())
+    kind, value = found
+    candidates = identifiers.identify(conn, kind, value)
+    if not candidates and kind not in ANONYMOUS:
+        _lock(conn, f"{kind}:{value}")
+        candidates = identifiers.identify(conn, kind, value)
+    proof: Proof = "caller_id" if kind in AUTHENTICATED else "none"
+    if not candidates and kind not in ANONYMOUS:
+        customer_id = customers.create(conn, at=at, provisional=True)
+        identifiers.add(conn, customer_id, kind, value, at=at, proof=proof)
+        candidates = identifiers.identify(conn, kind, value)
+    if len(candidates) != 1:
+        if candidates:
+            data = {"candidates": [candidate.customer_id for candidate in candidates]}
+            events.record(conn, contact_id, None, "ambiguous", data, at)
+        return Recognition(None, tuple(candidates))
+    only = candidates[0]
+    owner = identifiers.owner(conn, only.customer_id, kind, value) or only.customer_id
+    if only.proof == "none" and proof != "none":
+        identifiers.add(conn, owner, kind, value, at=at, proof=proof)
+    _assign(conn, contact_id, owner, proof=proof, by="", at=at)
+    return Recognition(only.customer_id, (only,))
+
+
+def candidates(conn: Connection, contact_id: str, *, region: str = "") -> list[Candidate]:
+    """Whom a contact's address names now. Raises LookupError for an unknown contact."""
+    found = identifier_of(*_address(conn, contact_id), region)
+    return identifiers.identify(conn, *found) if found else []
+
+
+def settle(
+    conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, at: datetime, by: str = "", region: str = ""
+) -> None:
+    """This contact is with that customer: a question, a code or an agent (`by`) has settled it. The contact moves
+    with all that was said in it, and its address is remembered as one of the customer's.
+
+    Raises `UnknownCustomer`, and LookupError for an unknown contact.
+    """
+    root_id = customers.root(conn, customer_id)
+    found = identifier_of(*_address(conn, contact_id), region)
+    before = conn.execute(sa.select(contacts.c.customer_id).where(contacts.c.id == contact_id)).scalar_one()
+    owner = customer_id
+    if found:
+        kind, value = found
+        owner = identifiers.owner(conn, root_id, kind, value) or customer_id
+        # What was proven is who speaks, not whose phone it is; only a visitor's browser is theirs alone.
+        weak: Proof = "caller_id" if kind in AUTHENTICATED else "none"
+        identifiers.add(conn, owner, kind, value, at=at, proof=proof if kind in ANONYMOUS else weak)
+    _assign(conn, contact_id, owner, proof=proof, by=by, at=at)
+    if found and before is not None and before != owner:
+        _release(conn, before, *found)
+
+
+def _assign(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, by: str, at: datetime) -> None:
+    conn.execute(sa.update(contacts).where(contacts.c.id == contact_id).values(customer_id=customer_id))
+    data = {"customer": customer_id, "proof": proof} | ({"by": by} if by else {})
+    events.record(conn, contact_id, None, "identified", data, at)
+    webhooks.emit(conn, "contact.identified", {"contact_id": contact_id, "customer_id": customer_id}, at)
+
+
+def _release(conn: Connection, customer_id: str, kind: str, value: str) -> None:
+    """A provisional customer who turned out to be another gives up the identifier, if nothing else is known."""
+    row = conn.execute(sa.select(customers_table).where(customers_table.c.id == customer_id)).one()
+    others = sa.select(customers_table.c.id).where(
+        customers_table.c.root_id == row.root_id, customers_table.c.id != customer_id
+    )
+    if not row.provisional or conn.execute(others.limit(1)).first():
+        return
+    for table in (contacts, notes, cases):
+        if conn.execute(sa.select(table.c.id).where(table.c.customer_id == customer_id).limit(1)).first():
+            return
+    conn.execute(
+        sa.delete(identifiers_table).where(
+            identifiers_table.c.customer_id == customer_id,
+            identifiers_table.c.kind == kind,
+            identifiers_table.c.value == value,
+        )
+    )
+
+
+def _address(conn: Connection, contact_id: str) -> tuple[str, str]:
+    row = conn.execute(sa.select(contacts).where(contacts.c.id == contact_id)).one_or_none()
+    if row is None:
+        raise LookupError(f"there is no contact {contact_id}")
+    return row.channel, row.called if row.direction == "out" else row.caller
+
+
+def _lock(conn: Connection, name: str) -> None:
+    """Until the transaction ends. SQLite has one writer anyway."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
