@@ -120,7 +120,9 @@ class CallLeg(Protocol):
         ...
 
     def refer(self, target: str) -> None:
-        """Ask the peer to call `target` instead (RFC 3515); `ReferEnded` tells the outcome."""
+        """Ask the peer to call `target`, a number or a SIP URI, instead (RFC 3515); `ReferEnded` tells the outcome.
+
+        Raises ValueError for a target that is neither."""
         ...
 
     def hang_up(self) -> None: ...

@@ -300,7 +300,11 @@ class VoiceCall:
         return done.result()
 
     async def _transfer(self, target: str) -> Input:
-        self.leg.refer(target)
+        try:
+            self.leg.refer(target)
+        except ValueError as error:
+            log.error("a transfer to what is no address", why=str(error))
+            return TransferEnded("failed")
         while True:
             event = await self._event()
             if isinstance(event, ReferEnded):

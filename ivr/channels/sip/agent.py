@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -20,8 +21,9 @@ from ivr.channels.sip.message import Request, Response
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.settings import Registration, SipSettings
 from ivr.channels.sip.transports import Transports
-from ivr.channels.sip.values import BadValue, host_port, parse_uri
+from ivr.channels.sip.values import BadValue, Uri, host_port, parse_uri
 
+_NAME = re.compile(r"\+?[A-Za-z0-9*#._-]{1,64}")
 _QUOTED = str.maketrans({'"': "'", "\\": "/", "\r": " ", "\n": " "})
 
 
@@ -79,6 +81,20 @@ class Agent:
         return next(
             (r for r in self.settings.registrations if self.transports.leads_to(flow, parse_uri(r.registrar))), None
         )
+
+    def uri_at_peer(self, target: str, flow: Flow, peer: Uri) -> Uri:
+        """`target` as a URI: a number or name belongs to the registrar at the end of `flow`, or else to `peer`.
+
+        Raises ValueError where it is neither a name nor a SIP URI.
+        """
+        if target.lower().startswith(("sip:", "sips:")):
+            return parse_uri(target)
+        target = target.removeprefix("tel:")
+        if not _NAME.fullmatch(target):
+            raise BadValue(f"neither a number nor a SIP URI: {target[:80]!r}")
+        account = self.credentials_for(flow)
+        home = parse_uri(account.registrar) if account else peer
+        return Uri("sip", target, home.host, home.port)
 
     def contact(self, flow: Flow, *, secure: bool = False, user: str = "") -> str:
         transport = {"TCP": ";transport=tcp", "TLS": ";transport=tls"}.get(flow.protocol, "")

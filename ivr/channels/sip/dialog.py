@@ -5,6 +5,7 @@ From and To stay as they stood on the wire: a `tel:` URI or an odd display name 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiosipua.message import SipRequest
@@ -80,6 +81,11 @@ class Dialog:
         for route in routes:
             headers.append("Route", route)
         return request
+
+    def retarget(self, message: Request | Response) -> None:
+        """An INVITE or UPDATE within the dialog, or its 2xx, may bring a new Contact (12.2.1.2 and 12.2.2)."""
+        with suppress(BadValue):
+            self.target = contact_of(message)
 
     @property
     def next_hop(self) -> Uri:

@@ -18,7 +18,9 @@ NONCE_SECONDS = 60.0
 _HASHES = {"SHA-256": "sha256", "MD5": "md5"}
 _MAX_USED = 20_000
 
-Verdict = Literal["ok", "stale", "no"]
+Verdict = Literal["ok", "stale", "wrong", "no"]
+"""`wrong` is a guess: a nonce that we gave to this very address, and a name or password that is not right. `no` is
+anything that could not have been right, so that a forged source address can't lock its owner out."""
 
 
 class DigestServer:
@@ -29,9 +31,9 @@ class DigestServer:
         self._key = secrets.token_bytes(32)
         self._used: dict[str, tuple[float, int]] = {}
 
-    def challenges(self, *, stale: bool = False) -> list[str]:
-        """WWW-Authenticate values, the stronger hash first (RFC 8760 section 2.4)."""
-        nonce = self._nonce()
+    def challenges(self, source: str, *, stale: bool = False) -> list[str]:
+        """WWW-Authenticate values for a client at `source`, the stronger hash first (RFC 8760 section 2.4)."""
+        nonce = self._nonce(source)
         tail = ", stale=true" if stale else ""
         return [
             f'Digest realm="{self._realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}' for name in _HASHES
@@ -54,7 +56,7 @@ class DigestServer:
             return "no"
         if len(count) != 8 or not set(count.lower()) <= set("0123456789abcdef") or not get("cnonce"):
             return "no"
-        issued = self._issued(nonce)
+        issued = self._issued(nonce, request.flow.remote[0])
         if issued is None:
             return "no"
 
@@ -67,9 +69,9 @@ class DigestServer:
         what = digest(f"{request.method}:{request.uri}")
         right = digest(f"{secret}:{nonce}:{count}:{get('cnonce', '')}:auth:{what}")
         if not hmac.compare_digest(right.encode(), get("response", "").lower().encode("utf-8", "replace")):
-            return "no"
+            return "wrong"
         if password is None:
-            return "no"
+            return "wrong"
         now = self._clock.time()
         if now - issued > NONCE_SECONDS:
             return "stale"
@@ -84,16 +86,16 @@ class DigestServer:
             self._used = {key: used for key, used in self._used.items() if now - used[0] <= NONCE_SECONDS}
         self._used[nonce] = (issued, count)
 
-    def _nonce(self) -> str:
+    def _nonce(self, source: str) -> str:
         text = f"{int(self._clock.time() * 1000):x}.{secrets.token_hex(6)}"
-        return f"{text}.{self._seal(text)}"
+        return f"{text}.{self._seal(text, source)}"
 
-    def _issued(self, nonce: str) -> float | None:
-        """When we made this nonce, or None where we did not."""
+    def _issued(self, nonce: str, source: str) -> float | None:
+        """When we made this nonce for this address, or None where we did not."""
         text, _, seal = nonce.rpartition(".")
-        if not nonce.isascii() or not hmac.compare_digest(seal, self._seal(text)):
+        if not nonce.isascii() or not hmac.compare_digest(seal, self._seal(text, source)):
             return None
         return int(text.split(".")[0], 16) / 1000
 
-    def _seal(self, text: str) -> str:
-        return hmac.new(self._key, text.encode(), "sha256").hexdigest()[:24]
+    def _seal(self, text: str, source: str) -> str:
+        return hmac.new(self._key, f"{text}.{source}".encode(), "sha256").hexdigest()[:24]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ivr.channels.sip.digest import DigestServer
 from ivr.channels.sip.flow import Flow
+from ivr.channels.sip.guard import Lockout
 from ivr.channels.sip.message import Malformed, Request, Response, make_response, parse
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Gate:
         self._endpoint = endpoint
         settings = endpoint.settings
         self._digest = DigestServer(settings.users, settings.realm, endpoint.clock) if settings.users else None
+        self._lockout = Lockout(endpoint.clock)
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram or one framed message. May raise; the endpoint guards."""
@@ -35,7 +37,7 @@ class Gate:
         except Malformed as error:
             endpoint.oddities.note("malformed", str(error))
             request = error.request
-            if request and request.method != "ACK" and (allowed or self._digest):
+            if request and request.method != "ACK" and (allowed or self._may_ask(flow.remote[0])):
                 self._note_source(request)
                 self._refuse(request, error.status, str(error) if error.status == 400 else "")
             return
@@ -47,10 +49,18 @@ class Gate:
         if allowed or endpoint.layer.knows(message) or endpoint.within_dialog(message) or self._identified(message):
             endpoint.layer.on_request(message)
 
+    def _may_ask(self, source: str) -> bool:
+        """Whether a stranger from there is answered at all."""
+        return self._digest is not None and not self._lockout.locked(source)
+
     def _identified(self, request: Request) -> bool:
         """Digest for strangers; where no user is configured they get nothing at all."""
+        source = request.flow.remote[0]
         if self._digest is None:
-            self._endpoint.oddities.note("not allowed", request.flow.remote[0])
+            self._endpoint.oddities.note("not allowed", source)
+            return False
+        if self._lockout.locked(source):
+            self._endpoint.oddities.note("locked out", source)
             return False
         if request.method in ("ACK", "CANCEL"):
             # Neither can be challenged (section 22.1), and without a transaction neither means anything.
@@ -58,10 +68,12 @@ class Gate:
         verdict = self._digest.check(request)
         if verdict == "ok":
             return True
-        if request.header("authorization") and verdict == "no":
-            self._endpoint.oddities.note("wrong credentials", request.flow.remote[0])
+        if request.header("authorization") and verdict in ("no", "wrong"):
+            self._endpoint.oddities.note("wrong credentials", source)
+        if verdict == "wrong":
+            self._lockout.failed(source)
         response = make_response(request, 401, "", self._endpoint.tag_of(request))
-        for challenge in self._digest.challenges(stale=verdict == "stale"):
+        for challenge in self._digest.challenges(source, stale=verdict == "stale"):
             response.headers.append("WWW-Authenticate", challenge)
         response.headers.set_single("Server", self._endpoint.settings.user_agent)
         request.flow.send(bytes(response))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 
 from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.settings import Network, SipSettings
@@ -14,6 +14,8 @@ _LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress
 _LOG_EVERY = 30.0
 """Seconds between two log lines of one kind."""
 _CACHE = 4096
+GUESSES = 10
+LOCKED_SECONDS = 300.0
 
 
 class Guard:
@@ -40,6 +42,35 @@ class Guard:
             known = any((mapped or address) in network for network in self._networks)
             self._known[ip] = known
         return known
+
+
+class Lockout:
+    """Addresses that guessed passwords: after `GUESSES` wrong ones, with less than `LOCKED_SECONDS` between each and
+    the next, nothing from there is answered until `LOCKED_SECONDS` after the last.
+
+    It keeps `_CACHE` addresses and then forgets the one that guessed longest ago; an IPv6 /64 counts as one address,
+    because whoever has one has all of it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._guesses: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def locked(self, ip: str) -> bool:
+        count, at = self._guesses.get(_household(ip), (0, 0.0))
+        return count >= GUESSES and self._clock.time() - at < LOCKED_SECONDS
+
+    def failed(self, ip: str) -> None:
+        """A wrong password came from there."""
+        key, now = _household(ip), self._clock.time()
+        count, at = self._guesses.pop(key, (0, now))
+        self._guesses[key] = (count + 1 if now - at < LOCKED_SECONDS else 1, now)
+        if len(self._guesses) > _CACHE:
+            self._guesses.popitem(last=False)
+
+
+def _household(ip: str) -> str:
+    return str(ipaddress.ip_network(f"{ip.split('%')[0]}/64", strict=False)) if ":" in ip else ip
 
 
 class Oddities:

@@ -52,6 +52,7 @@ def bye(leg: SipLeg, transaction: ServerTransaction, request: Request) -> None:
 @handles("INVITE")
 def reinvite(leg: SipLeg, transaction: ServerTransaction, request: Request) -> None:
     """Hold, resume, a new address, a refresh, or a late offer (RFC 3261 section 14.2)."""
+    assert leg.dialog is not None
     if not leg.up or leg.stream is None:
         # The first INVITE is not answered yet (section 14.2).
         transaction.reply(500, Retry_After="2")
@@ -84,6 +85,7 @@ def reinvite(leg: SipLeg, transaction: ServerTransaction, request: Request) -> N
 @handles("UPDATE")
 def update(leg: SipLeg, transaction: ServerTransaction, request: Request) -> None:
     """RFC 3311: a refresh, or a new offer."""
+    assert leg.dialog is not None
     if request.body and (leg.inviting or not leg.up or leg.stream is None):
         transaction.reply(491 if leg.inviting else 500, Retry_After="2")
         return

@@ -39,6 +39,8 @@ class SipLeg:
 
     flow: Flow
     session: Session
+    placed = False
+    """Whether we placed the call."""
 
     def __init__(
         self,
@@ -70,6 +72,11 @@ class SipLeg:
         self._recording = False
         self._hung_up: HungUp | None = None
         self._grace: Handle | None = None
+
+    @property
+    def being_invited(self) -> bool:
+        """A 2xx of ours to an INVITE waits for its ACK."""
+        return bool(self._accepting)
 
     def take_flow(self, flow: Flow) -> None:
         """Talk over this flow; its interface's address stands in our SDP."""
@@ -112,10 +119,11 @@ class SipLeg:
             self.stream.send_digits(digits)
 
     def refer(self, target: str) -> None:
-        """Raises ValueError where `target` is no SIP URI."""
-        parse_uri(target)
+        """`target` is a SIP URI, or a number or name at the peer. Raises ValueError where it is neither."""
         if not self.up or self.referring:
             return
+        assert self.dialog is not None
+        target = str(self.endpoint.uri_at_peer(target, self.flow, parse_uri(self.dialog.target)))
         self.referring = True
         request = self.request("REFER")
         request.headers.set_single("Refer-To", f"<{target}>")

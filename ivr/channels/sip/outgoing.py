@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class OutgoingLeg(SipLeg):
     """Dialling until `Answered` or `HungUp`, whose reason starts with the status where the peer refused."""
 
+    placed = True
+
     def __init__(
         self, endpoint: SipEndpoint, target: Uri, caller: str, headers: Mapping[str, str], timeout: float
     ) -> None:

@@ -81,6 +81,10 @@ class Session:
         """An offer of our own: both codecs, and telephone-event with the type in use, 101 at first."""
         return self._whole(_audio_lines(port, list(_CODECS), self._event_type, "sendonly" if hold else "sendrecv"))
 
+    def repeat(self) -> bytes:
+        """What we said last, unchanged down to its version: the offer of a session refresh (RFC 4028 section 7.4)."""
+        return self._composed(self._last)
+
     def accept(self, answer: bytes) -> Agreed:
         """What an answer to our offer settles. Raises NotAcceptable."""
         return self._audio_of(self._parse(answer)).agreed
@@ -145,6 +149,9 @@ class Session:
         if text != self._last:
             self._version += 1
             self._last = text
+        return self._composed(text)
+
+    def _composed(self, text: str) -> bytes:
         origin = f"o=- {self._id} {self._version} IN {self._kind} {self._host}"
         head = ("v=0", origin, "s=-", f"c=IN {self._kind} {self._host}", "t=0 0")
         return ("\r\n".join(head) + "\r\n" + text + "\r\n").encode()

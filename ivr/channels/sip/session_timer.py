@@ -1,6 +1,7 @@
 """Session timers (RFC 4028): a call whose peer died without a BYE ends all the same.
 
-Whoever refreshes sends an UPDATE at half the interval; the other side hangs up shortly before the interval ends.
+Whoever refreshes sends an UPDATE, or a re-INVITE to a peer without it, at half the interval; the other side hangs up
+shortly before the interval ends.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from aiosipua.message import SipMessage, SipRequest
 
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.message import Request, Response, tokens
+from ivr.channels.sip.reinvite import Reinvite
 
 if TYPE_CHECKING:
     from ivr.channels.sip.layer import ServerTransaction
@@ -27,6 +29,8 @@ class SessionTimer:
         self._leg = leg
         self.interval = 0
         self.refresher = False
+        self._updates = True
+        """The peer takes UPDATE, as far as its Allow header or its answers tell."""
         self._handle: Handle | None = None
 
     def offer(self, request: SipRequest) -> None:
@@ -47,6 +51,7 @@ class SessionTimer:
     def agree(self, request: Request, response: SipMessage) -> None:
         """Answer the peer's INVITE or UPDATE: put Session-Expires in our 2xx and start over (section 9, table 2)."""
         settings = self._leg.endpoint.settings
+        self._note_allow(request)
         supported = "timer" in tokens(request.headers("supported"))
         asked, refresher = parse(request.header("session-expires"))
         least, _ = parse(request.header("min-se"))
@@ -64,6 +69,7 @@ class SessionTimer:
 
     def agreed(self, response: Response) -> None:
         """Read a 2xx to an INVITE or UPDATE of ours (section 7.2)."""
+        self._note_allow(response)
         interval, refresher = parse(response.header("session-expires"))
         if interval:
             self.start(interval, refresher != "uas")
@@ -90,11 +96,21 @@ class SessionTimer:
         leg = self._leg
         if not leg.up:
             return
+        headers = {
+            "Supported": "timer",
+            "Session-Expires": f"{self.interval};refresher=uac",
+            "Min-SE": str(leg.endpoint.settings.min_session_expires),
+        }
+        if not self._updates:
+            Reinvite(leg, headers, self._refreshed, self._not_refreshed)
+            return
         request = leg.request("UPDATE")
-        request.headers.set_single("Supported", "timer")
-        request.headers.set_single("Session-Expires", f"{self.interval};refresher=uac")
-        request.headers.set_single("Min-SE", str(leg.endpoint.settings.min_session_expires))
-        leg.send(request, self._refreshed, lambda why: leg.fail(f"session refresh: {why}"))
+        for name, value in headers.items():
+            request.headers.set_single(name, value)
+        leg.send(request, self._refreshed, self._not_refreshed)
+
+    def _not_refreshed(self, why: str) -> None:
+        self._leg.fail(f"session refresh: {why}")
 
     def _refreshed(self, response: Response) -> None:
         if response.status < 200 or self._leg.over:
@@ -108,8 +124,17 @@ class SessionTimer:
                 self.interval = least
                 self._refresh()
                 return
-        # 405 and the like: the peer has no UPDATE but is alive, which is all that a refresh is to show.
+        if response.status in (405, 501) and response.method == "UPDATE":
+            self._updates = False
+            self._refresh()
+            return
+        # Refused, but by a peer that is alive, which is all that a refresh is to show.
         self.start(self.interval, True)
+
+    def _note_allow(self, message: Request | Response) -> None:
+        allow = tokens(message.headers("allow"))
+        if allow:
+            self._updates = "update" in allow
 
 
 def parse(value: str) -> tuple[int, str]:

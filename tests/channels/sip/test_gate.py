@@ -9,8 +9,11 @@ import re
 
 import pytest
 
+from ivr.channels.sip.digest import DigestServer
+from ivr.channels.sip.guard import GUESSES, LOCKED_SECONDS, Lockout
+from tests.channels.sip.fakes import FakeClock
 from tests.channels.sip.raw_client import Message, RawClient
-from tests.channels.sip.server import calling
+from tests.channels.sip.server import calling, eventually
 
 pytestmark = pytest.mark.sip
 
@@ -105,6 +108,64 @@ async def test_wrong_credentials_are_refused(wrong: str) -> None:
         await challenged(client, extra=credentials(client, challenge, **{wrong: change}))  # type: ignore[arg-type]
         assert server.legs == []
         assert server.endpoint.stats()["odd_wrong_credentials"] == 1
+
+
+async def test_guessing_passwords_locks_an_address_out() -> None:
+    async with calling(users=USERS) as (server, client):
+        challenge = await challenged(client)
+        for count in range(1, GUESSES + 1):
+            client.cseq += 1
+            await challenged(client, extra=credentials(client, challenge, password="x", count=count))
+        client.cseq += 1
+        client.send(client.invite(extra=credentials(client, challenge, count=count + 1)))
+        await eventually(lambda: server.endpoint.stats().get("odd_locked_out", 0) > 0)
+        assert server.legs == []
+        assert client.log[-1].status == 401
+        neighbour = await RawClient.open(server.endpoint.address)
+        neighbour.send(neighbour.request("OPTIONS").replace(b"Content-Length: 0", b"Content-Length: 9"))
+        neighbour.send(neighbour.request("OPTIONS"))
+        await eventually(lambda: server.endpoint.stats()["odd_locked_out"] > 1 + (client.log[-1].status == 0))
+        assert neighbour.log == []
+        neighbour.close()
+
+
+def test_a_lockout_ends_and_its_memory_is_bounded() -> None:
+    clock = FakeClock()
+    lockout = Lockout(clock)
+    for _ in range(GUESSES):
+        assert not lockout.locked("192.0.2.1")
+        lockout.failed("192.0.2.1")
+    assert lockout.locked("192.0.2.1")
+    assert not lockout.locked("192.0.2.2")
+    clock.advance(LOCKED_SECONDS - 1)
+    assert lockout.locked("192.0.2.1")
+    clock.advance(1)
+    assert not lockout.locked("192.0.2.1")
+    lockout.failed("192.0.2.1")
+    assert not lockout.locked("192.0.2.1")
+    for host in range(GUESSES):
+        lockout.failed(f"2001:db8::{host:x}")
+    assert lockout.locked("2001:db8::ffff")
+    assert not lockout.locked("2001:db8:0:1::1")
+    for number in range(10_000):
+        lockout.failed(f"10.0.{number // 256}.{number % 256}")
+    assert len(lockout._guesses) == 4096
+
+
+async def test_a_nonce_of_somebody_else_is_no_guess() -> None:
+    digests = DigestServer(USERS, "callwright", FakeClock())
+    nonce = re.search(r'nonce="([^"]+)"', digests.challenges("192.0.2.1")[0])
+    assert nonce
+    async with calling(users=USERS) as (server, client):
+        challenge = await challenged(client)
+        for count in range(GUESSES + 1):
+            client.cseq += 1
+            forged = credentials(client, challenge, password="x", nonce=nonce[1], count=count + 1)
+            await challenged(client, extra=forged)
+        client.cseq += 1
+        assert (await client.call(extra=credentials(client, challenge))).status == 200
+        await client.bye()
+        assert "odd_locked_out" not in server.endpoint.stats()
 
 
 async def test_credentials_that_were_overheard_are_stale() -> None:

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from ivr.channels.leg import Digit, HungUp, ReferEnded
+from ivr.channels.sip.settings import Registration
+from tests.channels.sip.raw_client import Message, RawClient
 from tests.channels.sip.server import calling
 
 pytestmark = pytest.mark.sip
@@ -217,7 +219,71 @@ async def test_a_peer_without_session_timers_is_refreshed() -> None:
         assert answer["session-expires"] == "1;refresher=uas"
         assert "timer" not in answer["require"]
         client.answer(await client.asked("UPDATE"), 405)
-        client.answer(await client.asked("UPDATE"), 200)
+        await refreshed_by_invite(client, answer)
+
+
+async def refreshed_by_invite(client: RawClient, answer: Message) -> None:
+    """Take a refreshing re-INVITE, whose ACK is lost once."""
+    refresh = await client.asked("INVITE")
+    assert refresh["session-expires"] == "1;refresher=uac"
+    assert refresh.body == answer.body
+    for _ in range(2):
+        client.answer(refresh, 200, body=client.sdp(), extra="Session-Expires: 1;refresher=uac")
+        ack = await client.asked("ACK")
+        assert (ack.cseq, ack.start.split()[1]) == (refresh.cseq, f"sip:callee@127.0.0.1:{client.port}")
+
+
+async def test_a_peer_that_allows_no_update_is_refreshed_by_invite() -> None:
+    async with calling(session_expires=1, min_session_expires=1) as (server, client):
+        answer = await client.call(extra="Allow: INVITE, ACK, BYE")
+        connections = len(server.media.streams[0].connections)
+        await refreshed_by_invite(client, answer)
+        assert len(server.media.streams[0].connections) == connections
+        client.answer(await client.asked("INVITE"), 481)
+        await client.asked("ACK")
+        assert await server.over() == HungUp("error", "481 X")
+        await server.quiet()
+
+
+async def test_a_refresh_that_collides_with_the_peers_invite_is_tried_again() -> None:
+    async with calling(session_expires=1, min_session_expires=1) as (_, client):
+        answer = await client.call(extra="Allow: INVITE, ACK, BYE")
+        refresh = await client.asked("INVITE")
+        crossing = await client.ask("INVITE", client.sdp())
+        client.ack(crossing)
+        assert crossing.status == 491
+        client.answer(refresh, 491)
+        await refreshed_by_invite(client, answer)
+
+
+@pytest.mark.parametrize(
+    ("target", "refer_to"),
+    [
+        ("+15550100", "<sip:+15550100@127.0.0.1:{port}>"),
+        ("tel:+15550100", "<sip:+15550100@127.0.0.1:{port}>"),
+        ("*98", "<sip:*98@127.0.0.1:{port}>"),
+        ("SIP:agent@example.com;transport=tcp", "<sip:agent@example.com;transport=tcp>"),
+    ],
+)
+async def test_a_transfer_to_a_number_goes_to_the_peers_host(target: str, refer_to: str) -> None:
+    async with calling() as (server, client):
+        await client.call()
+        server.legs[0].refer(target)
+        refer = await client.asked("REFER")
+        assert refer["refer-to"] == refer_to.format(port=client.port)
+        client.answer(refer, 603)
+        await client.bye()
+
+
+async def test_a_transfer_to_a_number_goes_to_the_registrar_that_the_call_came_from() -> None:
+    account = Registration("sip:127.0.0.1", "shop", "secret")
+    async with calling(registrations=(account,)) as (server, client):
+        await client.call()
+        server.legs[0].refer("+15550100")
+        refer = await client.asked("REFER")
+        assert refer["refer-to"] == "<sip:+15550100@127.0.0.1>"
+        client.answer(refer, 603)
+        await client.bye()
 
 
 async def test_a_transfer_succeeds() -> None:
@@ -267,9 +333,10 @@ async def test_commands_on_a_leg_that_is_over_do_nothing() -> None:
         assert [m for m in client.log if m.method] == []
 
 
-async def test_a_secret_target_is_refused_before_it_is_sent() -> None:
+@pytest.mark.parametrize("target", ["", "mailto:a@example.com", "+1555\r\nEvil: 1", "a b", "sip:"])
+async def test_a_transfer_to_what_is_no_address_is_refused_before_it_is_sent(target: str) -> None:
     async with calling() as (server, client):
         await client.call()
-        with pytest.raises(ValueError, match="not a SIP URI"):
-            server.legs[0].refer("tel:+15550100")
+        with pytest.raises(ValueError, match="SIP URI"):
+            server.legs[0].refer(target)
         await client.bye()
