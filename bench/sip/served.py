@@ -1,0 +1,194 @@
+"""The servers under load, each as a process of its own on core 0."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from bench.sip.media import write_recordings
+from ivr.speech import pcm, recordings
+
+HERE = Path(__file__).parent
+RTP_PORTS = "24000-31998"
+"""Below the system's own range, and not among the callers' ports."""
+STOP_SECONDS = 60
+
+
+class Server:
+    """A process with its children."""
+
+    lead = 0.0
+    """Seconds of silence with which the second prompt begins: nobody can tell them from the silence before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[str] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def digits(self) -> Counter[str]:
+        """What was keyed, after the end."""
+        raise NotImplementedError
+
+    def start(self, nice: int = 0) -> None:
+        """Raises `RuntimeError` where it says nothing and ends."""
+        with (self.folder / "server.log").open("w") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                env=os.environ | self.environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                preexec_fn=lambda: at(cpu=0, nice=nice),
+            )
+        assert self.process.stdout
+        if not self.process.stdout.readline():
+            self.stop()
+            raise RuntimeError(f"the server did not start; see {self.folder / 'server.log'}")
+
+    def stop(self) -> str:
+        """SIGTERM, and what it printed after its start."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.communicate(timeout=STOP_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            for pid in [self.process.pid, *self.children()]:
+                os.kill(pid, signal.SIGKILL)
+            return self.process.communicate()[0]
+
+    def children(self) -> list[int]:
+        assert self.process is not None
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                below = [int(word) for word in task.read_text().split()]
+                found += below
+                waiting += below
+        return found
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds so far (user and system), by process: `signalling`, `media`, `other`."""
+        assert self.process is not None
+        return {
+            "signalling": cpu_seconds(self.process.pid),
+            "media": sum(cpu_seconds(pid) for pid in self.children() if is_media(pid)),
+            "other": sum(cpu_seconds(pid) for pid in self.children() if not is_media(pid)),
+        }
+
+    def megabytes(self) -> float:
+        """Resident memory of all its processes; what they share is counted once for each."""
+        assert self.process is not None
+        return sum(rss(pid) for pid in [self.process.pid, *self.children()]) / 1e6
+
+
+class Ours(Server):
+    """`callwright sip` with the bench's flow, its steps committed to SQLite."""
+
+    def prepare(self) -> None:
+        """Publish the flow; call it once before `start`."""
+        prompts = self.folder / "prompts"
+        shutil.copytree(HERE / "prompts", prompts)
+        shutil.copy(HERE.parent.parent / "prompts" / "en" / "system.yaml", prompts / "en")
+        write_recordings(prompts)
+        thanks = pcm.ulaw(recordings.convert(prompts / "en" / "recordings" / "bench.thanks.wav")).ulaw
+        self.lead = (len(thanks) - len(thanks.lstrip(b"\xff"))) // 160 * 0.02
+        subprocess.run(
+            [sys.executable, "-m", "ivr.cli", "publish"],
+            env=os.environ | self.environment(),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "ivr.cli", "sip"]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "FLOWS_DIR": str(HERE / "flows"),
+            "PROMPTS_DIR": str(self.folder / "prompts"),
+            "DATA_DIR": str(self.folder / "var"),
+            "DATABASE_URL": "",
+            "SIP_HOST": "127.0.0.1",
+            "SIP_PORT": str(self.port),
+            "SIP_MAX_CALLS": "5000",
+            "SIP_RTP_PORTS": RTP_PORTS,
+            "SIP_DRAIN_SECONDS": "5",
+            "LOG_FORMAT": "json",
+        }
+
+    def digits(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        database = sqlite3.connect(self.folder / "var" / "callwright.db")
+        for (data,) in database.execute("SELECT data FROM sessions WHERE ended"):
+            found[json.loads(data)["slots"].get("key") or ""] += 1
+        database.close()
+        return found
+
+
+class Yardstick(Server):
+    """aiosipua and aiortp: `yardstick.py`."""
+
+    _printed = ""
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-O", "-m", "bench.sip.yardstick", str(self.port)]
+
+    def stop(self) -> str:
+        self._printed = super().stop()
+        return self._printed
+
+    def digits(self) -> Counter[str]:
+        return Counter(json.loads(self._printed or "{}"))
+
+
+def at(*, cpu: int, nice: int) -> None:
+    """Put this process there: for `preexec_fn`."""
+    os.sched_setaffinity(0, {cpu})
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def is_media(pid: int) -> bool:
+    try:
+        return b"ivr.channels.sip.media" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
