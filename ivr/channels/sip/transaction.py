@@ -136,7 +136,7 @@ class InviteServer:
 
     def transport_error(self) -> list[Action]:
         # In Accepted the 2xx is the UAS core's to send again, perhaps over a new connection (RFC 6026 section 7.1).
-        if self.state in (State.TERMINATED, State.ACCEPTED):
+        if self.state not in (State.PROCEEDING, State.COMPLETED):
             return []
         self.state = State.TERMINATED
         return [Failed("transport"), Done()]
@@ -286,8 +286,8 @@ class NonInviteClient:
         return []
 
     def transport_error(self) -> list[Action]:
-        if self.state is State.TERMINATED:
-            return []
+        if self.state not in (State.TRYING, State.PROCEEDING):
+            return []  # it has its answer
         self.state = State.TERMINATED
         return [Failed("transport"), Done()]
 
