@@ -38,7 +38,8 @@ class Worker(Command):
             raise Failure(f"there is no queue {unknown[0]!r}", f"there are {', '.join(jobs.QUEUES)}")
         settings = Settings()
         logs.configure(settings.log_format)
-        logging.getLogger("rq.worker").setLevel(logging.WARNING)  # every job says itself what it did
+        for name in ("rq.worker", "alembic"):  # every job says itself what it did
+            logging.getLogger(name).setLevel(logging.WARNING)
         actions.actions()  # imported once, before jobs are forked off
         try:
             open_migrated(settings).dispose()
