@@ -16,6 +16,8 @@ from ivr.speech.recognise.grammar import Grammar
 from ivr.speech.recognise.models import Model
 
 STEPS = 96
+MARGIN = 7.0
+"""Readings that are less probable than the best by this log probability are given up."""
 ENDINGS = ("", ".", "!", "?")
 
 
@@ -96,12 +98,13 @@ def search(model: Model, encoded: Any, compiled: Compiled, *, width: int = 8, co
                 for means, to, cost in child.said:
                     following.append(_Beam(compiled.later[to], _join(beam.means, means), score + cost, token, row))
         following.sort(key=lambda beam: -beam.score)
-        beams = following[:width]
+        best = max([*done.values(), *(beam.score for beam in following[:1])], default=0.0)
+        beams = [beam for beam in following[:width] if beam.score > best - MARGIN]
         if not beams or (len(done) >= count and sorted(done.values())[-count] > beams[0].score):
             break
         scores, state = model.step(state, [beam.parent for beam in beams], [beam.token for beam in beams])
-    best = sorted(done.items(), key=lambda found: -found[1])[:count]
-    return [Reading(means, score) for means, score in best]
+    ranked = sorted(done.items(), key=lambda found: -found[1])[:count]
+    return [Reading(means, score) for means, score in ranked]
 
 
 def _add(node: Node, tokens: tuple[int, ...], said: tuple[str, int, float]) -> None:

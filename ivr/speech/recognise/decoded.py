@@ -117,6 +117,5 @@ def pcm16k(mulaw: bytes) -> Floats:
     if not len(samples):
         return samples
     spectrum = np.fft.rfft(samples)
-    return np.asarray(
-        np.fft.irfft(np.pad(spectrum, (0, len(samples) - len(spectrum) + 1)), 2 * len(samples)) * 2
-    ).astype(np.float32)
+    double = np.fft.irfft(np.pad(spectrum, (0, len(samples) - len(spectrum) + 1)), 2 * len(samples)) * 2
+    return double.astype(np.float32)

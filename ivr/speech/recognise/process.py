@@ -17,7 +17,7 @@ START_SECONDS = 60.0
 """A worker that has not loaded its model by then is taken for hung."""
 PAUSES = (0.2, 1.0, 5.0, 30.0)
 """Seconds between starts while a worker does not get ready."""
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def worker_command(engine: str, language: str) -> list[str]:

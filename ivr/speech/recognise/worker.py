@@ -27,7 +27,9 @@ NICE = 5
 
 def want_from(data: dict[str, Any]) -> Want:
     known = {field.name for field in fields(Want)}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in known}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in known
+    }
     return Want(**given)
 
 

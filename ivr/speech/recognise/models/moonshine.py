@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,15 @@ class Moonshine:
             if given.name.startswith("past_key_values")
         }
         self._vocabulary = vocabulary((folder / "tokenizer.bin").read_bytes())
-        self._numbers = {piece: number for number, piece in reversed(list(enumerate(self._vocabulary)))}
+        # a character that is also a byte's token is written with its own, the later one
+        self._numbers = {piece: number for number, piece in enumerate(self._vocabulary)}
         self.tokens = lru_cache(maxsize=4096)(self._tokens)
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         """Byte pair encoding: of all neighbours that make a token, the one learned first is joined first."""
         parts = [character.encode() for character in text.replace(" ", SPACE)]
         while True:
-            joins = [(self._numbers.get(a + b, ODDEST), at) for at, (a, b) in enumerate(zip(parts, parts[1:]))]
+            joins = [(self._numbers.get(a + b, ODDEST), at) for at, (a, b) in enumerate(pairwise(parts))]
             number, at = min(joins, default=(ODDEST, 0))
             if number == ODDEST:
                 break
@@ -115,7 +117,9 @@ class Moonshine:
             **kept,
         }
         found = self._decoder.run(None, {name: value for name, value in given.items() if name in self._takes})
-        new = {name.replace("present", "past_key_values"): value for name, value in zip(self._kept, found[1:])}
+        new = {
+            name.replace("present", "past_key_values"): value for name, value in zip(self._kept, found[1:], strict=True)
+        }
         if not first:  # after the first step the decoder leaves out what it keeps of the audio
             new |= {name: value for name, value in kept.items() if ".encoder." in name}
         return found[0][:, -1], new

@@ -62,7 +62,13 @@ class Whisper:
         self._array = ctranslate2.StorageView.from_array
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._load(ct2file.read(folder / "model.bin", "decoder/"))
-        special = self._tokenizer.token_to_id
+
+        def special(name: str) -> int:
+            number = self._tokenizer.token_to_id(name)
+            if number is None:
+                raise ValueError(f"{folder}: the tokenizer has no {name}")
+            return int(number)
+
         self.end = special("<|endoftext|>")
         self._start = [special("<|startoftranscript|>"), special("<|notimestamps|>")]
         if self._engine.is_multilingual:
