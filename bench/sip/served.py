@@ -105,7 +105,7 @@ class Ours(Server):
         shutil.copytree(HERE / "prompts", prompts)
         shutil.copy(HERE.parent.parent / "prompts" / "en" / "system.yaml", prompts / "en")
         write_recordings(prompts)
-        thanks = pcm.ulaw(recordings.convert(prompts / "en" / "recordings" / "bench.thanks.wav")).ulaw
+        thanks = pcm.ulaw(recordings.convert(prompts / "en" / "recordings" / "bench.thanks.wav"))
         self.lead = (len(thanks) - len(thanks.lstrip(b"\xff"))) // 160 * 0.02
         subprocess.run(
             [sys.executable, "-m", "ivr.cli", "publish"],
