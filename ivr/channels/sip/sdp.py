@@ -7,6 +7,7 @@ receivers must take any length (RFC 3551 section 4.2).
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,8 @@ from aiosipua.sdp import MediaDescription, SdpMessage, parse_sdp
 Codec = Literal["PCMU", "PCMA"]
 _CODECS: dict[int, Codec] = {0: "PCMU", 8: "PCMA"}
 _ANSWER = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+_ONE_PORT = re.compile(r"^(m=\S+ \d+)/1(?= )", re.MULTILINE)
+"""`m=audio 5000/1` is `m=audio 5000` (RFC 4566 section 5.14), which the parser does not know."""
 _MAX_BYTES = 16_384
 _MAX_STREAMS = 32
 OFFERED_EVENT_TYPE = 101
@@ -93,7 +96,7 @@ class Session:
         if len(body) > _MAX_BYTES:
             raise NotAcceptable("SDP too large", 399)
         try:
-            sdp = parse_sdp(body.decode("utf-8", "replace"))
+            sdp = parse_sdp(_ONE_PORT.sub(r"\1", body.decode("utf-8", "replace")))
         except (ValueError, IndexError) as error:
             raise NotAcceptable(f"unreadable SDP: {error}", 399) from error
         if not sdp.media or len(sdp.media) > _MAX_STREAMS:
@@ -139,6 +142,8 @@ class Session:
             address = ipaddress.ip_address(connection.address.split("/")[0])
         except ValueError as error:
             raise NotAcceptable("c= is no IP address", 300) from error
+        if getattr(address, "scope_id", None):  # a name of the peer's own interface, which means nothing here
+            raise NotAcceptable("c= has a zone", 300)
         if address.is_multicast or (address.version == 6) != (self._kind == "IP6"):
             raise NotAcceptable("incompatible network address format", 301)
         return (str(address), media.port)
