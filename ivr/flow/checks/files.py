@@ -16,11 +16,15 @@ OTHERS = {"intents"}
 """Files that other lints look into."""
 
 
+def _is_name(options: object) -> bool:
+    return isinstance(options, str)
+
+
 @lint
 def files(view: View) -> Iterator[Problem]:
     specs = [spec for intent in view.flows.intents.file.intents.values() for spec in intent.slots.values()]
     asks = [step for _, _, step in view.places if isinstance(step, Ask)]
-    lists = {given.options for given in (*asks, *specs) if isinstance(given.options, str)}
+    lists = {name for name in (*(step.options for step in asks), *(spec.options for spec in specs)) if _is_name(name)}
     for name, node in view.flows.nodes.items():
         if name not in view.flows.files or name in OTHERS or name in lists:
             continue

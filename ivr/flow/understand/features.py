@@ -15,6 +15,8 @@ STEM = 5
 LETTERS = (3, 4, 5)
 POLITE = 0.3
 """What words around any request (I would like to, please) count for."""
+COMMON = 0.5
+"""What words of any sentence (what, you) count for."""
 WEIGHTS = {"w": 1.0, "s": 0.7, "p": 0.8, "l": 0.4}
 """What a word, its beginning, a pair and a sequence of letters count for."""
 
@@ -41,7 +43,7 @@ def features(words: Sequence[str], lexicon: Lexicon) -> dict[str, float]:
 
 def _features(words: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[str, float]]:
     for word in words:
-        share = POLITE if word in lexicon.polite else 1.0
+        share = POLITE if word in lexicon.polite else COMMON if word in lexicon.common else 1.0
         yield f"w:{word}", WEIGHTS["w"] * share
         if len(word) >= STEM:
             yield f"s:{word[:STEM]}", WEIGHTS["s"] * share

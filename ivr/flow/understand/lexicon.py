@@ -75,6 +75,8 @@ class Lexicon:
     """Phrases that are neither: not sure, maybe."""
     polite: frozenset[str] = frozenset()
     """Words around any answer: please, I would like to."""
+    common: frozenset[str] = frozenset()
+    """Words of any sentence, which tell little of what it is about: what, you, there."""
     sounds: tuple[tuple[str, str], ...] = ()
     """Regular expressions and replacements that leave of a word what it sounds like, in order."""
 

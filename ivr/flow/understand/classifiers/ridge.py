@@ -29,7 +29,9 @@ EXPLAINED = 5
 PRIOR = np.array([4.0, 2.0, 3.0, 3.0])
 """What best score, lead, nearest likeness and known share count for where examples are too few to learn it."""
 PRIOR_OFFSET = -5.0
-DOUBT = 0.3
+STRANGERS = 0.45
+"""The share of sentences that is taken to be out of scope, however many there are to learn from."""
+DOUBT = 0.45
 """By how much another intent must lead for an example to be told of: paraphrases of a dozen differ a little."""
 STIFFNESS = 1.0
 """How strongly the learnt weights are drawn to these."""
@@ -129,7 +131,7 @@ class Ridge:
         """The share of the words that occurs in the examples, rare words counting more."""
         known = total = 0.0
         for word in words:
-            if word in self.lexicon.polite:
+            if word in self.lexicon.polite or word in self.lexicon.common:
                 continue
             weight = self._idf.get(f"w:{word}", self._unknown_idf)
             total += weight
@@ -205,25 +207,36 @@ class Ridge:
 
 def _logistic(rows: Array, truth: Array) -> tuple[Array, float]:
     """Weights and offset of a logistic regression by Newton's method, drawn to the prior and never negative: more
-    evidence can't make an intent less likely. Both outcomes weigh the same, however many there are of each."""
+    evidence can't make an intent less likely."""
     prior = np.append(PRIOR, PRIOR_OFFSET)
     inputs = np.column_stack([rows, np.ones(len(rows))])
     positive, negative = truth.sum(), (1 - truth).sum()
     if not positive or not negative:
         return PRIOR, PRIOR_OFFSET
-    balance = np.where(truth == 1, 0.5 / positive, 0.5 / negative) * len(truth)
-    free = np.ones(len(prior), dtype=bool)
+    balance = np.where(truth == 1, (1 - STRANGERS) / positive, STRANGERS / negative) * len(truth)
+    bounded = np.arange(len(prior)) < len(PRIOR)
+
+    def cost(weights: Array) -> float:
+        margin = inputs @ weights
+        loss = balance @ (np.logaddexp(0.0, margin) - truth * margin)
+        return float(loss + STIFFNESS / 2 * ((weights - prior) ** 2).sum())
+
     weights = prior.copy()
-    for _ in range(50):
+    for _ in range(60):
         chance = 1 / (1 + np.exp(-(inputs @ weights)))
         gradient = inputs.T @ (balance * (chance - truth)) + STIFFNESS * (weights - prior)
         curve = (inputs * (balance * chance * (1 - chance))[:, None]).T @ inputs + STIFFNESS * np.eye(len(prior))
+        free = ~bounded | (weights > 0) | (gradient < 0)
         step = np.zeros(len(prior))
         step[free] = np.linalg.solve(curve[np.ix_(free, free)], gradient[free])
-        weights = weights - step
-        below = free & (weights < 0) & (np.arange(len(prior)) < len(PRIOR))
-        weights[below] = 0.0
-        free &= ~below
-        if np.abs(step).max() < 1e-8:
+        size, now = 1.0, cost(weights)
+        while size > 1e-6:
+            tried = weights - size * step
+            tried[bounded] = np.maximum(tried[bounded], 0.0)
+            if cost(tried) < now - 1e-10:
+                break
+            size /= 2
+        else:
             break
+        weights = tried
     return weights[:-1], float(weights[-1])

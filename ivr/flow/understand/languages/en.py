@@ -131,6 +131,12 @@ register(
             "its is thats that this would like want wanna to need can could may will just so well hear about with"
             " speak talk get give sir madam maam mam for be do does was how then very much kindly let lets"
         ),
+        common=words(
+            "what whats when whens where wheres which who whos why how hows are arent was were do does did dont "
+            "doesnt you your yours youre he she they them his her if there theres here at by from as or but have "
+            "has had havent been being go going know tell say said much many more very some any all not no isnt "
+            "ive got getting in on out up off about now than into over"
+        ),
         sounds=(
             (r"\bkn|\bgn", "n"), (r"\bwr", "r"), (r"\bwh", "w"), (r"\bps", "s"), (r"mb\b", "m"), (r"ph", "f"),
             (r"gh(?=[^aeiouy]|$)", ""), (r"gh", "g"), (r"sch", "sk"), (r"tch|ch", "C"),

@@ -102,6 +102,12 @@ register(
             "podría con de del al a que es eso lo le mi mis yo hablar oír escuchar saber sobre acerca dar dame "
             "deme para ser está entonces favor"
         ),
+        common=words(
+            "qué cuándo dónde cuál cuáles quién por cómo cuánto cuánta cuántos cuántas hay son está están fue era"
+            " ser si no su sus se nos les lo ellos ella en y o pero más muy ya ha han he hace hacer tengo tiene "
+            "tienen tener ir va van voy sin sobre entre también todo toda algo nada aquí allí ahora porque como "
+            "esto esta este ese esa"
+        ),
         sounds=(
             (r"\bh|h(?=[aeiou])(?<!c)(?<!s)", ""), (r"ch", "C"), (r"qu|c(?![eiC])|k", "k"), (r"c(?=[ei])|z|x|s", "s"),
             (r"gu(?=[ei])", "g"), (r"g(?=[ei])|j", "j"), (r"ll|y(?=[aeiou])", "y"), (r"b|v|w", "b"), (r"y\b", "i"),
