@@ -46,7 +46,7 @@ ROOT = Path(__file__).parents[2]
 FLOWS, PROMPTS = ROOT / "flows", ROOT / "prompts"
 HEAD = 3200
 """Bytes (0.4 seconds) by which a prompt is known."""
-PATIENCE = 12.0
+PATIENCE = 20.0
 """Seconds without anything recognised: longer than any prompt of the demo."""
 
 
@@ -155,7 +155,7 @@ class SipPhone:
         self._remote = ("127.0.0.1", int(found[1]))
         self._listener = threading.Thread(target=self._receive, daemon=True)
         self._listener.start()
-        self._watcher = asyncio.run_coroutine_threadsafe(self._watch(), line.loop)
+        self._watcher = line.run(self._start(self._watch()))
         self._send_audio(b"\xff" * 160)
 
     # Phone
@@ -232,8 +232,7 @@ class SipPhone:
         self._over.set()
         self._listener.join(5)
         self._rtp.close()
-        self._watcher.cancel()
-        self.line.loop.call_soon_threadsafe(self._client.close)
+        self.line.run(self._stop())
 
     # Hearing
 
@@ -326,6 +325,15 @@ class SipPhone:
     async def _dial(self) -> Any:
         types = f"0 {self._event_type}"
         return await self._client.call(self._client.sdp(types))
+
+    @staticmethod
+    async def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.create_task(work)
+
+    async def _stop(self) -> None:
+        self._watcher.cancel()
+        await asyncio.gather(self._watcher, return_exceptions=True)
+        self._client.close()
 
     async def _bye(self) -> None:
         self._client.cseq += 1

@@ -1,0 +1,233 @@
+"""One call: carries out what its flow wants, in order, and makes Inputs of what comes back.
+
+It holds no rule of any flow. The database and actions run in threads, so a slow one never delays another call's audio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr import metrics
+from ivr.channels.leg import CallLeg, Clip, LegOver, RecordingEnded
+from ivr.channels.voice import errand, question, recorder
+from ivr.channels.voice.line import Gone, Line
+from ivr.flow import inputs
+from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
+from ivr.flow.inputs import Fault, Input, Recorded
+from ivr.flow.session import VOICE, Session
+from ivr.prompts.parts import Part, Prompt
+from ivr.runner import Runner, Turn
+from ivr.speech.errors import SpeechError
+from ivr.speech.pcm import beep, silence
+from ivr.speech.renderer import Renderer
+
+log = structlog.get_logger("callwright.voice")
+T = TypeVar("T")
+
+STORE_TRIES = (0.5, 1.0, 2.0, 4.0)
+"""Pauses in seconds between attempts to reach the database during a call, filled with `system.one_moment`."""
+
+
+class VoiceCall:
+    """`executor` runs what blocks; `recordings_dir` is where messages are kept; `fallback_number` is where callers
+    are sent while we can't serve them ("" for nowhere)."""
+
+    def __init__(
+        self,
+        leg: CallLeg,
+        runner: Runner,
+        renderer: Renderer,
+        executor: Executor,
+        *,
+        channel: str = "sip",
+        recordings_dir: Path,
+        fallback_number: str = "",
+    ) -> None:
+        self.leg = leg
+        self.line = Line(leg)
+        self.runner = runner
+        self.renderer = renderer
+        self.channel = channel
+        self._executor = executor
+        self._recordings_dir = recordings_dir
+        self._fallback_number = fallback_number
+        self._session: Session | None = None
+
+    async def run(self) -> None:
+        """Serve the call until it is over. Never raises but `CancelledError`: a fault ends in an apology."""
+        structlog.contextvars.bind_contextvars(call=self.leg.id)
+        metrics.CALLS.labels(self.channel).inc()
+        try:
+            await self.leg.answer()
+            await self._serve()
+        except (Gone, LegOver):
+            await self._hung_up()
+        except asyncio.CancelledError:
+            self.leg.hang_up()
+            raise
+        except Exception as error:
+            log.exception("fault", kind=type(error).__name__)
+            await self._apologise(type(error).__name__)
+        finally:
+            metrics.CALLS.labels(self.channel).dec()
+
+    async def _serve(self) -> None:
+        turn = await self._stored(
+            functools.partial(
+                self.runner.start,
+                channel=self.channel,
+                capabilities=VOICE,
+                external_id=self.leg.id,
+                caller=self.leg.caller,
+                called=self.leg.called,
+            )
+        )
+        structlog.contextvars.bind_contextvars(contact=turn.session.contact_id, session=turn.session.id)
+        while True:
+            self._session = turn.session
+            given = await self._carry_out(turn.effects)
+            if given is None:
+                return
+            turn = await self._stored(functools.partial(self.runner.feed, turn.session, given))
+
+    async def _stored(self, work: Callable[[], Turn]) -> Turn:
+        """Run a step. While the database can't be reached the caller hears that it takes a moment, and it is tried
+        again; the step has not happened until it is stored."""
+        for pause in STORE_TRIES:
+            try:
+                return await self._blocking(work)
+            except SQLAlchemyError as error:
+                log.error("the database can't be reached", kind=type(error).__name__)
+                await self.line.play(await self._clips(self._system("system.one_moment")), interruptible=False)
+                await self.line.sleep(pause)
+        return await self._blocking(work)
+
+    async def _blocking(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    # Effects
+
+    async def _carry_out(self, effects: Sequence[Effect]) -> Input | None:
+        """Carry out what the flow wants; gives the Input that it then waits for, `None` when the call is over."""
+        spoken = [prompt for effect in effects for prompt in _prompts(effect)]
+        ahead = [asyncio.ensure_future(self.renderer.clips(prompt)) for prompt in spoken]
+        try:
+            for effect in effects:
+                match effect:
+                    case Say(prompt, barge_in):
+                        if not (barge_in and self.line.keys.ahead):
+                            await self.line.play(await self._clips(prompt), interruptible=barge_in)
+                    case Collect():
+                        return await self._ask(effect)
+                    case Record():
+                        return await self._record(effect)
+                    case RunAction():
+                        return await self._act(effect)
+                    case Transfer(target):
+                        return await errand.transfer(self.line, target)
+                    case End():
+                        self.leg.hang_up()
+                        return None
+            raise RuntimeError("the flow neither waits nor ends")
+        except SpeechError as error:
+            log.error("can't speak", why=str(error))
+            metrics.FAULTS.labels(self.channel, "speech").inc()
+            return Fault("nothing can be said")
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _clips(self, prompt: Prompt) -> list[Clip]:
+        return await self.renderer.clips(prompt)
+
+    async def _ask(self, ask: Collect) -> Input:
+        ready = question.begin(self.line, ask)
+        if ready is not None:
+            return ready
+        clips = [clip for prompt in ask.prompts for clip in await self._clips(prompt)]
+        return await question.answer(self.line, ask, clips)
+
+    async def _record(self, effect: Record) -> Input:
+        ended = await recorder.record(self.line, effect, self._recordings_dir)
+        given = await self._keep(effect, ended)
+        if ended.reason == "hangup":
+            await self._feed_quietly(given)
+            raise Gone
+        return given
+
+    async def _keep(self, effect: Record, ended: RecordingEnded) -> Recorded:
+        session = self._session
+        if ended.reason == "error" or session is None:
+            return Recorded("", 0.0)
+        keep = functools.partial(recorder.keep, self.runner.engine, effect, ended, session.contact_id, self.leg.caller)
+        try:
+            return Recorded(await self._blocking(keep), ended.seconds)
+        except (SQLAlchemyError, OSError):
+            log.exception("a recording could not be registered", path=str(ended.path))
+            return Recorded("", 0.0)
+
+    async def _act(self, action: RunAction) -> Input:
+        assert self._session is not None
+        running = self.runner.begin(self._session, action)
+        return await errand.act(self.line, running, action, lambda: self._clips(action.filler or Prompt((), "")))
+
+    # Endings
+
+    async def _hung_up(self) -> None:
+        await self._feed_quietly(inputs.HungUp())
+
+    async def _feed_quietly(self, given: Input) -> None:
+        """Tell the session something that nobody waits to hear the answer of."""
+        if self._session is None or self._session.ended:
+            return
+        try:
+            turn = await self._blocking(functools.partial(self.runner.feed, self._session, given))
+            self._session = turn.session
+        except Exception as error:
+            log.error("the end of a call could not be stored", kind=type(error).__name__)
+
+    async def _apologise(self, kind: str) -> None:
+        """The last resort: say that we are sorry, send the caller to the fallback number if there is one, let go."""
+        metrics.FAULTS.labels(self.channel, kind).inc()
+        try:
+            try:
+                clips = await self._clips(self._system("system.sorry"))
+            except SpeechError:
+                clips = [beep(), silence(0.3)] * 3  # no voice is left; still not silence
+            await self.line.play(clips, interruptible=False)
+            if self._fallback_number:
+                await errand.transfer(self.line, self._fallback_number)
+        except (Gone, LegOver):
+            pass
+        except Exception as error:
+            log.error("no apology could be said", kind=type(error).__name__)
+        await self._feed_quietly(inputs.HungUp())
+        self.leg.hang_up()
+
+    def _system(self, id: str) -> Prompt:
+        """A system prompt, without asking the database for it."""
+        language = self._session.language if self._session else None
+        languages = [language] if language else list(self.renderer.catalogue.languages)
+        for tongue in languages:
+            text = self.renderer.catalogue.text(tongue, id)
+            if text:
+                return Prompt((Part("text", text),), tongue, id)
+        return Prompt((), language or "en")
+
+
+def _prompts(effect: Effect) -> tuple[Prompt, ...]:
+    match effect:
+        case Say(prompt):
+            return (prompt,)
+        case Collect(prompts):
+            return prompts
+    return ()
