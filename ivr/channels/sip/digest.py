@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from aiosipua.headers import AuthCredentials, parse_auth
@@ -26,17 +26,24 @@ anything that could not have been right, so that a forged source address can't l
 class DigestServer:
     """Challenges and checks. A nonce carries its time and our seal, so that unanswered challenges cost no memory."""
 
-    def __init__(self, users: Mapping[str, str], realm: str, clock: Clock) -> None:
+    def __init__(
+        self, users: Mapping[str, str], realm: str, clock: Clock, digests: Sequence[str] = tuple(_HASHES)
+    ) -> None:
+        """Raises ValueError for a hash that is neither SHA-256 nor MD5."""
         self._users, self._realm, self._clock = users, realm, clock
+        if not digests or set(digests) - set(_HASHES):
+            raise ValueError(f"digests are {', '.join(_HASHES)}, not {', '.join(digests) or 'none'}")
+        self._hashes = {name: _HASHES[name] for name in digests}
         self._key = secrets.token_bytes(32)
         self._used: dict[str, tuple[float, int]] = {}
 
     def challenges(self, source: str, *, stale: bool = False) -> list[str]:
-        """WWW-Authenticate values for a client at `source`, the stronger hash first (RFC 8760 section 2.4)."""
+        """WWW-Authenticate values for a client at `source`, the best hash first (RFC 8760 section 2.4)."""
         nonce = self._nonce(source)
         tail = ", stale=true" if stale else ""
         return [
-            f'Digest realm="{self._realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}' for name in _HASHES
+            f'Digest realm="{self._realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}'
+            for name in self._hashes
         ]
 
     def check(self, request: Request) -> Verdict:
@@ -50,7 +57,7 @@ class DigestServer:
     def _check(self, credentials: AuthCredentials, request: Request) -> Verdict:
         get = credentials.params.get
         name, nonce, count = get("username", ""), get("nonce", ""), get("nc", "")
-        algorithm = _HASHES.get(get("algorithm", "MD5").upper())
+        algorithm = self._hashes.get(get("algorithm", "MD5").upper())
         # The digest covers the `uri` parameter, so that must be the URI that is asked for.
         if algorithm is None or get("qop", "").lower() != "auth" or get("uri", "") != request.uri:
             return "no"

@@ -21,7 +21,9 @@ class Gate:
     def __init__(self, endpoint: SipEndpoint) -> None:
         self._endpoint = endpoint
         settings = endpoint.settings
-        self._digest = DigestServer(settings.users, settings.realm, endpoint.clock) if settings.users else None
+        self._digest = (
+            DigestServer(settings.users, settings.realm, endpoint.clock, settings.digests) if settings.users else None
+        )
         self._lockout = Lockout(endpoint.clock)
 
     def receive(self, data: bytes, flow: Flow) -> None:

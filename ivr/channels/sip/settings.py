@@ -51,6 +51,9 @@ class SipSettings:
     allow: tuple[Network, ...] = ()
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     realm: str = "callwright"
+    digests: tuple[str, ...] = ("SHA-256", "MD5")
+    """The hashes that callers may use, in the order they are offered. RFC 8760 wants the strongest first; a telephone
+    that reads only the first challenge and knows only MD5 needs ("MD5",)."""
     registrations: tuple[Registration, ...] = ()
     max_calls: int = 1000
     retry_after: int = 10

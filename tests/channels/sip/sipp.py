@@ -1,0 +1,58 @@
+"""SIPp (Debian: sip-tester) on one of our scenarios, once, from ports of the system's choice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.tools import need
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def free_port() -> int:
+    """A UDP port of which the next even one is taken to be free as well."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(
+    scenario: str, server: tuple[str, int], *, transport: str = "u1", seconds: int = 20, **keys: str
+) -> list[str]:
+    """`keys` fill `[name]` in the scenario."""
+    sipp = need("sipp", "sip-tester")
+    options = f"-m 1 -i 127.0.0.1 -p {free_port()} -mi 127.0.0.1 -mp {keys.pop('media_port', '') or free_port()}"
+    given = [word for name, value in keys.items() for word in ("-key", name, value)]
+    return [
+        sipp, f"{server[0]}:{server[1]}", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "ivr", *options.split(),
+        "-t", transport, "-nostdin", "-timeout", f"{seconds}s", "-timeout_error", "-trace_err",
+        # Without this SIPp's digest covers another URI than the one it asks for.
+        "-auth_uri", f"ivr@{server[0]}:{server[1]}", *given,
+    ]  # fmt: skip
+
+
+async def run(scenario: str, server: tuple[str, int], folder: Path, **options: str) -> None:
+    """Run a scenario in `folder`. Raises AssertionError with SIPp's own words where the call did not go as written."""
+    process = await asyncio.create_subprocess_exec(
+        *command(scenario, server, **options),  # type: ignore[arg-type]
+        cwd=folder,
+        env=os.environ | {"TERM": "dumb"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, f"{scenario}: {_why(folder) or said.decode(errors='replace')[-2000:]}"
+
+
+def _why(folder: Path) -> str:
+    return "".join(path.read_text(errors="replace") for path in folder.glob("*_errors.log"))
