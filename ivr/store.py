@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import contacts, outbox
-from callcenter.db import reading
+from callcenter.db import compact, driver_errors, reading, writing_quickly
 from callcenter.tables import events as event_rows
 from callcenter.tables import sessions
 from ivr.flow.effects import Effect, End, Event, Send
@@ -54,10 +55,14 @@ class _Prepared:
         self._order = [(parameter, given[parameter], processors.get(parameter)) for parameter in order]
         self._positional = compiled.positional
 
-    def execute(self, connection: sa.Connection, *rows: Mapping[str, Any]) -> sa.CursorResult[Any]:
-        """Run it, once for each row of values in one go."""
-        parameters = [self._parameters(row) for row in rows]
-        return connection.exec_driver_sql(self._sql, parameters[0] if len(parameters) == 1 else parameters)
+    def execute(self, connection: PoolProxiedConnection, *rows: Mapping[str, Any]) -> int:
+        """Run it, once for each row of values in one go; returns how many rows it changed."""
+        cursor = connection.cursor()
+        if len(rows) == 1:
+            cursor.execute(self._sql, self._parameters(rows[0]))
+        else:
+            cursor.executemany(self._sql, [self._parameters(row) for row in rows])
+        return cursor.rowcount
 
     def _parameters(self, row: Mapping[str, Any]) -> Any:
         values = [(name, row[key] if process is None else process(row[key])) for name, key, process in self._order]
@@ -103,7 +108,8 @@ class SessionStore:
 
     def create(self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
         """Store a new contact with its session after its first step; False if this call has one already."""
-        with self._writing, self._engine.begin() as connection:
+        with self._writing, self._transaction(whole=True) as (driver, connection):
+            assert connection is not None
             known = sa.select(sessions.c.id).where(
                 sessions.c.channel == session.channel, sessions.c.external_id == external_id
             )
@@ -133,7 +139,8 @@ class SessionStore:
                     ended=session.ended,
                 )
             )
-            self._facts(connection, session, effects, now)
+            self._facts(driver, session, effects, now)
+            self._consequences(connection, session, [effect for effect in effects if _goes_elsewhere(effect)], now)
         return True
 
     def commit(self, session: Session, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
@@ -148,25 +155,50 @@ class SessionStore:
             "updated_at": now,
             "ended": session.ended,
         }
-        with self._writing, self._engine.begin() as connection:
-            if self._step.execute(connection, values).rowcount != 1:
+        others = [effect for effect in effects if _goes_elsewhere(effect)]
+        with self._writing, self._transaction(whole=session.ended or bool(others)) as (driver, connection):
+            if self._step.execute(driver, values) != 1:
                 return False
-            self._facts(connection, session, effects, now)
+            self._facts(driver, session, effects, now)
+            if connection is not None:
+                self._consequences(connection, session, others, now)
         return True
 
-    def _facts(self, connection: sa.Connection, session: Session, effects: Sequence[Effect], now: datetime) -> None:
-        """What happened and what is to be sent is stored together with the step that caused it."""
-        fact = {"at": now, "contact_id": session.contact_id, "session_id": session.id}
+    @contextmanager
+    def _transaction(self, *, whole: bool) -> Iterator[tuple[PoolProxiedConnection, sa.Connection | None]]:
+        """The driver's connection, and SQLAlchemy's on it if it is needed."""
+        if whole:
+            with self._engine.begin() as connection, driver_errors(self._engine):
+                yield connection.connection, connection
+        else:
+            with writing_quickly(self._engine) as driver:
+                yield driver, None
+
+    def _facts(self, driver: PoolProxiedConnection, session: Session, effects: Sequence[Effect], now: datetime) -> None:
+        """What happened is stored together with the step that caused it."""
         facts = []
         for effect in effects:
             match effect:
                 case Event(kind, data):
-                    facts.append({**fact, "kind": kind, "data": data})
-                    if kind == "language":
-                        contacts.set_language(connection, session.contact_id, data["language"])
+                    pass
                 case End(outcome):
-                    facts.append({**fact, "kind": "ended", "data": {"outcome": outcome}})
-                    contacts.end(connection, session.contact_id, outcome=outcome, at=now)
+                    kind, data = "ended", {"outcome": outcome}
+                case _:
+                    continue
+            facts.append(
+                {"at": now, "contact_id": session.contact_id, "session_id": session.id, "kind": kind, "data": data}
+            )
+        if facts:
+            self._event.execute(driver, *facts)
+
+    def _consequences(
+        self, connection: sa.Connection, session: Session, effects: Sequence[Effect], now: datetime
+    ) -> None:
+        """So is what it means for the contact, and what is to be sent."""
+        for effect in effects:
+            match effect:
+                case Event("language", data):
+                    contacts.set_language(connection, session.contact_id, data["language"])
                 case Send():
                     outbox.queue(
                         connection,
@@ -178,10 +210,12 @@ class SessionStore:
                         dedupe_key=f"{session.id}:{effect.key}",
                         at=now,
                     )
-        if session.ended and not any(isinstance(effect, End) for effect in effects):
+        if session.ended:
             contacts.end(connection, session.contact_id, outcome=session.outcome, at=now)
-        if facts:
-            self._event.execute(connection, *facts)
 
     def _dump(self, session: Session) -> str:
-        return json.dumps(session.to_json(self._vault.seal), ensure_ascii=False, separators=(",", ":"))
+        return compact(session.to_json(self._vault.seal))
+
+
+def _goes_elsewhere(effect: Effect) -> bool:
+    return isinstance(effect, Send) or (isinstance(effect, Event) and effect.kind == "language")

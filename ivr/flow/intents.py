@@ -132,13 +132,18 @@ class Intents:
 
     def hints(self, language: str, intents: Iterable[str]) -> tuple[str, ...]:
         """Words that callers are likely to say for these intents, the commonest first."""
-        known, polite = [self.file.intents[name] for name in intents if name in self.file.intents], lexicon(language)
-        counts: dict[str, int] = {}
-        for intent in known:
-            for word in {word for text in self._spelt_out(intent, language) for word in tokens(text)}:
-                if word not in polite.noise and len(word) > 2:
-                    counts[word] = counts.get(word, 0) + 1
-        return tuple(sorted(counts, key=lambda word: (-counts[word], word))[:MAX_HINTS])
+        key = ("hints", language, *intents)
+        if key not in self._flows.memo:
+            known = [self.file.intents[name] for name in intents if name in self.file.intents]
+            noise = lexicon(language).noise
+            counts: dict[str, int] = {}
+            for intent in known:
+                for word in {word for text in self._spelt_out(intent, language) for word in tokens(text)}:
+                    if word not in noise and len(word) > 2:
+                        counts[word] = counts.get(word, 0) + 1
+            self._flows.memo[key] = tuple(sorted(counts, key=lambda word: (-counts[word], word))[:MAX_HINTS])
+        found: tuple[str, ...] = self._flows.memo[key]
+        return found
 
     def _spelt_out(self, intent: Intent, language: str) -> Iterator[str]:
         """The examples, with a likely value in place of each {slot}."""

@@ -123,6 +123,10 @@ class Turn:
 
     def prompt(self, ref: str, extra: Mapping[str, Any] | None = None) -> Prompt:
         """A prompt in the caller's language with its slots filled in."""
+        key = ("prompt", self.language, self.can("voice"), ref)
+        constant: Prompt | None = self.flows.memo.get(key)
+        if constant is not None:
+            return constant
         text, id = None, ""
         if PROMPT_ID.match(ref):
             if not self.can("voice"):
@@ -132,8 +136,10 @@ class Turn:
         if text is None:
             text, id = ref, ""
         parsed = template.parse(text)
-        names = {} if next(parsed.holes, None) is None else self.names(extra)
-        return Prompt(parsed.fill(names, self.company.currency), self.language, id)
+        if next(parsed.holes, None) is None:
+            constant = self.flows.memo[key] = Prompt(parsed.fill({}, self.company.currency), self.language, id)
+            return constant
+        return Prompt(parsed.fill(self.names(extra), self.company.currency), self.language, id)
 
     def words(self, id: str) -> tuple[str, ...]:
         """A catalogue text that lists words: `yes, yeah, yep`."""

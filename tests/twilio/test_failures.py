@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -75,20 +76,27 @@ def test_a_call_begins_when_the_database_is_back(phone_line: Line, locked: sqlit
     assert len(phone_line.rows(contacts)) == 1
 
 
-def test_a_full_disk_is_survived(phone_line: Line) -> None:
+def test_a_full_disk_is_survived(phone_line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own page limit gives the very error of a full disk (SQLITE_FULL)."""
     call = phone_line.call()
     before = phone_line.session(call)
     pages = 1  # SQLite takes the file's present size for a limit below it
 
-    @sa.event.listens_for(phone_line.runner.engine, "begin")
-    def limit(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    @sa.event.listens_for(phone_line.runner.engine, "checkout")
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
 
-    errors = []
-    sa.event.listen(
-        phone_line.runner.engine, "handle_error", lambda context: errors.append(str(context.original_exception))
-    )
+    errors: list[str] = []
+    commit = phone_line.runner.store.commit
+
+    def watched(*arguments: Any) -> bool:
+        try:
+            return commit(*arguments)
+        except sa.exc.OperationalError as error:
+            errors.append(str(error))
+            raise
+
+    monkeypatch.setattr(phone_line.runner.store, "commit", watched)
     # As long as pages of the file have room, steps still fit.
     for _ in range(400):
         if errors or call.gather is None:
