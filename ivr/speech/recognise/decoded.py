@@ -113,7 +113,7 @@ class Utterance:
 
 def pcm16k(mulaw: bytes) -> Floats:
     """Mu-law at 8 kHz to float32 at 16 kHz, by halving the steps of the spectrum: no image above 4 kHz."""
-    samples = np.frombuffer(audioop.ulaw2lin(mulaw, 2), dtype="<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(audioop.ulaw2lin(mulaw, 2), dtype="<i2").astype(np.float32) / np.float32(32768)
     if not len(samples):
         return samples
     spectrum = np.fft.rfft(samples)

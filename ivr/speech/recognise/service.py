@@ -91,13 +91,18 @@ class RecognitionService:
         """Whether this can be recognised now: an engine takes it and one of its workers is up."""
         return any(pool.up for pool in self._able(want))
 
-    def hear(self, want: Want, on_partial: Callable[[str], None] | None = None) -> Listening:
-        """Begin an utterance. Raises `NoRecogniser` where no engine takes it. `on_partial` gets what is understood so
-        far; never called for a secret answer."""
+    def hear(
+        self,
+        want: Want,
+        on_partial: Callable[[str], None] | None = None,
+        on_guess: Callable[[Heard], None] | None = None,
+    ) -> Listening:
+        """Begin an utterance. Raises `NoRecogniser` where no engine takes it. `on_partial` gets what a streaming engine
+        understands so far, never of a secret answer; `on_guess` what is understood at a pause."""
         pools = self._able(want)
         if not pools:
             raise NoRecogniser(f"no recogniser for {want.language} takes {want.kind}")
-        return Listening(pools, want, None if want.secret else on_partial, self.deadline)
+        return Listening(pools, want, None if want.secret else on_partial, on_guess, self.deadline)
 
     def _able(self, want: Want) -> list[Pool]:
         return [pool for pool in self._chains.get(base(want.language), []) if pool.engine.takes(want)]
@@ -107,11 +112,16 @@ class Listening:
     """One utterance. Feed it from its beginning, pre-roll included; then ask for the `result` or `cancel`."""
 
     def __init__(
-        self, pools: Sequence[Pool], want: Want, on_partial: Callable[[str], None] | None, deadline: float
+        self,
+        pools: Sequence[Pool],
+        want: Want,
+        on_partial: Callable[[str], None] | None,
+        on_guess: Callable[[Heard], None] | None,
+        deadline: float,
     ) -> None:
         self.want = want
         self._pools = pools
-        self._on_partial = on_partial
+        self._on_guess = on_guess
         self._deadline = deadline
         self._audio = bytearray()
         self._stream: tuple[Pool, Job] | None = None
@@ -133,28 +143,21 @@ class Listening:
 
     def paused(self) -> None:
         """The caller fell silent, perhaps for good: understand what there is if a worker is idle. What it gives is
-        the result if `result` is asked for before `resumed`, and a partial result anyway."""
+        the result if `result` is asked for before `resumed`."""
         pool = self._pools[0]
         if pool.engine.streaming or self._guess is not None or not pool.idle:
             return
         job = pool.submit(self.want, bytes(self._audio))
         self._guess = (pool, job)
-        if self._on_partial is not None:
-            job.done.add_done_callback(self._guessed)
+        job.done.add_done_callback(lambda _: self._guessed(job))
 
     def resumed(self) -> None:
         """The caller speaks again: what was guessed is not the whole."""
         if self._guess:
             pool, job = self._guess
-            if not job.done.done() and self._on_partial is None:
+            if not job.done.done():
                 pool.cancel(job)
             self._guess = None
-
-    @property
-    def guess(self) -> Heard | None:
-        """What was understood at the present pause, once that is known."""
-        job = self._guess[1] if self._guess else None
-        return job.done.result() if job and job.done.done() and _good(job) else None
 
     async def result(self, deadline: float | None = None) -> Heard:
         """What was said. Raises `RecogniserBusy`, `RecogniserLate` or `RecogniserDied` within `deadline` seconds; the
@@ -210,12 +213,7 @@ class Listening:
         self._guess = (pool, job)
         return job
 
-    def _guessed(self, done: asyncio.Future[Heard]) -> None:
-        if self._on_partial is not None and not done.cancelled() and done.exception() is None:
-            heard = done.result()
-            if heard.text:
-                self._on_partial(heard.text)
-
-
-def _good(job: Job) -> bool:
-    return not job.done.cancelled() and job.done.exception() is None
+    def _guessed(self, job: Job) -> None:
+        still = self._guess is not None and self._guess[1] is job
+        if self._on_guess and still and not job.done.cancelled() and job.done.exception() is None:
+            self._on_guess(job.done.result())

@@ -1,0 +1,204 @@
+"""One call's ears: from the line's frames to answers. Puts together the voice detector, the decision to stop our own
+audio, the ends of answers and the recognition service; the call says what it wants and is told what happened.
+
+    listener = Listener(service, on_event=events.put_nowait)
+    stream.listen(listener.frames)
+    listener.begin(want)                       # a question; before its prompt
+    listener.prompt(audio, barge_in=True)      # its prompt plays
+    listener.prompt_ended()
+    ...                                        # SpeechBegan, Partial, then Understood or Trouble
+    listener.stop()                            # a key was pressed, or nobody spoke
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ivr.speech.barge import BargeIn
+from ivr.speech.endpoint import (
+    FRAME_BYTES,
+    Classify,
+    Ended,
+    Endpoint,
+    EndpointEvent,
+    Paused,
+    Resumed,
+    Started,
+    webrtc,
+)
+from ivr.speech.recognise import DIGIT_KINDS, Heard, RecognitionError, Want
+from ivr.speech.recognise.service import Listening, RecognitionService
+
+KEPT_FRAMES = 40
+"""0.8 s of what was said over a prompt before we were sure that it is the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """The caller speaks. `over_prompt`: while our audio plays, which is to stop now."""
+
+    over_prompt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What is understood so far; never of a secret answer."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The answer. `text` is "" for a noise. `seconds` is from the end of speech to now; `cut` says that the caller
+    went on for too long."""
+
+    heard: Heard
+    seconds: float
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The caller has spoken and nothing can be made of it for a technical reason: ask for keys."""
+
+    error: RecognitionError
+
+
+ListenEvent = SpeechBegan | Partial | Understood | Trouble
+
+
+class Listener:
+    """Belongs to the event loop. `on_event` is called from it, in order; after `stop` nothing comes of what was asked
+    before. Without `classify` WebRTC's detector is taken (ImportError where it is not installed)."""
+
+    def __init__(
+        self,
+        service: RecognitionService,
+        on_event: Callable[[ListenEvent], None],
+        *,
+        classify: Classify | None = None,
+    ) -> None:
+        self._service = service
+        self._on_event = on_event
+        self._classify = classify or webrtc()
+        self._barge = BargeIn()
+        self._playing = False
+        self._may_barge = False
+        self._recent: deque[tuple[bytes, bool]] = deque(maxlen=KEPT_FRAMES)
+        self._want: Want | None = None
+        self._endpoint: Endpoint | None = None
+        self._listening: Listening | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._over_prompt = False
+
+    def begin(self, want: Want) -> None:
+        """Listen for an answer from now on, or from the end of the prompt if that may not be interrupted. May be
+        called again after an answer. Raises `NoRecogniser` where nobody understands such an answer."""
+        self.stop()
+        self._service.hear(want).cancel()  # says now, not after the caller has spoken, that nobody understands
+        self._want = want
+        self._endpoint = Endpoint.of(want.kind)
+
+    def stop(self) -> None:
+        """Stop listening for an answer; what was said is dropped."""
+        if self._answering:
+            self._answering.cancel()
+        if self._listening:
+            self._listening.cancel()
+        self._want = self._endpoint = self._listening = self._answering = None
+        self._over_prompt = False
+
+    def prompt(self, mulaw: bytes, *, barge_in: bool) -> None:
+        """Our audio begins to play: all of it, so that its echo is known."""
+        self._playing, self._may_barge = True, barge_in
+        self._barge.playing(mulaw)
+
+    def prompt_ended(self) -> None:
+        """Our audio is over or was stopped."""
+        self._playing = False
+        self._barge.stopped()
+
+    def frames(self, data: bytes) -> None:
+        """Take received audio: whole 20 ms frames of mu-law."""
+        for start in range(0, len(data) - FRAME_BYTES + 1, FRAME_BYTES):
+            self._frame(data[start : start + FRAME_BYTES])
+
+    def _frame(self, frame: bytes) -> None:
+        voiced = self._classify(frame)
+        barged = self._barge.hear(frame, voiced)
+        self._recent.append((frame, voiced))
+        if self._endpoint is None or self._answering:
+            return
+        if self._playing and not self._over_prompt:
+            if barged and self._may_barge:
+                self._over_prompt = True
+                for earlier in self._recent:
+                    self._step(*earlier)
+            return
+        self._step(frame, voiced)
+
+    def _step(self, frame: bytes, voiced: bool) -> None:
+        assert self._endpoint is not None
+        before = self._endpoint.speaking
+        self._endpoint, event = self._endpoint.hear(frame, voiced)
+        if before and self._listening:
+            self._listening.feed(frame)
+        if event:
+            self._happened(event)
+
+    def _happened(self, event: EndpointEvent) -> None:
+        match event:
+            case Started(audio):
+                self._started(audio)
+            case Paused() if self._listening:
+                self._listening.paused()
+            case Resumed() if self._listening:
+                self._listening.resumed()
+                self._complete(self._want is not None and self._want.kind not in DIGIT_KINDS)
+            case Ended(silence, cut) if self._listening:
+                self._answering = asyncio.ensure_future(self._answer(self._listening, silence, cut))
+
+    def _started(self, audio: bytes) -> None:
+        assert self._want is not None
+        try:
+            self._listening = self._service.hear(self._want, self._partial, self._guessed)
+        except RecognitionError as error:
+            self.stop()
+            self._on_event(Trouble(error))
+            return
+        self._listening.feed(audio)
+        self._on_event(SpeechBegan(self._over_prompt))
+
+    async def _answer(self, listening: Listening, silence: float, cut: bool) -> None:
+        began = asyncio.get_running_loop().time()
+        event: ListenEvent
+        try:
+            heard = await listening.result()
+            event = Understood(heard, silence + asyncio.get_running_loop().time() - began, cut)
+        except RecognitionError as error:
+            event = Trouble(error)
+        self._answering = None
+        self.stop()
+        self._on_event(event)
+
+    def _partial(self, text: str) -> None:
+        if text:
+            self._on_event(Partial(text))
+        self._complete_if(text)
+
+    def _guessed(self, heard: Heard) -> None:
+        if heard.text and self._want and not self._want.secret:
+            self._on_event(Partial(heard.text))
+        self._complete_if(heard.text)
+
+    def _complete_if(self, text: str) -> None:
+        """A number with all its digits needs no longer silence."""
+        if self._want and self._want.kind in DIGIT_KINDS:
+            self._complete(len(text) >= self._want.at_most)
+
+    def _complete(self, complete: bool) -> None:
+        if self._endpoint:
+            self._endpoint = self._endpoint.with_complete(complete)
