@@ -63,6 +63,7 @@ def measure(server: Server, name: str, calls: int, seconds: float, folder: Path,
     sink = subprocess.Popen(
         [sys.executable, "-m", "bench.sip.sink", str(MEDIA_BASE), str(MEDIA_PORTS), str(every), f"{folder}/sink"],
         stdout=subprocess.PIPE,
+        start_new_session=True,
         preexec_fn=lambda: at(cpu=1, nice=nice),
     )
     assert sink.stdout

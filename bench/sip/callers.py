@@ -122,6 +122,7 @@ class Callers:
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
             preexec_fn=lambda: at(cpu=self.cpu, nice=self.nice),
         )
         try:
