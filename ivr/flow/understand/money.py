@@ -83,6 +83,7 @@ class _Amount:
     def readings(self) -> Iterator[int]:
         scale = 10**self.digits
         end = len(self.words)
+        yield from self.only_cents()
         for whole, at in self.wholes():
             named = self.is_(at, self.units)
             after = at + named
@@ -93,7 +94,6 @@ class _Amount:
                     yield whole * scale + scale // 2
             else:
                 yield from (whole * scale + part for part in self.rest(after, named))
-        yield from self.only_cents()
         yield from self.decimals()
         if all(is_figure(word) or word in self.lexicon.number_words for word in self.words):
             # Said digit by digit, or in groups: one fifty may be 150.
