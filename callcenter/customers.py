@@ -107,7 +107,7 @@ def root(conn: Connection, customer_id: str) -> str:
     return str(found)
 
 
-def members(customer_id: str) -> sa.Select[tuple[str]]:
+def members(customer_id: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:
     """A query for the ids of all customers who are the same person as this one."""
     own = sa.select(customers.c.root_id).where(customers.c.id == customer_id).scalar_subquery()
     return sa.select(customers.c.id).where(customers.c.root_id == own)
