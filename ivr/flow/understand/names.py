@@ -17,6 +17,9 @@ MARGIN: Final = 8.0
 """Points of similarity, of 100, by which a name must be ahead of the next one to be taken for sure."""
 FLOOR: Final = 72.0
 """Points below which a name isn't meant."""
+SHORT: Final = 4
+SHORT_FLOOR: Final = 80.0
+"""The same for names of so few letters: bill is not kill."""
 SOUND: Final = 0.97
 """What likeness of sound counts for beside likeness of letters."""
 
@@ -81,7 +84,7 @@ class Names:
         for window in self._windows(words):
             sound = self.lexicon.sound(window)
             for choices, said, weight in ((self._written, window, 1.0), (self._sounds, sound, SOUND)):
-                cutoff = FLOOR / weight
+                cutoff = (FLOOR if len(window) > SHORT else SHORT_FLOOR) / weight
                 # A window may leave words out, but then it explains less of what was said.
                 share = 1.0 if len(window.split()) == len(words) else 0.93
                 # Short sounds are alike by chance.

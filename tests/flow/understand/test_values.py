@@ -193,7 +193,8 @@ def test_no(said: str) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["", "yeah no", "no that's right", "I'm not sure", "maybe", "the right number", "what's the weather", "one hundred"],
+    ["", "yeah no", "no that's right", "I'm not sure", "maybe", "the right number", "what's the weather",
+     "one hundred"],
 )  # fmt: skip
 def test_neither_yes_nor_no(said: str) -> None:
     assert yes_no(said, EN) is None
