@@ -228,7 +228,8 @@ def test_recognisers_are_told_what_to_expect(begin: Begin) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["bill", "pay a bill", "pay the bill please", "one", "press one", "option 1", "payments", "I want to pay a bill"]
+    "said",
+    ["bill", "pay a bill", "pay the bill please", "one", "press one", "option 1", "payments", "I want to pay a bill"],
 )
 def test_menus_by_voice(begin: Begin, said: str) -> None:
     talk = begin(MENU).say(said)
@@ -238,7 +239,9 @@ def test_menus_by_voice(begin: Begin, said: str) -> None:
     assert [event.data.get("key") for event in talk.events if event.kind == "chose"] == ["1"]
 
 
-@pytest.mark.parametrize("said", ["pizza", "what is the weather", "the kill", "nineteen", "one hundred", "hours or a bill"])
+@pytest.mark.parametrize(
+    "said", ["pizza", "what is the weather", "the kill", "nineteen", "one hundred", "hours or a bill"]
+)
 def test_menus_dont_guess(begin: Begin, said: str) -> None:
     talk = begin(MENU).say(said)
     assert talk.heard[0] == "That is no choice."

@@ -10,6 +10,7 @@ from ivr.flow.understand.lexicon import Lexicon
 from ivr.flow.understand.tokens import is_figure, tokens
 
 NUMBER = "#"
+DAY = "@"
 STEM = 5
 """Letters at the beginning of a word that stand for all its endings."""
 LETTERS = (3, 4, 5)
@@ -22,9 +23,12 @@ WEIGHTS = {"w": 1.0, "s": 0.7, "p": 0.8, "l": 0.4}
 
 
 def content(text: str, lexicon: Lexicon) -> list[str]:
-    """The words, with numbers all alike: which number it is says nothing about what is wanted."""
+    """The words, with numbers all alike, and days: which it is says nothing about what is wanted."""
     out: list[str] = []
     for word in tokens(text):
+        if word in lexicon.weekdays or word in lexicon.relative_days:
+            out.append(DAY)
+            continue
         numeric = is_figure(word) or (word in lexicon.number_words and word not in lexicon.zeros)
         if not numeric:
             out.append(word)
