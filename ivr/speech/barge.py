@@ -3,7 +3,7 @@
 What arrives then may be the caller, or our own voice come back 20 to 30 dB lower, a cough, a room full of others. A
 plain voice detector stops for all of them. Here a frame counts when it is voiced with a pitch, stands above the line's
 running level, and is no echo: neither as loud as an echo could be nor the same waveform as what we played shortly
-before. About 120 ms of such frames stop the prompt.
+before. About 100 ms of such frames stop the prompt.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
 
 Floats = NDArray[np.float32]
 
-ENOUGH = 6.0
+ENOUGH = 4.0
 """Evidence that stops the prompt: so many frames with a pitch, or twice as many voiced ones, some of them with one."""
-PITCHED, VOICED, NOTHING = 1.0, 0.5, -1.0
-LEAST_PITCHED = 4
-PERIODIC = 0.5
+PITCHED, VOICED, NOTHING = 1.0, 0.5, -0.5
+LEAST_PITCHED = 3
+PERIODIC = 0.45
 """Least autocorrelation at the pitch: of speech 0.6 to 0.95, of coughs and noise below 0.4."""
 PITCH_LAGS = range(20, 134)  # 400 to 60 Hz at 8 kHz
 ABOVE_LEVEL_DB = 9.0
-ABOVE_ECHO_DB = 5.0
+ABOVE_ECHO_DB = 3.0
 FIRST_ECHO_DB = -17.0
 """How far below our voice an echo is taken to be until this line's has been learned."""
 LOUDEST_ECHO_DB = -12.0
-QUIETEST_ECHO_DB = -50.0
+ECHO_FRAMES = 30
 ECHO_LAG_SECONDS = 0.6
 """The longest way out and back that is looked at."""
-SAME_WAVEFORM = 0.55
+SAME_WAVEFORM = 0.7
 WINDOW_SAMPLES = 1280  # 160 ms to compare with what was played
 SILENCE_DB = -55.0
 
@@ -59,7 +59,7 @@ class BargeIn:
         self._place = 0  # frames of the prompt that are out
         self._heard: deque[Floats] = deque(maxlen=WINDOW_SAMPLES // FRAME_BYTES)
         self._levels: deque[float] = deque(maxlen=75)
-        self._echo_db = FIRST_ECHO_DB
+        self._echoes = deque([FIRST_ECHO_DB] * ECHO_FRAMES, maxlen=ECHO_FRAMES)
         self._evidence = 0.0
         self._pitched = 0
         self._active = False
@@ -89,7 +89,7 @@ class BargeIn:
         self._place += 1
         echo_level = self._echo_level()
         loud = level > self._running() + ABOVE_LEVEL_DB and level > SILENCE_DB
-        echo = level < echo_level + self._echo_db + ABOVE_ECHO_DB
+        echo = level < echo_level + max(self._echoes) + ABOVE_ECHO_DB
         pitched = voiced and loud and self._periodic()
         if voiced and loud and not echo and self._same_as_played():
             echo = True
@@ -129,12 +129,9 @@ class BargeIn:
         return float(recent.max()) if len(recent) else -96.0
 
     def _learn_echo(self, ratio: float, echo_level: float) -> None:
-        """From frames that are not the caller: rises fast, falls slowly."""
-        if echo_level < -40:
-            return
-        step = 0.3 if ratio > self._echo_db else 0.02
-        learned = self._echo_db + step * (max(ratio, QUIETEST_ECHO_DB) - self._echo_db)
-        self._echo_db = min(max(learned, QUIETEST_ECHO_DB), LOUDEST_ECHO_DB)
+        """From frames that are not the caller while we are heard: how much of us came back in the last 0.6 s."""
+        if echo_level > -40 and ratio < LOUDEST_ECHO_DB:
+            self._echoes.append(ratio)
 
     # What the frames are like
 

@@ -7,18 +7,26 @@ import importlib.util
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ivr.speech.recognise import Heard, NoRecogniser, Want
 from ivr.speech.recognise.beam import Compiled, compile_, search
 from ivr.speech.recognise.grammar import Grammar, grammar
-from ivr.speech.recognise.judge import Opinion, judge
-from ivr.speech.recognise.models import Floats, Free, Model
+from ivr.speech.recognise.judge import Opinion, judge, sure
+from ivr.speech.recognise.models import Floats, Model
 
 RATE = 8000
-WIDTH = {"digits": 8, "phrases": 12}
+WIDTH = {
+    ("whisper", "digits"): 8,
+    ("whisper", "phrases"): 12,
+    ("moonshine", "digits"): 4,
+    ("moonshine", "phrases"): 8,
+}
+"""Readings followed at a time, by model and kind of grammar."""
+COST = {"moonshine": 1, "whisper": 2}
+EXPLAINED = -2.5
+"""A reading's log probability above which it isn't asked what the model would have heard freely."""
 READINGS = 8
 FREE_TOKENS = 48
 TOKENS_A_SECOND = 6
@@ -87,7 +95,11 @@ class Utterance:
         rules = grammar(self._want)
         if rules is None:
             return self._open(audio, seconds)
-        opinions = [self._opinion(name, weight, audio, rules, seconds) for name, weight in self._weights.items()]
+        opinions: list[Opinion] = []
+        for name in sorted(self._weights, key=COST.__getitem__):
+            opinions.append(self._opinion(name, self._weights[name], audio, rules, seconds))
+            if sure(opinions[0]):
+                break  # the second model changes nothing then
         heard = judge(opinions, kind=rules.kind)
         return Heard(heard.text, heard.confidence, heard.alternatives, 0.0, seconds, heard.matched)
 
@@ -96,11 +108,11 @@ class Utterance:
         compiled = _compiled(self._want, name)
         assert compiled is not None
         encoded = model.encode(audio)
-        readings = search(model, encoded, compiled, width=WIDTH[rules.kind], count=READINGS)
-        return Opinion(name, weight, tuple(readings), self._free(model, encoded, seconds))
-
-    def _free(self, model: Model, encoded: Any, seconds: float) -> Free:
-        return model.free(encoded, min(FREE_TOKENS, 4 + int(seconds * TOKENS_A_SECOND)))
+        readings = search(model, encoded, compiled, width=WIDTH[name, rules.kind], count=READINGS)
+        # where the grammar explains nearly everything nothing else can explain much more
+        limit = min(FREE_TOKENS, 4 + int(seconds * TOKENS_A_SECOND))
+        free = None if readings and readings[0].score > EXPLAINED else model.free(encoded, limit)
+        return Opinion(name, weight, tuple(readings), free)
 
     def _open(self, audio: Floats, seconds: float) -> Heard:
         name = max(self._weights, key=lambda model: self._weights[model])

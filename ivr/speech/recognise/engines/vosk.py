@@ -24,6 +24,7 @@ from ivr.speech.voices import base
 
 UNKNOWN = "[unk]"
 READINGS = 5
+UNSURE = 0.4
 
 
 def folders() -> dict[str, Path]:
@@ -133,6 +134,8 @@ class VoskHearing:
         start = float(words[0]["start"]) if words else 0.0
         end = float(words[-1]["end"]) if words else self._bytes / 8000
         meant = self._meant(text)
+        if not meant and self._partial:  # its last pass sometimes finds no way through what it followed until then
+            meant, confidence = self._partial, UNSURE
         matched = bool(meant) and UNKNOWN not in text and (not self._phrases or meant in self._phrases.values())
         others = tuple(Alternative(other, 0.0) for other in self._others() if other != meant)
         alternatives = (Alternative(meant, confidence), *others) if meant else ()
