@@ -140,10 +140,21 @@ class Caller(threading.Thread):
         return data
 
 
-def load(kind: str, address: tuple[str, int], seconds: float, connections: int) -> tuple[float, float]:
-    """(turns per second, p99 in seconds)."""
+def processor_seconds(server: int) -> float:
+    """What gunicorn and its worker have used so far."""
+    pids = [str(server), *Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+    # Fields 14 and 15, counted from 1, after the name in parentheses (proc_pid_stat(5)).
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(ticks) for each in fields for ticks in each[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+def load(
+    kind: str, server: int, address: tuple[str, int], seconds: float, connections: int
+) -> tuple[float, float, float]:
+    """(turns per second, p99 in seconds, the server's processor seconds per turn)."""
     stop = threading.Event()
     callers = [Caller(kind, address, stop, number) for number in range(connections)]
+    before = processor_seconds(server)
     began = time.perf_counter()
     for caller in callers:
         caller.start()
@@ -156,7 +167,7 @@ def load(kind: str, address: tuple[str, int], seconds: float, connections: int) 
             raise caller.error
     elapsed = time.perf_counter() - began
     times = sorted(duration for caller in callers for duration in caller.times)
-    return len(times) / elapsed, times[int(len(times) * 0.99)]
+    return len(times) / elapsed, times[int(len(times) * 0.99)], (processor_seconds(server) - before) / len(times)
 
 
 def main() -> int:
@@ -172,7 +183,7 @@ def main() -> int:
         return 0
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     servers: dict[str, subprocess.Popen[str]] = {}
-    results: dict[str, list[tuple[float, float]]] = {"bare": [], "ours": []}
+    results: dict[str, list[tuple[float, float, float]]] = {"bare": [], "ours": []}
     with tempfile.TemporaryDirectory() as folder:
         try:
             addresses = {}
@@ -186,22 +197,25 @@ def main() -> int:
                         raise SystemExit(f"the {kind} server did not start")
                     found = re.match(r"web: http://(.+):(\d+)$", line.strip())
                 addresses[kind] = (found[1], int(found[2]))
-                load(kind, addresses[kind], 1.0, arguments.connections)  # warm
+                load(kind, servers[kind].pid, addresses[kind], 1.0, arguments.connections)  # warm
             for _ in range(arguments.rounds):
                 for kind in results:
-                    results[kind].append(load(kind, addresses[kind], arguments.seconds, arguments.connections))
+                    results[kind].append(
+                        load(kind, servers[kind].pid, addresses[kind], arguments.seconds, arguments.connections)
+                    )
         finally:
             for server in servers.values():
                 server.terminate()
             for server in servers.values():
                 server.wait()
-    rates = {kind: statistics.median(rate for rate, _ in found) for kind, found in results.items()}
     for kind, found in results.items():
-        p99 = statistics.median(late for _, late in found) * 1000
-        each = " ".join(f"{rate:.0f}" for rate, _ in found)
-        print(f"{kind}: {rates[kind]:.0f} turns/s, p99 {p99:.1f} ms  ({each})")
+        rate, p99, used = (statistics.median(column) for column in zip(*found, strict=True))
+        each = " ".join(f"{rate:.0f}" for rate, _, _ in found)
+        print(f"{kind}: {rate:.0f} turns/s, p99 {p99 * 1000:.1f} ms, processor {used * 1000:.2f} ms a turn  ({each})")
     ratios = [ours[0] / bare[0] for ours, bare in zip(results["ours"], results["bare"], strict=True)]
     print(f"ratio: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    lean = [bare[2] / ours[2] for ours, bare in zip(results["ours"], results["bare"], strict=True)]
+    print(f"ratio by processor time: {statistics.median(lean):.2f} ({min(lean):.2f} to {max(lean):.2f})")
     return 0
 
 

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection, Row
 
 from callcenter.tables import contacts
 
+_INSERT = sa.insert(contacts)
+
 
 def start(
     conn: Connection,
@@ -26,17 +28,16 @@ def start(
 ) -> str:
     """Store a contact that began; returns its id (32 hexadecimal digits unless one is given)."""
     contact_id = contact_id or uuid.uuid4().hex
-    conn.execute(
-        sa.insert(contacts).values(
-            id=contact_id,
-            channel=channel,
-            caller=caller,
-            called=called,
-            direction=direction,
-            language=language,
-            started_at=at,
-        )
-    )
+    row = {
+        "id": contact_id,
+        "channel": channel,
+        "caller": caller,
+        "called": called,
+        "direction": direction,
+        "language": language,
+        "started_at": at,
+    }
+    conn.execute(_INSERT, row)
     return contact_id
 
 

@@ -68,7 +68,7 @@ class Published:
     def current(self) -> FlowSet:
         """The version that answers new calls. Raises `NothingPublished`."""
         with reading(self._engine) as connection:
-            hash = connection.execute(sa.select(flow_versions.c.hash).order_by(*_NEWEST).limit(1)).scalar()
+            hash = connection.execute(_CURRENT).scalar()
         if hash is None:
             raise NothingPublished("no flows are published; run: callwright publish")
         self._latest = self.get(hash)
@@ -102,6 +102,7 @@ class Published:
 
 
 _NEWEST = (flow_versions.c.published_at.desc(), flow_versions.c.hash)
+_CURRENT = sa.select(flow_versions.c.hash).order_by(*_NEWEST).limit(1)
 
 
 def _packed(flows: Path, prompts: Path) -> bytes:

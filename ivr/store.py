@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import contacts, outbox
-from callcenter.db import compact, driver_errors, reading, writing_quickly
+from callcenter.db import UtcDateTime, compact, driver_errors, reading, writing_quickly
 from callcenter.tables import events as event_rows
 from callcenter.tables import sessions
 from ivr.flow.effects import Effect, End, Event, Send
@@ -36,6 +37,11 @@ class Stored:
     at: datetime
 
 
+_STORED = sa.select(sessions.c.data, sessions.c.reply, sessions.c.updated_at)
+_BY_ID = _STORED.where(sessions.c.id == sa.bindparam("id"))
+_BY_CALL = _STORED.where(
+    sessions.c.channel == sa.bindparam("channel"), sessions.c.external_id == sa.bindparam("external_id")
+)
 _CHANGING = ("seq", "data", "reply", "reply_seq", "updated_at", "ended")
 
 
@@ -50,7 +56,12 @@ class _Prepared:
         compiled = statement.compile(dialect=engine.dialect, column_keys=column_keys)
         self._sql = str(compiled)
         given = {parameter: name for name, parameter in names.items()}
-        processors = compiled._bind_processors
+        types = {parameter: compiled.binds[parameter].type for parameter in given}
+        processors = {
+            # The rows of one turn carry one time.
+            parameter: lru_cache(8)(process) if isinstance(types.get(parameter), UtcDateTime) else process
+            for parameter, process in compiled._bind_processors.items()
+        }
         order = compiled.positiontup if compiled.positional else list(given)
         self._order = [(parameter, given[parameter], processors.get(parameter)) for parameter in order]
         self._positional = compiled.positional
@@ -65,8 +76,12 @@ class _Prepared:
         return cursor.rowcount
 
     def _parameters(self, row: Mapping[str, Any]) -> Any:
-        values = [(name, row[key] if process is None else process(row[key])) for name, key, process in self._order]
-        return tuple(value for _, value in values) if self._positional else dict(values)
+        values = [row[key] if process is None else process(row[key]) for _, key, process in self._order]
+        return (
+            values
+            if self._positional
+            else {name: value for (name, _, _), value in zip(self._order, values, strict=True)}
+        )
 
 
 class SessionStore:
@@ -84,6 +99,10 @@ class SessionStore:
             .values({name: sa.bindparam(f"new_{name}") for name in _CHANGING}),
             {"id": "id", "before": "before", **{name: f"new_{name}" for name in _CHANGING}},
         )
+        every = tuple(column.name for column in sessions.columns)
+        self._insert = _Prepared(
+            engine, sa.insert(sessions).inline(), {name: name for name in every}, column_keys=every
+        )
         columns = ("at", "contact_id", "session_id", "kind", "data")
         self._event = _Prepared(
             engine, sa.insert(event_rows).inline(), {name: name for name in columns}, column_keys=columns
@@ -91,17 +110,15 @@ class SessionStore:
 
     def load(self, session_id: str) -> Stored:
         """Raises `Unknown`, and SQLAlchemy's errors when the database can't be reached."""
-        return self._one(sessions.c.id == session_id)
+        return self._one(_BY_ID, {"id": session_id})
 
     def find(self, channel: str, external_id: str) -> Stored:
         """By the channel's own name for the call (CallSid, Call-ID). Raises `Unknown`."""
-        return self._one(sa.and_(sessions.c.channel == channel, sessions.c.external_id == external_id))
+        return self._one(_BY_CALL, {"channel": channel, "external_id": external_id})
 
-    def _one(self, where: sa.ColumnElement[bool]) -> Stored:
+    def _one(self, query: sa.Select[Any], values: Mapping[str, str]) -> Stored:
         with reading(self._engine) as connection:
-            row = connection.execute(
-                sa.select(sessions.c.data, sessions.c.reply, sessions.c.updated_at).where(where)
-            ).one_or_none()
+            row = connection.execute(query, values).one_or_none()
         if row is None:
             raise Unknown
         return Stored(Session.from_json(json.loads(row.data), self._vault.unseal), row.reply or "", row.updated_at)
@@ -110,10 +127,7 @@ class SessionStore:
         """Store a new contact with its session after its first step; False if this call has one already."""
         with self._writing, self._transaction(whole=True) as (driver, connection):
             assert connection is not None
-            known = sa.select(sessions.c.id).where(
-                sessions.c.channel == session.channel, sessions.c.external_id == external_id
-            )
-            if connection.execute(known).one_or_none() is not None:
+            if connection.execute(_BY_CALL, {"channel": session.channel, "external_id": external_id}).first():
                 return False
             contacts.start(
                 connection,
@@ -124,21 +138,20 @@ class SessionStore:
                 language=session.language,
                 contact_id=session.contact_id,
             )
-            connection.execute(
-                sa.insert(sessions).values(
-                    id=session.id,
-                    contact_id=session.contact_id,
-                    channel=session.channel,
-                    external_id=external_id,
-                    flow_hash=session.flow_hash,
-                    seq=session.seq,
-                    data=self._dump(session),
-                    reply=reply,
-                    reply_seq=session.seq - 1,
-                    updated_at=now,
-                    ended=session.ended,
-                )
-            )
+            row = {
+                "id": session.id,
+                "contact_id": session.contact_id,
+                "channel": session.channel,
+                "external_id": external_id,
+                "flow_hash": session.flow_hash,
+                "seq": session.seq,
+                "data": self._dump(session),
+                "reply": reply,
+                "reply_seq": session.seq - 1,
+                "updated_at": now,
+                "ended": session.ended,
+            }
+            self._insert.execute(driver, row)
             self._facts(driver, session, effects, now)
             self._consequences(connection, session, [effect for effect in effects if _goes_elsewhere(effect)], now)
         return True

@@ -123,7 +123,7 @@ class Turn:
 
     def prompt(self, ref: str, extra: Mapping[str, Any] | None = None) -> Prompt:
         """A prompt in the caller's language with its slots filled in."""
-        key = ("prompt", self.language, self.can("voice"), ref)
+        key = self._key(ref)
         constant: Prompt | None = self.flows.memo.get(key)
         if constant is not None:
             return constant
@@ -140,6 +140,13 @@ class Turn:
             constant = self.flows.memo[key] = Prompt(parsed.fill({}, self.company.currency), self.language, id)
             return constant
         return Prompt(parsed.fill(self.names(extra), self.company.currency), self.language, id)
+
+    def constant(self, ref: str) -> bool:
+        """Whether this prompt, once it has been made, is the same for every caller."""
+        return self._key(ref) in self.flows.memo
+
+    def _key(self, ref: str) -> tuple[Any, ...]:
+        return ("prompt", self.language, self.can("voice"), ref)
 
     def words(self, id: str) -> tuple[str, ...]:
         """A catalogue text that lists words: `yes, yeah, yep`."""

@@ -86,6 +86,18 @@ class Menu(OpenQuestion):
         return tuple(said)
 
     def collect(self, turn: Turn) -> Collect:
+        """Made once, if its words are the same for every caller."""
+        question = self.question(turn)
+        memo, capabilities = turn.flows.memo, turn.before.capabilities
+        key = ("menu", *turn.stack[-1], turn.language, capabilities, question, self.keys_only(turn))
+        made: Collect | None = memo.get(key)
+        if made is None:
+            made = self.made(turn)
+            if all(turn.constant(ref) for ref in (question, *(choice.label for choice in self.choices))):
+                memo[key] = made
+        return made
+
+    def made(self, turn: Turn) -> Collect:
         own = tuple(choice.key for choice in self.choices)
         phrases = [phrase for said in self.phrases(turn).values() for phrase in said]
         return Collect(
