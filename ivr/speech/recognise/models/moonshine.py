@@ -19,6 +19,7 @@ SPACE = "▁"
 BEGIN = 1
 SHORTEST = 16000
 """Samples at 16 kHz; shorter audio is padded: the model was not trained on less."""
+STRIDE = 384
 ODDEST = 32768
 BYTES_FROM = 3
 """Tokens 3 to 258 are single bytes, as in every vocabulary of this kind."""
@@ -112,7 +113,8 @@ class Moonshine:
         given: dict[str, Any] = {
             "input_ids": np.array(tokens, dtype=np.int64)[:, None],
             "encoder_hidden_states": np.repeat(heard, count, axis=0),
-            "encoder_attention_mask": np.ones((count, heard.shape[1]), dtype=np.int64),
+            # the decoder takes the mask of the samples, of which it looks at every STRIDEth
+            "encoder_attention_mask": np.ones((count, heard.shape[1] * STRIDE), dtype=np.int64),
             "use_cache_branch": np.array([not first]),
             **kept,
         }
