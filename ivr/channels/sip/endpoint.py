@@ -164,7 +164,7 @@ class SipEndpoint(Agent):
 
     def _hang_up_all(self) -> None:
         for leg in list(self.live):
-            self.guarded(leg.hang_up)
+            self.guarded(leg.leave)
 
     def _fail_all(self, why: str) -> None:
         for leg in list(self.live):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipRequest
 
-from ivr.channels.leg import Clip, Digit, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
+from ivr.channels.leg import Clip, Digit, HungUp, LegEvent, LegOver, PlayEnded, RecordingEnded, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _RECORDING_GRACE = 2.0
 """Seconds that the media process has to close the file of a recording that a hang-up ended."""
+LINGER = 0.25
+"""Seconds of silence between the end of a prompt and our BYE: it drives the last words out of the telephone's jitter
+buffer, where a BYE would cut them off."""
 
 
 class SipLeg:
@@ -72,6 +75,9 @@ class SipLeg:
         self._recording = False
         self._hung_up: HungUp | None = None
         self._grace: Handle | None = None
+        self._heard_at = 0.0
+        """When the last prompt that was played to its end has been heard."""
+        self._lingering: Handle | None = None
 
     @property
     def being_invited(self) -> bool:
@@ -113,6 +119,10 @@ class SipLeg:
         if self.stream and self.up:
             self.stream.pause_recording(paused)
 
+    def listen(self, on_frames: Callable[[bytes], None] | None) -> None:
+        if self.stream:
+            self.stream.listen(on_frames)
+
     def send_digits(self, digits: str) -> None:
         """Press keys towards the peer (RFC 4733)."""
         if self.stream and self.up:
@@ -142,6 +152,14 @@ class SipLeg:
             self.emit(ReferEnded(status))
 
     def hang_up(self) -> None:
+        left = self._heard_at - self.endpoint.clock.time()
+        if not self.up or left <= 0:
+            self.leave()
+        elif self._lingering is None:
+            self._lingering = self.endpoint.clock.call_later(left, self.endpoint.guarded, self.leave)
+
+    def leave(self) -> None:
+        """Hang up at once, even if the last words have not been heard yet."""
         if self.over:
             return
         if self.up:
@@ -172,6 +190,8 @@ class SipLeg:
     def on_media(self, event: LegEvent) -> None:
         """Events of the media process."""
         self.emit(event)
+        if isinstance(event, PlayEnded) and event.reason == "done":
+            self._heard_at = self.endpoint.clock.time() + LINGER
         if isinstance(event, RecordingEnded):
             self._recording = False
             if self._hung_up:
@@ -193,6 +213,8 @@ class SipLeg:
             return
         self.over, self.up = True, False
         self.timer.stop()
+        if self._lingering:
+            self._lingering.cancel()
         if self.stream:
             self.stream.close()
         self._hung_up = HungUp(by, reason)

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from ivr.channels.leg import Digit, HungUp, ReferEnded
+from ivr.channels.leg import Digit, HungUp, PlayEnded, ReferEnded
+from ivr.channels.sip import leg
 from ivr.channels.sip.settings import Registration
 from tests.channels.sip.raw_client import Message, RawClient
 from tests.channels.sip.server import calling
@@ -340,3 +341,33 @@ async def test_a_transfer_to_what_is_no_address_is_refused_before_it_is_sent(tar
         with pytest.raises(ValueError, match="SIP URI"):
             server.legs[0].refer(target)
         await client.bye()
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "BYE"])
+async def test_the_last_words_are_heard_before_our_bye(meanwhile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leg, "LINGER", 1.0)
+    async with calling() as (server, client):
+        await client.call()
+        server.legs[0].on_media(PlayEnded(1, "done"))
+        server.legs[0].hang_up()
+        server.legs[0].hang_up()
+        assert (await client.ask("OPTIONS")).status == 200
+        assert not [m for m in client.log if m.method == "BYE"]
+        if meanwhile == "BYE":
+            assert (await client.bye()).status == 200
+            assert await server.over() == HungUp("peer")
+        else:
+            client.answer(await client.asked("BYE"), 200)
+            assert await server.over() == HungUp("us")
+        await server.quiet()
+
+
+async def test_closing_waits_for_no_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leg, "LINGER", 30.0)
+    async with calling() as (server, client):
+        await client.call()
+        server.legs[0].on_media(PlayEnded(1, "done"))
+        server.legs[0].hang_up()
+        await server.endpoint.drain(0)
+        client.answer(await client.asked("BYE"), 200)
+        assert await server.over() == HungUp("us")
