@@ -14,7 +14,8 @@ class Call(Command):
     """Rehearse a flow in the terminal: prompts are printed, keys and words typed, time is simulated.
 
     Actions run for real, on a throw-away database with the demo company's bills and the sandbox payment gateway; or
-    you answer them yourself, with --actions ask.
+    you answer them yourself, with --actions ask. With --twilio a web process that runs is called as Twilio would call
+    it, its own flows and actions with it; only what the caller hears and presses is simulated.
     """
 
     name: ClassVar[str] = "call"
@@ -26,9 +27,52 @@ class Call(Command):
         parser.add_argument("--language", help="begin in this language")
         parser.add_argument("--caller", default="+15550100", help="who calls, in E.164")
         parser.add_argument("--actions", choices=["run", "ask"], default="run", help="run actions, or ask for results")
+        parser.add_argument("--twilio", metavar="URL", help="call a running web process: http://127.0.0.1:8080")
         parser.add_argument("--at", metavar="TIME", help="when, on the company's clock: 2026-11-23T10:00 (now)")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        return self.twilio(arguments) if arguments.twilio else self.simulated(arguments)
+
+    def twilio(self, arguments: argparse.Namespace) -> int:
+        """Over HTTP, with requests signed by TWILIO_AUTH_TOKEN for PUBLIC_BASE_URL, as the server expects them."""
+        from urllib.parse import urlsplit
+
+        from ivr.cli.show import console
+        from ivr.rehearsal.phone import Heard
+        from ivr.rehearsal.terminal import Terminal
+        from ivr.rehearsal.twilio_double import EndlessLoop, HttpTransport, RefusedTwiml, Twilio
+        from ivr.rehearsal.twilio_double.phone import TwilioPhone
+        from ivr.settings import Settings
+
+        address = urlsplit(arguments.twilio)
+        if address.scheme not in ("http", "https") or not address.netloc:
+            raise Failure(f"'{arguments.twilio}' is no address of a server", "write http://127.0.0.1:8080")
+        unusable = [option for option in ("text", "language", "at") if getattr(arguments, option)]
+        if unusable or arguments.actions != "run":
+            raise Failure(f"--{(unusable or ['actions'])[0]} can't be used with --twilio", "the server decides that")
+        settings = Settings()
+        if not settings.twilio_auth_token:
+            raise Failure("TWILIO_AUTH_TOKEN is not set", "give it the value that the server has")
+        twilio = Twilio(HttpTransport(arguments.twilio), settings.twilio_auth_token, settings.base_url)
+        twilio.account_sid = settings.twilio_account_sid or twilio.account_sid
+        terminal = Terminal(console())
+        call = twilio.call(
+            arguments.caller, on_heard=lambda said: terminal.show(Heard("", said.text or said.audio, said.at))
+        )
+        try:
+            terminal.talk(TwilioPhone(call, lambda said: ("", said.text)))
+        except (RefusedTwiml, EndlessLoop) as error:
+            raise Failure(f"Twilio would refuse the server's reply: {error}") from None
+        for failure in call.failures[:1]:
+            fix = (
+                "compare the server's TWILIO_AUTH_TOKEN and PUBLIC_BASE_URL with yours"
+                if failure.why == "HTTP 403"
+                else "see the server's log"
+            )
+            raise Failure(str(failure), fix)
+        return 0
+
+    def simulated(self, arguments: argparse.Namespace) -> int:
         import datetime as dt
         from dataclasses import replace
         from zoneinfo import ZoneInfo

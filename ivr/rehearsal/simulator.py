@@ -21,6 +21,7 @@ from ivr.flow.session import TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
+from ivr.rehearsal.hints import hint
 from ivr.rehearsal.phone import Facts, Heard, Sent
 
 KEY_SECONDS = 0.3
@@ -93,6 +94,18 @@ class Simulator:
     def speaking(self) -> float:
         """Seconds for which the flow will still be speaking."""
         return max(0.0, self._speaking_until - self.clock)
+
+    @property
+    def question(self) -> Collect | Record | None:
+        return self.recording or self.asking
+
+    @property
+    def hint(self) -> str:
+        return "" if self.text or self.question is None else hint(self.question)
+
+    @property
+    def secret(self) -> bool:
+        return self.asking is not None and self.asking.secret
 
     def start(self) -> Simulator:
         self._feed(Started())

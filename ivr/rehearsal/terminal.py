@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -15,15 +15,60 @@ from ivr.flow.inputs import ActionDone
 from ivr.flow.model import FlowSet
 from ivr.flow.secret import masked
 from ivr.flow.session import Session
-from ivr.prompts.written import written
-from ivr.rehearsal.phone import Heard
-from ivr.rehearsal.simulator import Answer, Simulator
+from ivr.rehearsal.phone import Facts, Heard
+from ivr.rehearsal.simulator import Answer
 
 HELP = {
     True: "Keys are pressed as you type them. Enter lets time pass, / says words, Ctrl-C hangs up.",
     False: "Type keys or words and Enter. An empty line lets time pass. Ctrl-C or Ctrl-D hangs up.",
 }
 TEXT_HELP = "Type messages. Ctrl-C or Ctrl-D ends the conversation."
+
+
+class Conversation(Protocol):
+    """What the terminal needs of a call: the simulator's, or one with a running server (`TwilioPhone`)."""
+
+    @property
+    def text(self) -> bool:
+        """Whether it is a thread of messages."""
+        ...
+
+    @property
+    def clock(self) -> float:
+        """Seconds since the call began."""
+        ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def question(self) -> object:
+        """What the caller is asked, another object for each time; None for nothing."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What can be pressed or said now."""
+        ...
+
+    @property
+    def secret(self) -> bool:
+        """Whether keys are not to be shown."""
+        ...
+
+    def start(self) -> object: ...
+
+    def press(self, keys: str) -> None: ...
+
+    def say(self, words: str) -> None: ...
+
+    def pass_time(self) -> None:
+        """Let time pass until something happens."""
+        ...
+
+    def hang_up(self) -> None: ...
+
+    def facts(self) -> Facts: ...
 
 
 class Terminal:
@@ -33,51 +78,35 @@ class Terminal:
         self.console = console
         self.source = source or sys.stdin
         self.single = self.source.isatty()
-        self.phone: Simulator | None = None
 
     def show(self, heard: Heard) -> None:
-        """Print what is said; `on_heard` of a `Simulator`."""
+        """Print what is said: the call's `on_heard`."""
         id = (f"  {heard.id}", "dim") if heard.id else ""
         self.console.print(Text.assemble((_clock(heard.at), "dim"), "  ", (heard.text, "bold"), id))
 
-    def talk(self, phone: Simulator) -> None:
+    def talk(self, phone: Conversation) -> None:
         """The call, from its start to its end."""
-        self.phone = phone
         self.console.print(Text(TEXT_HELP if phone.text else HELP[self.single], style="dim"))
         try:
             phone.start()
             with self._keys(phone) as turns:
-                for turn in turns:
-                    turn()
-                    if phone.ended:
-                        break
+                while not phone.ended:
+                    next(turns)()
         except (KeyboardInterrupt, EOFError):
             pass
         phone.hang_up()
-        shown = f"{_clock(phone.clock)}  the call is over: {phone.session.outcome}"
-        self.console.print(Text(shown, style="green" if phone.session.outcome == "completed" else "yellow"))
-        for sent in phone.facts().messages:
+        facts = phone.facts()
+        shown = f"{_clock(phone.clock)}  the call is over" + (f": {facts.outcome}" if facts.outcome else "")
+        self.console.print(Text(shown, style="green" if facts.outcome == "completed" else "yellow"))
+        for sent in facts.messages:
             self.console.print(Text(f"       {sent.channel} to {sent.to}: {sent.body}", style="magenta"))
 
-    def _hint(self, phone: Simulator) -> None:
-        """What can be pressed now."""
-        ask = phone.asking
-        if phone.recording is not None:
-            hint = f"recording: say something, or press {phone.recording.finish_on}"
-        elif ask is None or phone.text:
-            return
-        elif ask.choices:
-            hint = "  ".join(f"{choice.key} {written(choice.label)}" for choice in ask.choices)
-        elif ask.accept:
-            hint = "  ".join(ask.accept)
-        else:
-            count = str(ask.at_most) if ask.at_least == ask.at_most else f"{ask.at_least} to {ask.at_most}"
-            hint = f"{count} keys, {ask.finish_on} ends" + (", not shown" if ask.secret else "")
-        if hint:
-            self.console.print(Text(f"       {hint}", style="cyan"))
+    def _hint(self, phone: Conversation) -> None:
+        if phone.hint:
+            self.console.print(Text(f"       {phone.hint}", style="cyan"))
 
     @contextmanager
-    def _keys(self, phone: Simulator) -> Iterator[Iterator[Callable[[], None]]]:
+    def _keys(self, phone: Conversation) -> Iterator[Iterator[Callable[[], None]]]:
         if not self.single or phone.text:
             yield self._lines(phone)
             return
@@ -92,7 +121,7 @@ class Terminal:
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
-    def _lines(self, phone: Simulator) -> Iterator[Callable[[], None]]:
+    def _lines(self, phone: Conversation) -> Iterator[Callable[[], None]]:
         while True:
             self._hint(phone)
             if self.single:
@@ -102,7 +131,7 @@ class Terminal:
                 raise EOFError
             yield lambda line=line.strip(): self._line(phone, line)  # type: ignore[misc]
 
-    def _line(self, phone: Simulator, line: str) -> None:
+    def _line(self, phone: Conversation, line: str) -> None:
         if phone.text:
             phone.say(line)
         elif not line:
@@ -112,14 +141,14 @@ class Terminal:
         else:
             phone.say(line.removeprefix("/").strip())
 
-    def _pressed(self, phone: Simulator, restore: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    def _pressed(self, phone: Conversation, restore: Callable[[], None]) -> Iterator[Callable[[], None]]:
         import tty
 
         shown = None
         while True:
-            if phone.asking is not shown or phone.recording is not None:
+            if phone.question is not shown:
                 self._hint(phone)
-                shown = phone.asking
+                shown = phone.question
             key = self.source.read(1)
             if key in ("", "\x04"):
                 raise EOFError
@@ -132,8 +161,7 @@ class Terminal:
             elif key in "\r\n":
                 yield phone.pass_time
             elif key in "0123456789*#":
-                secret = phone.asking is not None and phone.asking.secret
-                self.console.print(Text("•" if secret else key, style="bold cyan"))
+                self.console.print(Text("•" if phone.secret else key, style="bold cyan"))
                 yield lambda key=key: phone.press(key)  # type: ignore[misc]
 
     def ask_for_result(self, flows: FlowSet) -> Callable[[RunAction, Session, object], Answer]:

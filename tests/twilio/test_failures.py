@@ -197,7 +197,7 @@ def test_twilio_s_fallback_leads_to_a_person(phone_line: Line) -> None:
     phone_line.twilio.transport = Unreliable(phone_line.twilio.transport, "/menu", 2, after=False)  # type: ignore[assignment]
     call = phone_line.call()
     call.press("1")
-    assert call.failures == [11200]
+    assert [failure.code for failure in call.failures] == [11200]
     assert "Sorry, something went wrong on our side." in words(call)
     call.press("1")
     assert call.asks == "record"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ivr.flow.pace import seconds as speech_seconds
 from ivr.rehearsal.twilio_double import rules
-from ivr.rehearsal.twilio_double.transport import Params
+from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
+from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 
 if TYPE_CHECKING:
     from ivr.rehearsal.twilio_double.platform import Twilio
@@ -30,31 +30,10 @@ class EndlessLoop(Exception):
     """Reply after reply, and never a word or a question for the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Words that were said, in the language of <Say>; `at` in seconds since the call began."""
-
-    text: str
-    language: str
-    at: float
-
-
-@dataclass(slots=True)
-class _Gather:
-    element: Element
-    spoken_until: float
-    digits: str = ""
-    deadline: float = 0.0
-
-    @property
-    def timeout(self) -> int:
-        return int(self.element.get("timeout", "5"))
-
-
 class Call:
     """`start()` answers it. While it lasts, `asks` is what it waits for: gather, record or dial; "" once it is over.
 
-    `transfers` gives the DialCallStatus that each <Dial> ends with.
+    `transfers` gives the DialCallStatus that each <Dial> ends with; `on_heard` is called with all that is said.
     """
 
     def __init__(
@@ -65,17 +44,19 @@ class Call:
         called: str,
         *,
         transfers: Callable[[str], str] = lambda target: "completed",
+        on_heard: Callable[[Heard], None] = lambda heard: None,
     ) -> None:
         self.twilio = twilio
         self.sid, self.caller, self.called = sid, caller, called
         self.clock = 0.0
         self.heard: list[Heard] = []
         self.dialled: list[str] = []
-        self.failures: list[int] = []
-        """Twilio's error codes for replies that it could not use."""
+        self.failures: list[FailedWebhook] = []
+        """Replies that Twilio could not use."""
         self.over = False
         self._transfers = transfers
-        self._gather: _Gather | None = None
+        self._on_heard = on_heard
+        self._gather: OpenGather | None = None
         self._record: Element | None = None
         self._recorded = 0.0
         self._record_from = 0.0
@@ -86,6 +67,11 @@ class Call:
     @property
     def asks(self) -> str:
         return "" if self.over else "gather" if self._gather else "record" if self._record is not None else ""
+
+    @property
+    def question(self) -> Element | None:
+        """The open <Gather> or <Record>."""
+        return self._record if self._record is not None else self.gather
 
     @property
     def gather(self) -> Element | None:
@@ -136,6 +122,14 @@ class Call:
         """Listen to the end, then stay silent."""
         self.finish_speaking()
         self._pass_until(self.clock + seconds)
+
+    def pass_time(self) -> None:
+        """Let time pass until something happens: what is said ends, a question gives up, a recording ends."""
+        if self._gather is not None:
+            speaking = self._gather.spoken_until
+            self._pass_until(speaking if speaking > self.clock else self._gather.deadline)
+        elif self._record is not None:
+            self._pass_until(self._silent_at())
 
     def hang_up(self) -> None:
         if self.over:
@@ -254,12 +248,10 @@ class Call:
             self._run(*redirect)
 
     def _fetch(self, url: str, params: Params) -> Element | None:
-        from ivr.rehearsal.twilio_double.platform import FailedWebhook
-
         try:
             answer = self.twilio.post(url, {**self._standard(), **params})
         except FailedWebhook as failure:
-            self.failures.append(failure.code)
+            self.failures.append(failure)
             if self.twilio.fallback_url is None or self._fell_back:
                 return None
             self._fell_back = True
@@ -317,16 +309,20 @@ class Call:
         for nested in verb:
             self._said(nested)
         spoken_until, self.clock = self.clock, began
-        self._gather = _Gather(verb, spoken_until, deadline=spoken_until + int(verb.get("timeout", "5")))
+        self._gather = OpenGather(verb, spoken_until, deadline=spoken_until + int(verb.get("timeout", "5")))
 
     def _said(self, verb: Element) -> None:
         match verb.tag:
             case "Say":
                 language = verb.get("language", "en-US")
-                self.heard.append(Heard(verb.text or "", language, self.clock))
+                self._hear(Heard(verb.text or "", language, self.clock))
                 self.clock += speech_seconds(verb.text or "", language.partition("-")[0])
             case "Pause":
                 self.clock += int(verb.get("length", "1"))
+
+    def _hear(self, heard: Heard) -> None:
+        self.heard.append(heard)
+        self._on_heard(heard)
 
     def _end(self, status: str = "completed") -> None:
         self.over = True
@@ -337,9 +333,7 @@ class Call:
 
     def _quietly(self, url: str, params: Params) -> None:
         """A callback whose answer is of no account."""
-        from ivr.rehearsal.twilio_double.platform import FailedWebhook
-
         try:
             self.twilio.post(url, params)
         except FailedWebhook as failure:
-            self.failures.append(failure.code)
+            self.failures.append(failure)

@@ -9,7 +9,7 @@ from ivr.flow import template
 from ivr.flow.model import FlowSet
 from ivr.rehearsal.phone import Facts, Heard
 from ivr.rehearsal.twilio_double.call import Call
-from ivr.rehearsal.twilio_double.call import Heard as Said
+from ivr.rehearsal.twilio_double.heard import Heard as Said
 
 Identify = Callable[[Said], tuple[str, str]]
 """The id of the prompt that words come from ("" for none), and its written text."""
@@ -17,6 +17,10 @@ Identify = Callable[[Said], tuple[str, str]]
 
 class TwilioPhone:
     """`facts` fetches what is on record; a server that runs elsewhere doesn't tell."""
+
+    text = False
+    secret = False
+    """What is keyed is never known to be a secret: TwiML can't say so."""
 
     def __init__(self, call: Call, identify: Identify, facts: Callable[[], Facts] = Facts) -> None:
         self.call = call
@@ -27,6 +31,33 @@ class TwilioPhone:
     @property
     def ended(self) -> bool:
         return self.call.over
+
+    @property
+    def clock(self) -> float:
+        return self.call.clock
+
+    @property
+    def question(self) -> object:
+        return self.call.question
+
+    @property
+    def hint(self) -> str:
+        question = self.call.question
+        if question is None:
+            return ""
+        if question.tag == "Record":
+            return f"recording: say something, or press {question.get('finishOnKey', 'any key')}"
+        longest, finish = int(question.get("numDigits", "0")), question.get("finishOnKey", "#")
+        count = "1 key" if longest == 1 else f"up to {longest} keys" if longest else "keys"
+        words = ", or / and words" if "speech" in question.get("input", "dtmf") else ""
+        return count + (f", {finish} ends" if finish and longest != 1 else "") + words
+
+    def start(self) -> TwilioPhone:
+        self.call.start()
+        return self
+
+    def pass_time(self) -> None:
+        self.call.pass_time()
 
     def listen(self, until: Callable[[Heard], bool], *, patient: bool = True) -> Sequence[Heard]:
         got: list[Heard] = []

@@ -11,7 +11,7 @@ from twilio.request_validator import RequestValidator
 
 from ivr.rehearsal.twilio_double.call import Call
 from ivr.rehearsal.twilio_double.media import Media
-from ivr.rehearsal.twilio_double.transport import Answer, NoAnswer, Params, Transport
+from ivr.rehearsal.twilio_double.transport import Answer, FailedWebhook, NoAnswer, Params, Transport
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,6 @@ class Exchange:
     params: Params
     answer: Answer | None
     repeats: tuple[Answer | None, ...] = ()
-
-
-class FailedWebhook(Exception):
-    """A reply that Twilio can't use; `code` is its error (11200 for no or a wrong HTTP answer)."""
-
-    def __init__(self, url: str, code: int, why: str) -> None:
-        super().__init__(f"{code} from {url}: {why}")
-        self.url, self.code = url, code
 
 
 @dataclass

@@ -28,6 +28,14 @@ class NoAnswer(Exception):
     """The server can't be reached or took too long: Twilio's error 11200 (or 11205)."""
 
 
+class FailedWebhook(Exception):
+    """A reply that Twilio can't use; `code` is its error (11200 for no or a wrong HTTP answer)."""
+
+    def __init__(self, url: str, code: int, why: str) -> None:
+        super().__init__(f"{code} from {url}: {why}")
+        self.url, self.code, self.why = url, code, why
+
+
 class Transport(Protocol):
     def post(self, url: str, params: Params, headers: Mapping[str, str]) -> Answer:
         """Raises `NoAnswer`."""
