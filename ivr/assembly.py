@@ -10,6 +10,7 @@ from ivr.prompts.catalogue import Catalogue
 from ivr.published import Published
 from ivr.runner import Runner
 from ivr.settings import Settings
+from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 from ivr.vault import Vault
 
@@ -27,3 +28,12 @@ def make_runner(settings: Settings) -> Runner:
 def make_renderer(settings: Settings) -> Renderer:
     """Raises `FlowError` where the prompts can't be read."""
     return Renderer(settings.audio_dir, Catalogue.load(settings.prompts_dir))
+
+
+def make_recognition(settings: Settings, renderer: Renderer) -> RecognitionService | None:
+    """Recognition for the languages that there are prompts in; `None` where it is switched off or nothing is there
+    to recognise with."""
+    if not settings.speech_workers:
+        return None
+    service = RecognitionService(renderer.catalogue.languages, workers=settings.speech_workers)
+    return service if service.pools else None

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     sip_tls_key: str = Field("", description="its key file")
     sip_tls_port: int = Field(5061, ge=0, le=65535, description="the port for SIP over TLS")
 
+    # Speech
+    speech_workers: int = Field(1, ge=0, le=64, description="processes that recognise speech; 0: callers have keys only")
+
     # Twilio
     twilio_account_sid: str = Field("", description="Twilio account, AC...")
     twilio_auth_token: str = Field("", description="its auth token: checks that requests come from Twilio")
@@ -66,6 +69,7 @@ class Settings(BaseSettings):
     # When all else fails
     fallback_number: str = Field("", description="a number or SIP address for callers while we can't serve them")
     seal_key: str = Field("", description="base64 key of 32 bytes that seals secret answers; empty: made anew at start")
+    session_hours: float = Field(4, gt=0, description="a call that nothing happens to for so long is taken for lost")
     log_format: str = Field("auto", description="json, or console for people; auto: console on a terminal")
 
     @cached_property

@@ -9,7 +9,7 @@ nothing is synthesised or decoded on the media path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -117,6 +117,10 @@ class CallLeg(Protocol):
 
     def pause_recording(self, paused: bool) -> None:
         """While paused, silence is written: what is said and keyed as a secret never lands in a file."""
+        ...
+
+    def listen(self, on_frames: Callable[[bytes], None] | None) -> None:
+        """Hand over what the peer says, as it arrives: whole 20 ms frames of mu-law; `None` ends that."""
         ...
 
     def refer(self, target: str) -> None:

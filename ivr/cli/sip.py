@@ -17,14 +17,15 @@ class Sip(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr import logs
-        from ivr.assembly import make_renderer, make_runner
+        from ivr.assembly import make_recognition, make_renderer, make_runner
         from ivr.channels.sip.service import serve
         from ivr.settings import Settings
 
         settings = Settings()
         logs.configure(settings.log_format)
         try:
-            serve(settings, make_runner(settings), make_renderer(settings), _ready)
+            renderer = make_renderer(settings)
+            serve(settings, make_runner(settings), renderer, make_recognition(settings, renderer), _ready)
         except ValueError as error:
             raise Failure(str(error)) from None
         except OSError as error:

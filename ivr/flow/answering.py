@@ -96,6 +96,16 @@ def ask_again(
     return ask(turn, step.collect(turn))
 
 
+def unheard(turn: Turn, step: Question) -> Leave:
+    """The caller spoke and we couldn't listen: say so, and go on with keys alone. No attempt is counted."""
+    turn.event("unheard", step=turn.stack[-1][1])
+    if not step.keyed(turn) or not turn.can("keys"):
+        return "failed"
+    turn.tries["speech"] = turn.company.defaults.keys_only_after
+    turn.say("system.keys_only")
+    return ask(turn, step.collect(turn))
+
+
 def ask(turn: Turn, collect: Collect, **state: Any) -> Leave:
     """Ask, and wait for the answer."""
     turn.emit(collect)

@@ -23,11 +23,15 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words that answered a `Collect`: a text message, or recognised speech with its confidence (0 to 1)."""
+    """Words that answered a `Collect`: a text message, or recognised speech with its confidence (0 to 1).
+
+    `unheard`: the caller spoke, but no recogniser could be asked what; it is not the caller's fault.
+    """
 
     text: str = field(repr=False)
     confidence: float = 1.0
     alternatives: tuple[str, ...] = field(default=(), repr=False)
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,9 @@ class TransferEnded:
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """The caller is gone."""
+    """The caller is gone. `lost`: nobody told us, but nothing has been heard of the call for hours."""
+
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

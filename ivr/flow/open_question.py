@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ivr.flow.answering import ask, ask_again, confirm, confirm_again, global_answer, heard, nothing
+from ivr.flow.answering import ask, ask_again, confirm, confirm_again, global_answer, heard, nothing, unheard
 from ivr.flow.answers.yes_no import meaning
 from ivr.flow.inputs import Input, Keys, Words
 from ivr.flow.intents import Match
@@ -57,6 +57,8 @@ class OpenQuestion(Question):
 
     def resume(self, turn: Turn, given: Input) -> Leave:
         assert isinstance(given, Keys | Words)
+        if isinstance(given, Words) and given.unheard:
+            return unheard(turn, self)
         heard(turn, given)
         if "wish" in turn.state:
             return self.confirmed(turn, given, Wish(**turn.state["wish"]))

@@ -36,6 +36,7 @@ from ivr.prompts.written import written
 from ivr.rehearsal.phone import Facts, Heard, Sent
 from ivr.runner import Runner
 from ivr.settings import Settings
+from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 from ivr.speech.voices import all_voices
 from ivr.vault import Vault
@@ -78,7 +79,14 @@ class Line:
     """The service on a free port, with a database of its own. Use as a context manager."""
 
     def __init__(
-        self, folder: Path, audio: Path, *, flows: Path = FLOWS, prompts: Path = PROMPTS, clock: Any = None
+        self,
+        folder: Path,
+        audio: Path,
+        *,
+        flows: Path = FLOWS,
+        prompts: Path = PROMPTS,
+        clock: Any = None,
+        recognition: RecognitionService | None = None,
     ) -> None:
         self.settings = Settings(
             _env_file=None, data_dir=folder, flows_dir=flows, prompts_dir=prompts, sip_port=0, log_format="json"
@@ -92,7 +100,7 @@ class Line:
         self.runner = Runner(self.engine, published, Vault(), self.settings, **options)
         voices = [voice for voice in all_voices() if "espeak" in voice.name]
         self.ears = Ears(audio, Catalogue.load(prompts), voices=voices, budget_seconds=20)
-        self.service = SipService(self.settings, self.runner, self.ears)
+        self.service = SipService(self.settings, self.runner, self.ears, recognition)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -103,11 +111,20 @@ class Line:
 
     def __exit__(self, *exc: object) -> None:
         self.run(self.service.close())
+        self.run(self._cancel_all())
         self.run(self.loop.shutdown_default_executor())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
         self.engine.dispose()
+
+    @staticmethod
+    async def _cancel_all() -> None:
+        """What a test that failed left running."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
         """Run a coroutine on the service's loop, from the test's thread."""
@@ -191,6 +208,13 @@ class SipPhone:
         for index in range(100):
             self._send_audio(bytes(0x10 + (index + step) % 0x60 for step in range(160)))
             time.sleep(0.02)
+
+    def speak(self, audio: bytes) -> None:
+        """Say this (mu-law, 8 kHz) at its own pace; a telephone that sends nothing in silence says nothing after."""
+        began = time.monotonic()
+        for index in range(0, len(audio) - 159, 160):
+            self._send_audio(audio[index : index + 160])
+            time.sleep(max(0.0, began + index / 8000 - time.monotonic()))
 
     def wait(self, seconds: float) -> None:
         ends = time.monotonic() + self._playing() + seconds

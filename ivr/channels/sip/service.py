@@ -21,6 +21,7 @@ from ivr.channels.voice import VoiceCall
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.errors import SpeechError
+from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 
 log = structlog.get_logger("callwright.sip")
@@ -33,10 +34,13 @@ RESTART_SECONDS = 0.2
 class SipService:
     """One SIP endpoint with its media process. When that process dies its calls end, and a new one is started."""
 
-    def __init__(self, settings: Settings, runner: Runner, renderer: Renderer) -> None:
+    def __init__(
+        self, settings: Settings, runner: Runner, renderer: Renderer, recognition: RecognitionService | None = None
+    ) -> None:
         self._settings = settings
         self._runner = runner
         self._renderer = renderer
+        self._recognition = recognition
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._keeper: asyncio.Task[None] | None = None
         self.endpoint: SipEndpoint | None = None
@@ -50,6 +54,8 @@ class SipService:
         except BaseException:
             await media.close()
             raise
+        if self._recognition is not None:
+            await self._recognition.start()
         self._keeper = asyncio.create_task(self._keep_media(self.endpoint))
         for language in self._renderer.catalogue.languages:
             try:
@@ -83,6 +89,8 @@ class SipService:
             await self.endpoint.close()
             await self.endpoint.media.close()
         await self._renderer.close()
+        if self._recognition is not None:
+            await self._recognition.close()
         self._runner.close()
         self._executor.shutdown(wait=False)
 
@@ -94,11 +102,12 @@ class SipService:
             self._executor,
             recordings_dir=self._settings.recordings_dir.absolute(),
             fallback_number=self._settings.fallback_number,
+            recognition=self._recognition,
         )
         await call.run()
 
     async def _media(self) -> Media:
-        return await Media.start(host=self._settings.sip_host, ports=_ports(self._settings.sip_rtp_ports))
+        return await Media.start(host=self._settings.sip_host, ports=rtp_ports(self._settings.sip_rtp_ports))
 
     async def _keep_media(self, endpoint: SipEndpoint) -> None:
         while True:
@@ -111,12 +120,18 @@ class SipService:
                 await asyncio.sleep(RESTART_SECONDS)
 
 
-def serve(settings: Settings, runner: Runner, renderer: Renderer, ready: Callable[[tuple[str, int]], None]) -> None:
+def serve(
+    settings: Settings,
+    runner: Runner,
+    renderer: Renderer,
+    recognition: RecognitionService | None,
+    ready: Callable[[tuple[str, int]], None],
+) -> None:
     """Run the service on uvloop until it is told to stop."""
     # libuv's io_uring was seen to spin in the kernel for ever when the loop closed, beyond the reach of SIGKILL
     # (uvloop 0.23 on Linux 6.18). epoll costs nothing here: our files are read and written in threads.
     os.environ.setdefault("UV_USE_IO_URING", "0")
-    uvloop.run(SipService(settings, runner, renderer).run(ready))
+    uvloop.run(SipService(settings, runner, renderer, recognition).run(ready))
 
 
 def sip_settings(settings: Settings) -> SipSettings:
@@ -162,7 +177,8 @@ def _registration(text: str) -> Registration:
     return Registration(f"sip:{registrar}", user, password)
 
 
-def _ports(text: str) -> tuple[int, int] | None:
+def rtp_ports(text: str) -> tuple[int, int] | None:
+    """`10000-20000` as a range, "" as None. Raises `ValueError`."""
     if not text:
         return None
     low, dash, high = text.partition("-")

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import wave
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -28,6 +28,9 @@ log = structlog.get_logger("callwright.twilio")
 _REFERENCE = re.compile(r"/Recordings/(RE[0-9a-fA-F]{32})(?:\.\w+)?\Z")
 TIMEOUT = (5, 20)
 MAX_BYTES = 200_000_000
+GIVE_UP = timedelta(days=7)
+"""A recording that can't be had for so long was deleted at Twilio."""
+BATCH = 100
 
 
 class NotFetched(Exception):
@@ -109,11 +112,13 @@ def fetch(engine: Engine, settings: Settings, reference: str) -> Path:
     return path
 
 
-def fetch_all(engine: Engine, settings: Settings) -> int:
-    """Fetch whatever is still missing; returns how many came. A timed job."""
+def fetch_all(engine: Engine, settings: Settings, now: datetime) -> int:
+    """Fetch what is still missing and not too old; returns how many came. A timed job."""
+    unfetched = sa.select(recordings.c.id).where(
+        recordings.c.sha256 == "", recordings.c.id.like("RE%"), recordings.c.created_at > now - GIVE_UP
+    )
     with reading(engine) as connection:
-        query = sa.select(recordings.c.id).where(recordings.c.sha256 == "", recordings.c.id.like("RE%"))
-        missing = connection.execute(query.order_by(recordings.c.created_at)).scalars().all()
+        missing = connection.execute(unfetched.order_by(recordings.c.created_at).limit(BATCH)).scalars().all()
     came = 0
     for reference in missing:
         try:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ivr import metrics
 from ivr.channels.leg import CallLeg, Clip, LegOver, RecordingEnded
 from ivr.channels.voice import errand, question, recorder
+from ivr.channels.voice.ear import Ear
 from ivr.channels.voice.line import Gone, Line
 from ivr.flow import inputs
 from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
@@ -27,6 +28,7 @@ from ivr.prompts.parts import Part, Prompt
 from ivr.runner import Runner, Turn
 from ivr.speech.errors import SpeechError
 from ivr.speech.pcm import beep, silence
+from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 
 log = structlog.get_logger("callwright.voice")
@@ -38,7 +40,7 @@ STORE_TRIES = (0.5, 1.0, 2.0, 4.0)
 
 class VoiceCall:
     """`executor` runs what blocks; `recordings_dir` is where messages are kept; `fallback_number` is where callers
-    are sent while we can't serve them ("" for nowhere)."""
+    are sent while we can't serve them ("" for nowhere). Without `recognition` callers have keys only."""
 
     def __init__(
         self,
@@ -50,9 +52,11 @@ class VoiceCall:
         channel: str = "sip",
         recordings_dir: Path,
         fallback_number: str = "",
+        recognition: RecognitionService | None = None,
     ) -> None:
         self.leg = leg
         self.line = Line(leg)
+        self.ear = None if recognition is None else Ear(leg, recognition)
         self.runner = runner
         self.renderer = renderer
         self.channel = channel
@@ -154,7 +158,7 @@ class VoiceCall:
         if ready is not None:
             return ready
         clips = [clip for prompt in ask.prompts for clip in await self._clips(prompt)]
-        return await question.answer(self.line, ask, clips)
+        return await question.answer(self.line, ask, clips, self.ear)
 
     async def _record(self, effect: Record) -> Input:
         ended = await recorder.record(self.line, effect, self._recordings_dir)

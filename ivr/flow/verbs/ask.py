@@ -19,6 +19,7 @@ from ivr.flow.answering import (
     global_phrases,
     heard,
     nothing,
+    unheard,
 )
 from ivr.flow.answers.yes_no import meaning
 from ivr.flow.effects import Collect
@@ -158,6 +159,8 @@ class Ask(Question):
 
     def resume(self, turn: Turn, given: Input) -> Leave:
         assert isinstance(given, Keys | Words)
+        if isinstance(given, Words) and given.unheard:
+            return unheard(turn, self)
         heard(turn, given, self.is_secret)
         own = tuple(choice.key for choice in self.type.choices(self, turn))
         asked = None if nothing(given) else global_answer(turn, given, own)

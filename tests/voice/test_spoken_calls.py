@@ -1,0 +1,116 @@
+"""Callers who speak, on real SIP calls with recorded speech and the real recogniser."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from callcenter.events import of_contact
+from callcenter.tables import payments
+from callcenter.tables import sessions as sessions_table
+from ivr.prompts.catalogue import Catalogue
+from ivr.prompts.parts import Part, Prompt
+from ivr.speech.recognise.service import RecognitionService
+from ivr.speech.renderer import Renderer
+from ivr.speech.voices import all_voices
+from tests.secrecy import assert_lands_nowhere
+from tests.voice.line import PROMPTS, Line, SipPhone
+
+pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(240)]
+
+CARD = "4242424242424242"
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], bytes]]:
+    """Words as another voice than the demo's says them."""
+    voices = [voice for voice in all_voices() if "piper" in voice.name]
+    if not voices:
+        pytest.skip("needs Piper: pip install 'callwright[voice]'")
+    renderer = Renderer(tmp_path_factory.mktemp("recorded"), Catalogue.load(PROMPTS), voices=voices)
+
+    def speech(words: str) -> bytes:
+        prompt = Prompt((Part("text", words),), "en")
+        return b"".join(clip.ulaw for clip in renderer.clips_sync(prompt))
+
+    yield speech
+    renderer.close_sync()
+
+
+@pytest.fixture
+def line(tmp_path: Path, audio: Path) -> Iterator[Line]:
+    recognition = RecognitionService(("en",), workers=1, deadline=20)  # a busy machine is slow, not wrong
+    if not recognition.pools:
+        pytest.skip("needs a recogniser: pip install 'callwright[speech]'")
+    with Line(tmp_path, audio, recognition=recognition) as line:
+        line.run(recognition.ready(), 90)
+        yield line
+
+
+def say(phone: SipPhone, audio: bytes) -> None:
+    phone.wait(0.2)
+    phone.speak(audio)
+
+
+def events(line: Line, kind: str) -> list[dict[str, object]]:
+    with line.engine.connect() as connection:
+        contact = connection.execute(sa.select(sessions_table.c.contact_id)).scalar_one()
+        return [dict(event.data) for event in of_contact(connection, contact) if event.kind == kind]
+
+
+def test_a_bill_is_paid_by_voice_alone_and_its_card_lands_nowhere(
+    line: Line, recorded: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    phone = line.call()
+    for heard, words in (
+        ("main.how_can_we_help", "pay a bill"),
+        ("pay.ask_account", "one zero two zero three zero four zero"),
+        ("pay.how_much", "pay in full"),
+        ("pay.ask_card", "four two four two, four two four two, four two four two, four two four two"),
+        ("pay.ask_expiry", "one two two nine"),
+        ("pay.ask_security_code", "one two three"),
+    ):
+        assert phone.hears(heard)
+        say(phone, recorded(words))
+    assert phone.hears("pay.approved")
+    phone.hang_up()
+    phone.close()
+    with line.engine.connect() as connection:
+        payment = connection.execute(sa.select(payments)).one()
+    assert (payment.status, payment.amount, payment.card_last4) == ("approved", 8450, CARD[-4:])
+    assert all(event["words"] == "•••" for event in events(line, "heard") if event["step"] in ("card", "security_code"))
+    assert_lands_nowhere([tmp_path / "callwright.db"], [CARD])
+
+
+@pytest.mark.parametrize("words", ["what are your hours today", "opening hours", "are you open right now"])
+def test_the_hours_are_asked_for_in_the_callers_own_words(
+    line: Line, recorded: Callable[[str], bytes], words: str
+) -> None:
+    phone = line.call()
+    assert phone.hears("main.how_can_we_help")
+    say(phone, recorded(words))
+    heard = phone.listen(lambda one: one.id.startswith("hours."))
+    assert heard, events(line, "heard")
+    assert heard[-1].id.startswith("hours."), heard
+    phone.hang_up()
+    phone.close()
+
+
+def test_keys_still_work_when_the_recogniser_is_killed(line: Line, recorded: Callable[[str], bytes]) -> None:
+    recognition = line.service._recognition
+    assert recognition is not None
+    phone = line.call()
+    assert phone.hears("main.how_can_we_help")
+    for pool in recognition.pools:
+        for worker in pool.pids:
+            os.kill(worker, signal.SIGKILL)
+    say(phone, recorded("pay a bill"))
+    phone.press("1")
+    assert phone.hears("pay.ask_account")
+    phone.hang_up()
+    phone.close()
