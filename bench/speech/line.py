@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import audioop
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.speech.callers import LOUDNESS, RATE, Audio
+from ivr.speech import pcm
 
 FRAME = 160
 
@@ -59,7 +59,7 @@ def through(audio: Audio, line: Line, random: np.random.Generator) -> bytes:
     level = 10 ** (-65 / 20) if line.noise is None else LOUDNESS * 10 ** (-line.noise / 20)
     heard = band(audio) + level * noise(len(audio), random)
     samples = (np.clip(heard, -0.99, 0.99) * 32767).astype("<i2")
-    coded = bytearray(audioop.lin2ulaw(samples.tobytes(), 2))
+    coded = bytearray(pcm.ulaw(samples.tobytes()))
     coded += b"\xff" * (-len(coded) % FRAME)
     for start in range(0, len(coded), FRAME):
         if random.random() < line.loss:

@@ -8,13 +8,13 @@ before. About 100 ms of such frames stop the prompt.
 
 from __future__ import annotations
 
-import audioop
 from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.speech import pcm
 from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
 
 Floats = NDArray[np.float32]
@@ -26,7 +26,7 @@ LEAST_PITCHED = 3
 PERIODIC = 0.45
 """Least autocorrelation at the pitch: of speech 0.6 to 0.95, of coughs and noise below 0.4."""
 PITCH_LAGS = range(20, 134)  # 400 to 60 Hz at 8 kHz
-ABOVE_LEVEL_DB = 9.0
+ABOVE_LEVEL_DB = 12.0
 ABOVE_ECHO_DB = 3.0
 FIRST_ECHO_DB = -17.0
 """How far below our voice an echo is taken to be until this line's has been learned."""
@@ -58,7 +58,7 @@ class BargeIn:
         self._played_db: Floats = np.zeros(0, dtype=np.float32)
         self._place = 0  # frames of the prompt that are out
         self._heard: deque[Floats] = deque(maxlen=WINDOW_SAMPLES // FRAME_BYTES)
-        self._levels: deque[float] = deque(maxlen=75)
+        self._levels: deque[float] = deque(maxlen=150)
         self._echoes = deque([FIRST_ECHO_DB] * ECHO_FRAMES, maxlen=ECHO_FRAMES)
         self._evidence = 0.0
         self._pitched = 0
@@ -84,7 +84,7 @@ class BargeIn:
         level = float(_db(samples[None])[0])
         self._heard.append(samples)
         if not self._active:
-            self._learn_level(level, voiced)
+            self._levels.append(level)
             return Weighed(0.0, level, False, False)
         self._place += 1
         echo_level = self._echo_level()
@@ -96,7 +96,7 @@ class BargeIn:
         if echo or not voiced:
             self._learn_echo(level - echo_level, echo_level)
         if not voiced:
-            self._learn_level(level, voiced)
+            self._levels.append(level)
         if voiced and loud and not echo:
             self._evidence += PITCHED if pitched else VOICED
             self._pitched += pitched
@@ -115,12 +115,10 @@ class BargeIn:
     # What the line is like
 
     def _running(self) -> float:
-        """The level that the line has without the caller: what three quarters of the quiet frames stay below."""
-        return float(np.percentile(self._levels, 75)) if len(self._levels) >= 5 else -60.0
+        """The level that the line has without the caller: a third of the last three seconds' frames are below it, since
+        nobody speaks without pauses."""
+        return float(np.percentile(self._levels, 33)) if len(self._levels) >= 5 else -60.0
 
-    def _learn_level(self, level: float, voiced: bool) -> None:
-        if not voiced or not self._active:
-            self._levels.append(min(level, -25.0))
 
     def _echo_level(self) -> float:
         """The loudest of what we played that could be coming back now, in dB."""
@@ -165,7 +163,7 @@ class BargeIn:
 
 
 def _pcm(mulaw: bytes) -> Floats:
-    return np.frombuffer(audioop.ulaw2lin(mulaw, 2), dtype="<i2").astype(np.float32) / np.float32(32768)
+    return pcm.from_pcm16(pcm.pcm16(mulaw))
 
 
 def _db(frames: Floats) -> Floats:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ivr.speech import pcm
+
 FRAME_BYTES = 160
 FRAME_SECONDS = 0.02
 START_VOICED, START_WINDOW = 6, 10
@@ -129,9 +131,7 @@ Classify = Callable[[bytes], bool]
 
 def webrtc() -> Classify:
     """WebRTC's detector, one for each call: it adapts to the line. Raises ImportError where it is not installed."""
-    import audioop
-
     import webrtcvad
 
     detector: Any = webrtcvad.Vad(3)
-    return lambda frame: bool(detector.is_speech(audioop.ulaw2lin(frame, 2), 8000))
+    return lambda frame: bool(detector.is_speech(pcm.pcm16(frame), pcm.RATE))

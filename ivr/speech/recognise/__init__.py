@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -80,6 +80,17 @@ class Heard:
     start: float = 0.0
     end: float = 0.0
     matched: bool = True
+
+
+def best_valid(heard: Heard, valid: Callable[[str], bool]) -> Alternative | None:
+    """The most probable alternative that passes a check (length, check digit, a list of customers), if any does. Its
+    confidence is its share of those that pass: a check digit rules out nine of ten misreadings."""
+    passed = [other for other in heard.alternatives if valid(other.text)]
+    total = sum(other.confidence for other in passed)
+    if not passed or not total:
+        return passed[0] if passed else None
+    allowed = min(1.0, sum(other.confidence for other in heard.alternatives))
+    return Alternative(passed[0].text, round(allowed * passed[0].confidence / total, 4))
 
 
 class Hearing(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import audioop
 import importlib.util
 import os
 from functools import lru_cache
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ivr.speech import pcm
 from ivr.speech.recognise import Heard, NoRecogniser, Want
 from ivr.speech.recognise.beam import Compiled, compile_, search
 from ivr.speech.recognise.grammar import Grammar, grammar
@@ -100,7 +100,7 @@ class Utterance:
             opinions.append(self._opinion(name, self._weights[name], audio, rules, seconds))
             if sure(opinions[0]):
                 break  # the second model changes nothing then
-        heard = judge(opinions, kind=rules.kind)
+        heard = judge(opinions, kind=rules.kind, at_least=self._want.at_least)
         return Heard(heard.text, heard.confidence, heard.alternatives, 0.0, seconds, heard.matched)
 
     def _opinion(self, name: str, weight: float, audio: Floats, rules: Grammar, seconds: float) -> Opinion:
@@ -125,7 +125,7 @@ class Utterance:
 
 def pcm16k(mulaw: bytes) -> Floats:
     """Mu-law at 8 kHz to float32 at 16 kHz, by halving the steps of the spectrum: no image above 4 kHz."""
-    samples = np.frombuffer(audioop.ulaw2lin(mulaw, 2), dtype="<i2").astype(np.float32) / np.float32(32768)
+    samples = pcm.from_pcm16(pcm.pcm16(mulaw))
     if not len(samples):
         return samples
     spectrum = np.fft.rfft(samples)

@@ -21,7 +21,9 @@ BONUS = 0.3
 SURE = -2.0
 SURE_MARGIN = 2.0
 """With these 73 of 100 digit utterances on a clean line need one model only, and none of them was read wrong."""
-SHOWN = 5
+SHORT = -2.5
+"""For a number of too few digits."""
+SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ def sure(opinion: Opinion) -> bool:
     return best.score > SURE and (not others or best.score - others[0].score > SURE_MARGIN)
 
 
-def together(opinions: Sequence[Opinion], *, kind: str) -> list[Reading]:
-    """All readings, best first, with the weighted mean of their log probabilities."""
+def together(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> list[Reading]:
+    """All readings, best first, with the weighted mean of their log probabilities, and what is known beforehand: few
+    callers say fewer digits than were asked for."""
     total = sum(opinion.weight for opinion in opinions if opinion.readings)
     tables = [
         ({reading.means: reading.score for reading in opinion.readings}, opinion.weight / total)
@@ -53,7 +56,7 @@ def together(opinions: Sequence[Opinion], *, kind: str) -> list[Reading]:
         Reading(
             means,
             sum(weight * table.get(means, min(table.values()) - MISSING) for table, weight in tables)
-            + (BONUS * len(means) if kind == "digits" else 0.0),
+            + (BONUS * len(means) + SHORT * (len(means) < at_least) if kind == "digits" else 0.0),
         )
         for means in every
     ]
@@ -62,7 +65,7 @@ def together(opinions: Sequence[Opinion], *, kind: str) -> list[Reading]:
 
 def judge(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> Heard:
     """The verdict, with alternatives. Its times are left to the engine."""
-    readings = together(opinions, kind=kind)
+    readings = together(opinions, kind=kind, at_least=at_least)
     free = max((o.free for o in opinions if o.free), key=lambda found: found.score, default=None)
     if not readings:
         return Heard(free.text if free else "", 0.0, matched=False)

@@ -7,7 +7,6 @@ reads digits badly, so strings of more than a few are left to others.
 
 from __future__ import annotations
 
-import audioop
 import importlib.util
 import math
 import re
@@ -15,7 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ivr.speech.pcm import to_pcm16
 from ivr.speech.recognise import Alternative, Heard, NoRecogniser, Want, register
+from ivr.speech.recognise.decoded import pcm16k
 from ivr.speech.recognise.grammar import COURTESIES, DIGITS, NO, YES, spoken
 
 LONGEST_NUMBER = 2
@@ -87,23 +88,23 @@ class SphinxHearing:
         return None
 
     def result(self) -> Heard:
-        pcm, _ = audioop.ratecv(audioop.ulaw2lin(bytes(self._audio), 2), 2, 1, 8000, 16000, None)
+        sound = to_pcm16(pcm16k(bytes(self._audio)))
         seconds = len(self._audio) / 8000
-        said, score = self._score("answer", pcm)
+        said, score = self._score("answer", sound)
         text = self._meant(said)
         if not text:
             return Heard("", 0.0, (), 0.0, seconds, matched=False)
-        _, background = self._score("phones", pcm)
+        _, background = self._score("phones", sound)
         # a second, so that length does not count
         gap = math.log(max(score, 1e-9) / max(background, 1e-9)) / max(seconds, 0.1)
         confidence = 1 / (1 + math.exp(-(gap - LIMIT) / SLOPE))
         return Heard(text, confidence, (Alternative(text, confidence),), 0.0, seconds, confidence >= 0.5)
 
-    def _score(self, search: str, pcm: bytes) -> tuple[str, float]:
+    def _score(self, search: str, sound: bytes) -> tuple[str, float]:
         decoder = self._decoder
         decoder.activate_search(search)
         decoder.start_utt()
-        decoder.process_raw(pcm, full_utt=True)
+        decoder.process_raw(sound, full_utt=True)
         decoder.end_utt()
         found = decoder.hyp()
         return ("", 0.0) if found is None else (str(found.hypstr), float(found.best_score))

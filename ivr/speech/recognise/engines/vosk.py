@@ -8,7 +8,6 @@ one where there is internet.
 
 from __future__ import annotations
 
-import audioop
 import importlib.util
 import json
 import os
@@ -17,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ivr.speech.pcm import RATE, pcm16
 from ivr.speech.recognise import DIGIT_KINDS, Alternative, Heard, NoRecogniser, Want, register
 from ivr.speech.recognise.digit_words import DIGIT_WORDS
 from ivr.speech.recognise.grammar import NO, YES, spoken
@@ -99,7 +99,7 @@ class VoskHearing:
         said = list(want.phrases) or ([*YES, *NO] if want.kind == "yes_no" and language == "en" else [])
         self._phrases = {spoken_in(phrase, language): phrase for phrase in said}
         words = list(self._digits) or list(self._phrases)
-        rate = 16000.0
+        rate = float(RATE)  # it brings the sound to its model's rate itself
         background = [UNKNOWN] if model.vosk_model_find_word(UNKNOWN) >= 0 else []
         self._recogniser = (
             vosk.KaldiRecognizer(model, rate, json.dumps([*words, *background], ensure_ascii=False))
@@ -108,15 +108,13 @@ class VoskHearing:
         )
         self._recogniser.SetMaxAlternatives(0 if words else READINGS)
         self._recogniser.SetWords(True)
-        self._upsampling: Any = None
         self._bytes = 0
         self._parts: list[dict[str, Any]] = []
         self._partial = ""
 
     def feed(self, frames: bytes) -> str | None:
         self._bytes += len(frames)
-        pcm, self._upsampling = audioop.ratecv(audioop.ulaw2lin(frames, 2), 2, 1, 8000, 16000, self._upsampling)
-        if self._recogniser.AcceptWaveform(pcm):
+        if self._recogniser.AcceptWaveform(pcm16(frames)):
             self._parts.append(json.loads(self._recogniser.Result()))
         so_far = json.loads(self._recogniser.PartialResult()).get("partial", "")
         text = self._meant(" ".join([*(_best(part)[0] for part in self._parts), so_far]))

@@ -1,0 +1,107 @@
+"""Starts and ends of speech: the reducer on made-up frames, and WebRTC's detector on sound."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ivr.speech import pcm
+from ivr.speech.endpoint import (
+    FRAME_BYTES,
+    PACES,
+    Ended,
+    Endpoint,
+    EndpointEvent,
+    Paused,
+    Resumed,
+    Started,
+    webrtc,
+)
+
+FRAME = b"\xff" * FRAME_BYTES
+
+
+def run(endpoint: Endpoint, pattern: str) -> tuple[Endpoint, list[tuple[int, EndpointEvent]]]:
+    """`#` is a voiced frame, `.` a silent one. Gives each event with the number of the frame that brought it."""
+    events: list[tuple[int, EndpointEvent]] = []
+    for number, mark in enumerate(pattern, 1):
+        endpoint, event = endpoint.hear(FRAME, mark == "#")
+        if event:
+            events.append((number, event))
+    return endpoint, events
+
+
+def kinds(events: list[tuple[int, EndpointEvent]]) -> list[str]:
+    return [type(event).__name__ for _, event in events]
+
+
+def test_speech_begins_when_six_of_ten_frames_are_voiced() -> None:
+    _, events = run(Endpoint.of("menu"), "." * 10 + "#####....." + "." * 20)
+    assert events == []
+    _, events = run(Endpoint.of("menu"), "." * 10 + "###.###")
+    assert [(number, type(event)) for number, event in events] == [(17, Started)]
+
+
+def test_the_audio_from_before_the_start_is_given() -> None:
+    endpoint = Endpoint.of("menu")
+    started = None
+    for number in range(60):
+        endpoint, event = endpoint.hear(bytes([number]) * FRAME_BYTES, number >= 50)
+        started = started or event
+    assert isinstance(started, Started)
+    # half a second, up to and with the frame that decided it
+    assert started.audio == b"".join(bytes([number]) * FRAME_BYTES for number in range(31, 56))
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "menu", "open", "date"])
+def test_a_pause_then_an_end_after_the_silence_of_its_kind(kind: str) -> None:
+    _, events = run(Endpoint.of(kind), "#" * 20 + "." * 100)
+    pace = PACES[kind]
+    assert kinds(events) == ["Started", "Paused", "Ended"]
+    assert events[1][0] == 20 + math.ceil(pace.guess / 0.02 - 1e-9)
+    assert events[2][0] == 20 + math.ceil(pace.enough / 0.02 - 1e-9)
+    assert events[2][1] == Ended(pytest.approx(pace.enough))
+
+
+def test_digits_wait_longer_until_the_number_is_whole() -> None:
+    missing, events = run(Endpoint.of("digits"), "#" * 20 + "." * 50)
+    assert kinds(events) == ["Started", "Paused"]
+    whole, event = missing.with_complete(True).hear(FRAME, False)
+    assert isinstance(event, Ended)
+    assert whole.over
+    _, events = run(Endpoint.of("digits"), "#" * 20 + "." * 60)
+    assert kinds(events)[-1] == "Ended"
+
+
+def test_a_click_does_not_make_a_pause_end_and_going_on_does() -> None:
+    _, events = run(Endpoint.of("open"), "#" * 20 + "." * 20 + "#" + "." * 14)
+    assert kinds(events) == ["Started", "Paused", "Ended"]
+    assert events[-1][0] == 20 + 35
+    _, events = run(Endpoint.of("open"), "#" * 20 + "." * 20 + "#" * 10 + "." * 36)
+    assert kinds(events) == ["Started", "Paused", "Resumed", "Paused", "Ended"]
+    assert isinstance(events[2][1], Resumed)
+    assert isinstance(events[3][1], Paused)
+
+
+def test_an_answer_has_a_longest_time_and_nothing_comes_after_it() -> None:
+    longest = PACES["yes_no"].longest
+    endpoint, events = run(Endpoint.of("yes_no"), "#" * 400)
+    assert kinds(events) == ["Started", "Ended"]
+    assert events[1] == (round(longest / 0.02), Ended(0.0, cut=True))
+    assert run(endpoint, "#" * 50)[1] == []
+
+
+def test_silence_alone_brings_nothing() -> None:
+    assert run(Endpoint.of("open"), "." * 2000)[1] == []
+
+
+def test_the_detector_hears_no_speech_in_silence_and_in_a_hiss() -> None:
+    numpy = pytest.importorskip("numpy")
+    pytest.importorskip("webrtcvad", reason="pip install 'callwright[speech]'")
+    classify = webrtc()
+    hiss = (numpy.random.default_rng(1).standard_normal(160 * 100) * 60).astype("<i2").tobytes()
+    coded = pcm.ulaw(hiss)
+    voiced = [classify(coded[start : start + FRAME_BYTES]) for start in range(0, len(coded), FRAME_BYTES)]
+    assert sum(voiced[10:]) == 0
+    assert not classify(FRAME)
