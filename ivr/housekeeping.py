@@ -18,27 +18,27 @@ from ivr.store import Unknown
 
 log = structlog.get_logger("callwright.housekeeping")
 
-LONGEST_CALL = timedelta(hours=6)
 LONGEST_THREAD = timedelta(hours=72)
-"""A session that nothing has happened to for so long is over: its hang-up never reached us."""
+"""People answer messages after days; a call's hours are a setting."""
 BATCH = 500
 
 
-def end_abandoned(runner: Runner, now: datetime) -> int:
-    """End the sessions of callers who went without our being told; returns how many."""
+def end_abandoned(runner: Runner, now: datetime, longest: timedelta) -> int:
+    """End the sessions of callers who went without our being told: calls that nothing has happened to for `longest`,
+    threads of messages for `LONGEST_THREAD` at least. Their outcome is `lost`. Returns how many."""
     thread = sessions.c.channel == "text"
     silent = sa.or_(
-        sa.and_(sa.not_(thread), sessions.c.updated_at < now - LONGEST_CALL),
-        sa.and_(thread, sessions.c.updated_at < now - LONGEST_THREAD),
+        sa.and_(sa.not_(thread), sessions.c.updated_at < now - longest),
+        sa.and_(thread, sessions.c.updated_at < now - max(longest, LONGEST_THREAD)),
     )
     with reading(runner.engine) as connection:
-        query = sa.select(sessions.c.id).where(sa.not_(sessions.c.ended), silent).limit(BATCH)
-        found = connection.execute(query).scalars().all()
+        query = sa.select(sessions.c.id, sessions.c.seq).where(sa.not_(sessions.c.ended), silent).limit(BATCH)
+        found = connection.execute(query).all()
     ended = 0
-    for session_id in found:
+    for session_id, seq in found:
         try:
-            runner.feed(session_id, HungUp())
-            ended += 1
+            # One that came back to life meanwhile has a later `seq` and is left alone.
+            ended += runner.feed(session_id, HungUp(lost=True), seq=seq).fresh
         except Unknown:
             continue
         except Exception:  # one session that can't be read doesn't hold up the others

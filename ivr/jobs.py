@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import redis
 import structlog
@@ -49,11 +49,17 @@ def deliver_messages() -> int:
 
 
 def reconcile_payments() -> int:
-    """Settle payments whose outcome was left in doubt."""
+    """Settle payments whose outcome was left in doubt, and tell the customers."""
     from ivr.actions.payments.reconcile import reconcile
+    from ivr.assembly import make_published
+    from ivr.published import NothingPublished
 
     with _database() as (engine, settings):
-        return _noted("payments settled", len(reconcile(engine, settings, datetime.now(UTC))))
+        try:
+            flows = make_published(settings, engine).current()
+        except NothingPublished:
+            flows = None
+        return _noted("payments settled", len(reconcile(engine, settings, datetime.now(UTC), flows=flows)))
 
 
 def end_abandoned() -> int:
@@ -68,7 +74,8 @@ def end_abandoned() -> int:
             engine, make_published(settings, engine), Vault.from_setting(settings.seal_key), settings, threads=1
         )
         try:
-            return _noted("abandoned sessions ended", housekeeping.end_abandoned(runner, datetime.now(UTC)))
+            longest = timedelta(hours=settings.session_hours)
+            return _noted("abandoned sessions ended", housekeeping.end_abandoned(runner, datetime.now(UTC), longest))
         finally:
             runner.close()
 
@@ -79,6 +86,16 @@ def forget_secrets() -> int:
 
     with _database() as (engine, _):
         return _noted("sessions cleared of sealed secrets", housekeeping.forget_secrets(engine))
+
+
+def fetch_recordings() -> int:
+    """Fetch recordings that Twilio has made and that couldn't be had at once."""
+    from ivr.channels.twilio import recordings
+
+    with _database() as (engine, settings):
+        if not settings.twilio_account_sid:
+            return 0
+        return _noted("recordings fetched", recordings.fetch_all(engine, settings, datetime.now(UTC)))
 
 
 def render_prompts() -> int:
@@ -111,6 +128,7 @@ def render_prompts() -> int:
 PERIODIC = (
     Periodic(deliver_messages, every=10, queue=URGENT),
     Periodic(reconcile_payments, every=60),
+    Periodic(fetch_recordings, every=120, timeout=600),
     Periodic(forget_secrets, every=300),
     Periodic(end_abandoned, every=600, timeout=300),
 )

@@ -99,6 +99,8 @@ class Action(ABC):
     budget: ClassVar[float] = 10.0
     changes_world: ClassVar[bool] = False
     """Whether it does what can't be undone by going back (a payment)."""
+    says: ClassVar[tuple[str, ...]] = ()
+    """Prompts that it writes to customers after the call, where the catalogue has them."""
 
     @abstractmethod
     def run(self, context: ActionContext, args: Any) -> ActionResult:
@@ -157,6 +159,7 @@ def _spec(cls: type[Action]) -> ActionSpec:
         returns=cls.returns,
         budget=cls.budget,
         changes_world=cls.changes_world,
+        says=cls.says,
         summary=(cls.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " "),
     )
 

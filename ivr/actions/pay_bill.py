@@ -10,6 +10,7 @@ from pydantic import Field
 from ivr.actions import Action, ActionContext, ActionError, ActionResult, Args, Secret, action
 from ivr.actions.bills import open_bill_source
 from ivr.actions.payments import Card, GatewayError, attempts, open_gateway
+from ivr.actions.payments.notices import APPROVED, FAILED
 from ivr.actions.payments.reconcile import settle
 from ivr.flow import cards
 
@@ -52,6 +53,7 @@ class PayBill(Action):
     }
     budget: ClassVar[float] = 20.0
     changes_world: ClassVar[bool] = True
+    says: ClassVar[tuple[str, ...]] = (APPROVED, FAILED)
 
     def repeated(self, context: ActionContext) -> ActionResult | None:
         payment = attempts.wait(context.engine, context.idempotency_key, context.deadline)

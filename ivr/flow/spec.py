@@ -15,7 +15,8 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
     """`exits` besides the implied `failed`; `returns` names what it gives back, with the kind of each value;
-    `budget` in seconds; `changes_world` tells that going back behind it makes no sense (a payment)."""
+    `budget` in seconds; `changes_world` tells that going back behind it makes no sense (a payment); `says` are the
+    prompts that it writes to customers of its own accord, where the catalogue has them."""
 
     name: str
     arguments: Mapping[str, Argument] = field(default_factory=dict)
@@ -24,3 +25,4 @@ class ActionSpec:
     budget: float = 10.0
     changes_world: bool = False
     summary: str = ""
+    says: tuple[str, ...] = ()

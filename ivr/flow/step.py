@@ -38,9 +38,10 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
                 raise WrongInput("the session has started already")
             _jump(turn, flows.company.start_for(session.capabilities))
             leave = _enter(turn)
-        case HungUp():
-            turn.end("hung_up")
-            turn.event("hung_up")
+        case HungUp(lost):
+            outcome = "lost" if lost else "hung_up"
+            turn.end(outcome)
+            turn.event(outcome)
             return turn.session(), turn.effects
         case Fault(what):
             if not session.stack:

@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from callcenter import events
+from callcenter import contacts, events
 from callcenter.db import migrate, open_database, reading
-from callcenter.tables import bills, payments
-from ivr.actions import perform
-from ivr.actions.payments import sandbox
+from callcenter.tables import accounts, bills, messages, payments
+from ivr.actions import perform, specs
+from ivr.actions.payments import GatewayInDoubt, sandbox
 from ivr.actions.payments.reconcile import Settled, reconcile
+from ivr.flow.load import load
+from ivr.flow.model import FlowSet
 from ivr.flow.secret import Secret
 from tests.actions.support import CARD, NOW, PAY, charged, context, demo, statuses
 
@@ -294,3 +296,66 @@ def test_any_history_balances(tmp_path_factory: pytest.TempPathFactory, steps: l
     assert balance(engine) == 8450 - sum(charged(engine))
     assert not {"started", "in_doubt"} & set(statuses(engine))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def flows() -> FlowSet:
+    root = Path(__file__).parents[2]
+    return load(root / "flows", root / "prompts", specs())
+
+
+@pytest.mark.usefixtures("no_sleep")
+@pytest.mark.parametrize(("language", "words"), [("", "went through after all"), ("es", "sí se realizó")])
+def test_a_caller_who_could_not_be_told_is_written_once(
+    shop: Engine, flows: FlowSet, language: str, words: str
+) -> None:
+    with shop.begin() as conn:
+        contacts.start(conn, channel="sip", caller="", called="", at=NOW, language=language, contact_id="contact")
+    assert perform("pay_bill", context(shop), PAY | {"card": sandbox.LOST}).exit == "pending"
+    assert queued(shop) == []
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: reconcile(shop, {}, LATER, flows=flows), range(4)))
+    reconcile(shop, {}, LATER, flows=flows)
+    (message,) = queued(shop)
+    with reading(shop) as conn:
+        account = conn.execute(sa.select(accounts).where(accounts.c.number == PAY["account"])).one()
+        payment = conn.execute(sa.select(payments)).one()
+    assert (message.channel, message.to) == ("sms", account.phone)
+    assert words in message.body
+    assert payment.confirmation in message.body
+    assert "84" in message.body
+
+
+@pytest.mark.usefixtures("no_sleep")
+def test_a_payment_that_failed_is_told_by_mail_where_there_is_no_phone(
+    lite_shop: Engine, flows: FlowSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lite_shop.begin() as conn:
+        conn.execute(
+            sa.update(accounts).where(accounts.c.number == PAY["account"]).values(phone="", email="a@b.example")
+        )
+
+    def unreachable(*arguments: object, **options: object) -> None:
+        raise GatewayInDoubt("no answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sandbox.SandboxGateway, "charge", unreachable)
+        assert perform("pay_bill", context(lite_shop), PAY).exit == "pending"
+    assert reconcile(lite_shop, {}, LATER, flows=flows)[0].status == "failed"
+    (message,) = queued(lite_shop)
+    assert (message.channel, message.to) == ("email", "a@b.example")
+    assert message.subject == "Your payment to Riverbend Water and Power"
+    assert "did not go through" in message.body
+
+
+def test_who_heard_of_the_approval_is_not_written_again(lite_shop: Engine, flows: FlowSet) -> None:
+    assert perform("pay_bill", context(lite_shop), PAY).exit == "approved"
+    with lite_shop.begin() as conn:
+        conn.execute(sa.update(payments).values(posted_at=None))
+    reconcile(lite_shop, {}, LATER, flows=flows)
+    assert queued(lite_shop) == []
+
+
+def queued(engine: Engine) -> list[Any]:
+    with reading(engine) as conn:
+        return list(conn.execute(sa.select(messages)))

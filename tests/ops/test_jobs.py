@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from rq import Queue
 from sqlalchemy.engine import Engine
 
+from callcenter import contacts as contact_rows
+from callcenter import events
 from callcenter.db import reading
 from callcenter.tables import contacts, sessions
 from ivr import embedded, housekeeping, jobs
@@ -120,14 +122,24 @@ def test_abandoned_sessions_end_and_live_ones_go_on(
             runner.start(
                 channel="sip", capabilities=VOICE, external_id=name, caller="+15550100001", called=""
             ).session.id
-            for name in ("left", "talking")
+            for name in ("left", "talking", "writing")
         ]
         with engine.begin() as connection:
             long_ago = sa.update(sessions).where(sessions.c.id == ids[0])
-            connection.execute(long_ago.values(updated_at=now - housekeeping.LONGEST_CALL - timedelta(seconds=1)))
-        assert housekeeping.end_abandoned(runner, now) == 1
-        assert housekeeping.end_abandoned(runner, now) == 0
-        assert [runner.store.load(id).session.ended for id in ids] == [True, False]
+            connection.execute(long_ago.values(updated_at=now - timedelta(hours=4, seconds=1)))
+            thread = sa.update(sessions).where(sessions.c.id == ids[2])
+            connection.execute(thread.values(channel="text", updated_at=now - timedelta(hours=71)))
+        assert housekeeping.end_abandoned(runner, now, timedelta(hours=4)) == 1
+        assert housekeeping.end_abandoned(runner, now, timedelta(hours=4)) == 0
+        found = [runner.store.load(id).session for id in ids]
+        assert [session.ended for session in found] == [True, False, False]
+        with reading(engine) as connection:
+            contact = contact_rows.get(connection, found[0].contact_id)
+            assert contact is not None
+            assert contact.outcome == "lost"
+            assert contact.ended_at is not None
+            assert events.of_contact(connection, found[0].contact_id)[-1].kind == "lost"
+        assert housekeeping.end_abandoned(runner, now + timedelta(hours=2), timedelta(hours=4)) == 1
     finally:
         runner.close()
         runner.engine.dispose()

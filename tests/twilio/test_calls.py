@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime, timedelta
 
 from callcenter.tables import contacts, messages, payments, recordings, sessions
 from ivr.channels.twilio import recordings as fetching
@@ -95,10 +96,12 @@ def test_a_recording_that_cannot_be_fetched_yet_is_fetched_later(phone_line: Lin
         call.hang_up()
         phone_line.runner._pool.shutdown(wait=True)
         assert [row.sha256 for row in phone_line.rows(recordings)] == [""]
-        assert fetching.fetch_all(phone_line.engine, phone_line.chosen) == 0
+        now = datetime.now(UTC)
+        assert fetching.fetch_all(phone_line.engine, phone_line.chosen, now) == 0
         media.status = 200
-        assert fetching.fetch_all(phone_line.engine, phone_line.chosen) == 1
-        assert fetching.fetch_all(phone_line.engine, phone_line.chosen) == 0
+        assert fetching.fetch_all(phone_line.engine, phone_line.chosen, now + timedelta(days=8)) == 0
+        assert fetching.fetch_all(phone_line.engine, phone_line.chosen, now) == 1
+        assert fetching.fetch_all(phone_line.engine, phone_line.chosen, now) == 0
     (kept,) = phone_line.rows(recordings)
     assert kept.path.endswith(f"{kept.id}.wav")
 

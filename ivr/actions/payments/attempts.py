@@ -16,6 +16,7 @@ import hashlib
 import logging
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,8 @@ from ivr.actions.payments import Card, Charge, Gateway, GatewayError, GatewayInD
 logger = logging.getLogger(__name__)
 
 Payment = Row[Any]
+Notice = Callable[[Connection, Payment], None]
+"""Told, in the transaction that finishes a payment, how it is now."""
 UNFINISHED = ("started", "in_doubt")
 STALE = timedelta(seconds=60)
 """An attempt this old has no process behind it any more: longer than any action's budget."""
@@ -163,15 +166,23 @@ def _charge(gateway: Gateway, reference: str, card: Card, key: str, deadline: fl
 
 
 def apply(
-    engine: Engine, source: BillSource, payment: Payment, outcome: Charge, now: datetime, deadline: float
+    engine: Engine,
+    source: BillSource,
+    payment: Payment,
+    outcome: Charge,
+    now: datetime,
+    deadline: float,
+    *,
+    notice: Notice | None = None,
 ) -> Payment:
     """Store what the gateway said."""
     if outcome.status == "pending":
         return conclude(engine, source, payment, "in_doubt", now, detail="the gateway hasn't decided")
     if outcome.status == "declined":
         status = "failed" if outcome.reason == "cancelled" else "declined"
-        return conclude(engine, source, payment, status, now, reason=outcome.reason or "declined", outcome=outcome)
-    done = conclude(engine, source, payment, "approved", now, outcome=outcome)
+        return conclude(engine, source, payment, status, now, reason=outcome.reason or "declined", outcome=outcome,
+                        notice=notice)  # fmt: skip
+    done = conclude(engine, source, payment, "approved", now, outcome=outcome, notice=notice)
     return done if done.posted_at is not None else post(engine, source, done, now, deadline)
 
 
@@ -185,9 +196,10 @@ def conclude(
     reason: str = "",
     detail: str = "",
     outcome: Charge | None = None,
+    notice: Notice | None = None,
 ) -> Payment:
-    """Move an unfinished payment on, with its event and, where the bills are ours, the bill: one transaction. A
-    payment that somebody else finished stays as it is."""
+    """Move an unfinished payment on, with its event and, where the bills are ours, the bill: one transaction. So is
+    what `notice` does when that finishes it. A payment that somebody else finished stays as it is."""
     values: dict[str, Any] = {"status": status, "reason": reason, "updated_at": now}
     if outcome is not None:
         values |= {"card_brand": outcome.brand, "card_last4": outcome.last4}
@@ -202,6 +214,8 @@ def conclude(
             data = {"payment": payment.id, "amount": payment.amount, "currency": payment.currency,
                     "reason": reason, "detail": detail, "confirmation": payment.confirmation}  # fmt: skip
             events.record(conn, payment.contact_id, payment.session_id, f"payment_{status}", data, now)
+            if notice is not None and status not in UNFINISHED:
+                notice(conn, conn.execute(sa.select(payments).where(mine)).one())
         return conn.execute(sa.select(payments).where(mine)).one()
 
 

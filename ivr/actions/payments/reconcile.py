@@ -16,7 +16,9 @@ from callcenter.db import reading
 from callcenter.tables import OPEN_PAYMENT, payments
 from ivr.actions.bills import BillSource, open_bill_source
 from ivr.actions.payments import Gateway, GatewayError, open_gateway
-from ivr.actions.payments.attempts import STALE, Payment, apply, conclude, post
+from ivr.actions.payments.attempts import STALE, UNFINISHED, Notice, Payment, apply, conclude, post
+from ivr.actions.payments.notices import Notices
+from ivr.flow.model import FlowSet
 
 logger = logging.getLogger(__name__)
 BUDGET = 20.0
@@ -39,11 +41,14 @@ def reconcile(
     older_than: timedelta = STALE,
     gateways: Callable[[str], Gateway] | None = None,
     source: BillSource | None = None,
+    flows: FlowSet | None = None,
 ) -> list[Settled]:
     """Settle payments that were left `started` or `in_doubt` for longer than `older_than`, and post approved ones
-    that the billing system doesn't know of. Safe to run at any time and several times at once."""
+    that the billing system doesn't know of. Safe to run at any time and several times at once. Customers who
+    could not be told are written in the words of `flows`, once."""
     find = gateways or (lambda name: open_gateway(engine, settings, name))
     source = source or open_bill_source(engine, settings)
+    notices = Notices(flows, source) if flows else None
     with reading(engine) as conn:
         left = conn.execute(
             sa.select(payments)
@@ -54,7 +59,8 @@ def reconcile(
     settled = []
     for payment in left:
         try:
-            done = settle(engine, find(payment.gateway), source, payment, now)
+            told = notices.about(payment, now) if notices and payment.status in UNFINISHED else None
+            done = settle(engine, find(payment.gateway), source, payment, now, told)
         except (GatewayError, ValueError) as error:
             logger.warning("payment %s stays %s: %s", payment.id, payment.status, error)
             continue
@@ -65,11 +71,20 @@ def reconcile(
     return settled
 
 
-def settle(engine: Engine, gateway: Gateway, source: BillSource, payment: Payment, now: datetime) -> Payment:
-    """Settle one payment. Raises GatewayError when the gateway can't be reached."""
+def settle(
+    engine: Engine,
+    gateway: Gateway,
+    source: BillSource,
+    payment: Payment,
+    now: datetime,
+    notice: Notice | None = None,
+) -> Payment:
+    """Settle one payment, with `notice` of the outcome once there is one. Raises GatewayError when the gateway can't
+    be reached."""
     deadline = time.monotonic() + BUDGET
     if payment.status == "approved":
         return post(engine, source, payment, now, deadline)
     if not payment.gateway_reference:  # the card was never put to the gateway
-        return conclude(engine, source, payment, "failed", now, reason="abandoned")
-    return apply(engine, source, payment, gateway.settle(payment.gateway_reference, deadline=deadline), now, deadline)
+        return conclude(engine, source, payment, "failed", now, reason="abandoned", notice=notice)
+    outcome = gateway.settle(payment.gateway_reference, deadline=deadline)
+    return apply(engine, source, payment, outcome, now, deadline, notice=notice)

@@ -74,6 +74,7 @@ def unused(view: View) -> Iterator[Problem]:
     used = {ref for _, _, step in view.places for _, ref in step.says()}
     used |= {ref for _, _, step in view.places for ref in view.system_prompts(step)}
     used |= {ref for _, ref in _labels(view)}
+    used |= {ref for spec in view.flows.actions.values() for ref in spec.says}
     for (language, id), mark in view.flows.marks.items():
         if language == view.flows.default_language and not id.startswith("system.") and not used & {id, _spoken(id)}:
             yield warning(mark, f"no step says the prompt '{id}'", "use it or remove it", "unused_prompt")
@@ -92,5 +93,5 @@ def _labels(view: View) -> list[tuple[str, str]]:
 
 
 def _spoken(id: str) -> str:
-    """The id of the prompt that a text variant stands in for."""
-    return id.removesuffix("_text")
+    """The id of the prompt that a variant stands in for."""
+    return id.removesuffix("_text").removesuffix("_speech")
