@@ -23,6 +23,8 @@ def lint(found: Lint) -> Lint:
     return found
 
 
+VARIANTS: Final = ("", "_text", "_speech")
+"""What a prompt's id may end in to replace it on some channels (`Turn.variant`)."""
 CHANNELS: Final = {"voice": VOICE, "text": TEXT}
 
 
@@ -133,7 +135,7 @@ class View:
 
     def texts(self, ref: str) -> list[tuple[str, str, Mark | None]]:
         """(language, text, where) of all that a prompt reference may say; plain text has no language and no place."""
-        ids = [ref, ref + "_text"] if PROMPT_ID.match(ref) else []
+        ids = [ref + variant for variant in VARIANTS] if PROMPT_ID.match(ref) else []
         found = [
             (language, texts[id], self.flows.marks.get((language, id)))
             for language, texts in self.flows.texts.items()

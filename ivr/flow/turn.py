@@ -129,8 +129,8 @@ class Turn:
             return constant
         text, id = None, ""
         if PROMPT_ID.match(ref):
-            if not self.can("voice"):
-                text, id = self.flows.text(self.language, ref + "_text"), ref + "_text"
+            if self.variant:
+                text, id = self.flows.text(self.language, ref + self.variant), ref + self.variant
             if text is None:
                 text, id = self.flows.text(self.language, ref), ref
         if text is None:
@@ -141,12 +141,20 @@ class Turn:
             return constant
         return Prompt(parsed.fill(self.names(extra), self.company.currency), self.language, id)
 
+    @property
+    def variant(self) -> str:
+        """The end of a prompt's id that replaces it here: `_text` in messages, `_speech` where the caller may speak."""
+        if not self.can("voice"):
+            return "_text"
+        speech = self.can("words") and self.tries.get("speech", 0) < self.company.defaults.keys_only_after
+        return "_speech" if speech else ""
+
     def constant(self, ref: str) -> bool:
         """Whether this prompt, once it has been made, is the same for every caller."""
         return self._key(ref) in self.flows.memo
 
     def _key(self, ref: str) -> tuple[Any, ...]:
-        return ("prompt", self.language, self.can("voice"), ref)
+        return ("prompt", self.language, self.variant, ref)
 
     def words(self, id: str) -> tuple[str, ...]:
         """A catalogue text that lists words: `yes, yeah, yep`."""

@@ -149,9 +149,9 @@ def _shown(heard: Heard) -> str:
 
 
 def matches(wanted: str, heard: Heard) -> bool:
-    """Whether this was heard: by the prompt's id, its text variant included, or by words contained in it."""
+    """Whether this was heard: by the prompt's id, its variants included, or by words contained in it."""
     if is_id(wanted):
-        return heard.id in (wanted, f"{wanted}_text")
+        return heard.id in (wanted, f"{wanted}_text", f"{wanted}_speech")
     return _plain(wanted) in _plain(heard.text)
 
 

@@ -69,13 +69,20 @@ Begin = Callable[..., Talk]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Begin:
-    def make(steps: str, can: frozenset[str] = SPEECH, language: str = "en", **files: str) -> Talk:
-        changes: dict[str, str | None] = {
+    def make(
+        steps: str,
+        can: frozenset[str] = SPEECH,
+        language: str = "en",
+        changes: dict[str, str] | None = None,
+        **files: str,
+    ) -> Talk:
+        every: dict[str, str | None] = {
             "flows/main.yaml": f"steps:\n{steps}\n  last: {{ask: main.bye, as: yes_no, next: end}}\n",
             "flows/bill.yaml": None,
             **{f"flows/{name}.yaml": text for name, text in files.items()},
+            **(changes or {}),
         }
-        flows = sample.usable(tmp_path, changes)
+        flows = sample.usable(tmp_path, every)
         return Talk(flows, Session("s", "c", "x", can, flows.hash, language))(Started())
 
     return make
@@ -287,3 +294,14 @@ def test_spoken_calls_on_the_demo() -> None:
             for channel in script.call.channels:
                 outcome = rehearse(script, channel, sandbox.fresh(script.flows, script.begin))
                 assert outcome.passed, [script.name, *map(str, outcome.problems)]
+
+
+def test_prompts_have_a_wording_for_callers_who_may_speak(begin: Begin) -> None:
+    steps = "  account: {ask: main.menu, as: digits, length: 4, next: last}"
+    spoken = {"prompts/en/main.yaml": sample.PROMPTS.replace("{welcome:", "{menu_speech: Say it., welcome:")}
+    assert begin(steps, changes=spoken).heard == ["Say it."]
+    assert begin(steps, VOICE, changes=spoken).heard == ["What is it?"]
+    assert begin(steps, TEXT, changes=spoken).heard == ["What is it?"]
+    talk = begin(steps, changes=spoken).say("bananas")
+    assert talk.heard == ["That is no choice.", "Say it."]
+    assert talk.say("oranges").heard == ["Use the keys.", "What is it?"], "once only keys are taken"
