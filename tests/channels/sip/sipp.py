@@ -35,10 +35,10 @@ def command(
     ]  # fmt: skip
 
 
-async def run(scenario: str, server: tuple[str, int], folder: Path, **options: str) -> None:
+async def run(scenario: str, server: tuple[str, int], folder: Path, *, seconds: int = 20, **keys: str) -> None:
     """Run a scenario in `folder`. Raises AssertionError with SIPp's own words where the call did not go as written."""
     process = await asyncio.create_subprocess_exec(
-        *command(scenario, server, **options),  # type: ignore[arg-type]
+        *command(scenario, server, seconds=seconds, **keys),
         cwd=folder,
         env=os.environ | {"TERM": "dumb"},
         stdin=subprocess.DEVNULL,
