@@ -18,8 +18,8 @@ from ivr.speech.recognise.service import RecognitionService
 
 log = structlog.get_logger("callwright.voice")
 
-DIGITS = frozenset({"digits", "pin", "phone", "security_code"})
-KINDS = {"one_of": "name", "expiry": "open", "text": "open", **dict.fromkeys(DIGITS, "digits")}
+DIGITS = frozenset({"pin", "phone", "security_code", "expiry"})
+KINDS = {"one_of": "name", "text": "open", **dict.fromkeys(DIGITS, "digits")}
 """What a recogniser calls the kinds of answers that it knows by another name."""
 ALTERNATIVES = 8
 SLACK = 0.1
