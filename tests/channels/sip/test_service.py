@@ -157,3 +157,8 @@ async def test_a_wrong_port_range_is_said_and_no_trace_shown(tmp_path: Path) -> 
         async with running(tmp_path, SIP_RTP_PORTS="10000"):
             pass
     assert "Traceback" not in str(raised.value)
+
+
+def test_the_guide_names_settings_that_exist() -> None:
+    named = set(re.findall(r"\bSIP_[A-Z_]+[A-Z]\b", (ROOT / "docs/sip.md").read_text()))
+    assert named <= {name.upper() for name in Settings.model_fields}
