@@ -12,6 +12,7 @@ from ivr.flow.effects import Collect
 from ivr.flow.inputs import Input, Keys, Words
 from ivr.flow.question import Question
 from ivr.flow.turn import Goto, Leave, Turn
+from ivr.flow.understand.digits import digits
 from ivr.flow.understand.lexicon import lexicon
 from ivr.flow.understand.tokens import digits_of
 from ivr.prompts.parts import Prompt
@@ -64,7 +65,8 @@ def normal(text: str) -> str:
 def heard(turn: Turn, given: Input, secret: bool = False) -> None:
     """Put the caller's words in the event log: dots for a secret, and for what may be a card's number."""
     if isinstance(given, Words) and given.text.strip():
-        long = any(len(digits_of(run)) in CARD_LENGTHS for run in re.findall(r"\d(?:[\s.-]*\d)+", given.text))
+        figures = (digits_of(run) for run in re.findall(r"\d(?:[\s.-]*\d)+", given.text))
+        long = any(len(said) in CARD_LENGTHS for said in (*figures, *digits(given.text, lexicon(turn.language))))
         words = "•••" if secret or long else given.text[:500]
         turn.event("heard", step=turn.stack[-1][1], words=words, confidence=round(given.confidence, 3))
 

@@ -168,8 +168,16 @@ def test_secrets_are_never_read_back(begin: Begin) -> None:
     assert not [event for event in talk.events if "one two three" in str(event.data)]
 
 
-def test_what_sounds_like_a_card_isnt_logged(begin: Begin) -> None:
-    talk = begin(ACCOUNT).say("4242 4242 4242 4242")
+@pytest.mark.parametrize(
+    "said",
+    [
+        "4242 4242 4242 4242",
+        "my card is 4242-4242-4242-4242 thank you",
+        "here is my card four two four two forty two forty two four two four two double four two two",
+    ],
+)
+def test_what_sounds_like_a_card_isnt_logged(begin: Begin, said: str) -> None:
+    talk = begin(ACCOUNT).say(said)
     heard = [event.data for event in talk.events if event.kind == "heard"]
     assert [data["words"] for data in heard] == ["•••"]
 
