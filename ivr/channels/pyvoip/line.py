@@ -42,6 +42,12 @@ class NotRegistered(ConnectionError):
 class Line:
     """Made by `open`. `lost` is set when pyVoIP has given up: three registrations in a row failed."""
 
+    address: tuple[str, int]
+    """Where the PBX finds us: what the Contact and the SDP say."""
+    phone: Phone
+    _peer: tuple[str, int]
+    _listener: UdpListener
+    _flow: Flow
     allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY"
 
     def __init__(self, account: Registration, media: Media, on_call: OnCall, max_calls: int) -> None:
@@ -85,15 +91,8 @@ class Line:
         await asyncio.get_running_loop().run_in_executor(None, self.phone.start)
         while self.phone.get_status() is not PhoneStatus.REGISTERED:
             if self.lost.is_set():
-                raise NotRegistered(f"{self._account.registrar} does not take {self._account.user}")
+                raise NotRegistered(f"{self._account.registrar} refuses {self._account.user} or does not answer")
             await asyncio.sleep(_POLL)
-
-    address: tuple[str, int]
-    """Where the PBX finds us: what the Contact and the SDP say."""
-    phone: Phone
-    _peer: tuple[str, int]
-    _listener: UdpListener
-    _flow: Flow
 
     @property
     def pbx(self) -> str:

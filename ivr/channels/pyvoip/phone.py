@@ -8,6 +8,7 @@ pyVoIP sends goes out through `send`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,17 @@ from pyVoIP.VoIP.VoIP import CallState, VoIPCall
 from ivr.channels.sip.message import Request
 from ivr.channels.sip.settings import Registration
 from ivr.channels.sip.values import new_tag, parse_uri
+
+log = logging.getLogger(__name__)
+
+
+def _debug(what: str, short: str | None = None) -> None:
+    # pyVoIP prints `short` whatever its DEBUG says; `what` may hold credentials.
+    if short is not None:
+        log.debug("pyVoIP: %s", short)
+
+
+SIP.debug = _debug
 
 Send = Callable[[bytes], None]
 REGISTER_SECONDS = 5

@@ -82,7 +82,7 @@ async def test_it_registers_with_digest_and_leaves() -> None:
 async def test_a_wrong_password() -> None:
     pbx = await Pbx.open("other")
     account = Registration(f"sip:127.0.0.1:{pbx.address[1]}", "ivr", "secret")
-    with pytest.raises(NotRegistered, match="does not take ivr"):
+    with pytest.raises(NotRegistered, match="refuses ivr"):
         await Line.open(account, "127.0.0.1", 0, FakeMedia(), Bench(pbx).on_call)  # type: ignore[arg-type]
     pbx.transport.close()
     await asyncio.get_running_loop().shutdown_default_executor()
