@@ -218,11 +218,12 @@ class Renderer:
 
     async def recording(self, path: Path, budget_seconds: float | None = None) -> Clip:
         """A recording's clip, converted once. Raises `RecordingError` or `RenderLate`."""
-        task = self._share(str(path), lambda: asyncio.to_thread(self._convert, path))
+        task = self._share(str(path), lambda: asyncio.to_thread(self.convert, path))
         await self._wait([task], budget_seconds)
         return task.result()
 
-    def _convert(self, path: Path) -> Clip:
+    def convert(self, path: Path) -> Clip:
+        """A recording's clip, its key by content; from the cache if it is there. Blocking. Raises `RecordingError`."""
         try:
             key = self._recording_key(path)
         except OSError as error:

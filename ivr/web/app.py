@@ -17,7 +17,7 @@ from ivr.channels.twilio.twiml import Fold, voices
 from ivr.published import NothingPublished
 from ivr.runner import Runner
 from ivr.settings import Settings
-from ivr.web import health, pages
+from ivr.web import audio, health, pages
 
 log = structlog.get_logger("callwright.web")
 
@@ -33,7 +33,14 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     """
     runner = runner or make_runner(settings)
     engine, published = runner.engine, runner.published
-    fold = Fold(settings.base_url, voices(settings.twilio_voices), settings.twilio_speech, uuid.uuid4().hex[:8])
+    recordings = audio.Recordings(settings)
+    fold = Fold(
+        settings.base_url,
+        voices(settings.twilio_voices),
+        settings.twilio_speech,
+        uuid.uuid4().hex[:8],
+        audio.urls(recordings, settings.base_url),
+    )
     fallback = Fallback(settings)
     try:
         fallback.flows = published.current()
@@ -46,6 +53,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.extensions["callwright"] = runner
     app.register_blueprint(routes.blueprint(settings, Calls(runner, fold), fallback))
     app.register_blueprint(health.blueprint(settings, engine, published))
+    app.register_blueprint(audio.blueprint(recordings))
     app.register_blueprint(pages.blueprint(settings, published))
 
     @app.errorhandler(Exception)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from twilio.twiml import TwiML
-from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
+from twilio.twiml.voice_response import Dial, Gather, Play, VoiceResponse
 from twilio.twiml.voice_response import Say as SayElement
 
 from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
@@ -34,12 +34,14 @@ _WHERE = "https://here.invalid/"
 @dataclass(frozen=True)
 class Fold:
     """`base_url` is the server's public address; `voices` maps a language to a Twilio voice; `speech` lets callers
-    answer in words too; `boot` names this run of the server, so that a later one knows what died with it."""
+    answer in words too; `boot` names this run of the server, so that a later one knows what died with it; `recordings`
+    are the addresses of prompts, by language and id, that are played rather than spoken."""
 
     base_url: str
     voices: dict[str, str] = field(default_factory=dict)
     speech: bool = False
     boot: str = "0"
+    recordings: Mapping[tuple[str, str], str] = field(default_factory=dict)
     _documents: dict[tuple[str, tuple[Say, ...], Collect], str] = field(default_factory=dict, repr=False, compare=False)
 
     def reply(
@@ -151,6 +153,10 @@ class Fold:
             self._speak(into, prompt)
 
     def _speak(self, into: TwiML, prompt: Prompt) -> None:
+        recording = self.recordings.get((prompt.language, prompt.id))
+        if recording is not None:
+            into.nest(Play(recording))
+            return
         text = spoken(prompt)
         language = bcp47(prompt.language)
         voice = self.voices.get(prompt.language) or self.voices.get(prompt.language.partition("-")[0])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ivr.flow.pace import seconds as speech_seconds
-from ivr.rehearsal.twilio_double import rules
+from ivr.rehearsal.twilio_double import audio, rules
 from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
 from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 
@@ -317,6 +317,10 @@ class Call:
                 language = verb.get("language", "en-US")
                 self._hear(Heard(verb.text or "", language, self.clock))
                 self.clock += speech_seconds(verb.text or "", language.partition("-")[0])
+            case "Play" if (verb.text or "").strip():
+                url = self.twilio.url((verb.text or "").strip(), self._url)
+                self._hear(Heard("", "", self.clock, url))
+                self.clock += audio.seconds(self.twilio.transport.get(url))
             case "Pause":
                 self.clock += int(verb.get("length", "1"))
 

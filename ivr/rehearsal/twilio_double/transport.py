@@ -37,6 +37,10 @@ class FailedWebhook(Exception):
 
 
 class Transport(Protocol):
+    def get(self, url: str) -> Answer:
+        """Fetch what is to be played. Raises `NoAnswer`."""
+        ...
+
     def post(self, url: str, params: Params, headers: Mapping[str, str]) -> Answer:
         """Raises `NoAnswer`."""
         ...
@@ -45,6 +49,11 @@ class Transport(Protocol):
 class FlaskTransport:
     def __init__(self, app: Flask) -> None:
         self._client = app.test_client()
+
+    def get(self, url: str) -> Answer:
+        parts = urlsplit(url)
+        answer = self._client.get(parts.path, base_url=f"{parts.scheme}://{parts.netloc}")
+        return Answer(answer.status_code, answer.content_type, answer.data)
 
     def post(self, url: str, params: Params, headers: Mapping[str, str]) -> Answer:
         parts = urlsplit(url)
@@ -65,6 +74,16 @@ class HttpTransport:
         self._server = server.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False
+
+    def get(self, url: str) -> Answer:
+        parts = urlsplit(url)
+        try:
+            answer = self._session.get(
+                self._server + parts.path, headers={"Host": parts.netloc}, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
+            )
+        except requests.RequestException as error:
+            raise NoAnswer(type(error).__name__) from None
+        return Answer(answer.status_code, answer.headers.get("Content-Type", ""), answer.content)
 
     def post(self, url: str, params: Params, headers: Mapping[str, str]) -> Answer:
         parts = urlsplit(url)
