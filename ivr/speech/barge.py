@@ -119,7 +119,6 @@ class BargeIn:
         nobody speaks without pauses."""
         return float(np.percentile(self._levels, 33)) if len(self._levels) >= 5 else -60.0
 
-
     def _echo_level(self) -> float:
         """The loudest of what we played that could be coming back now, in dB."""
         first = max(0, self._place - round(ECHO_LAG_SECONDS / FRAME_SECONDS))

@@ -16,8 +16,9 @@ from ivr.speech.recognise.grammar import Grammar
 from ivr.speech.recognise.models import Model
 
 STEPS = 96
-MARGIN = 7.0
-"""Readings that are less probable than the best by this log probability are given up."""
+MARGIN = {"digits": 7.0, "phrases": 15.0}
+"""Readings that are less probable than the best by this log probability are given up; among a few phrases an unlikely
+beginning may still be the right one."""
 ENDINGS = ("", ".", "!", "?")
 
 
@@ -99,7 +100,7 @@ def search(model: Model, encoded: Any, compiled: Compiled, *, width: int = 8, co
                     following.append(_Beam(compiled.later[to], _join(beam.means, means), score + cost, token, row))
         following.sort(key=lambda beam: -beam.score)
         best = max([*done.values(), *(beam.score for beam in following[:1])], default=0.0)
-        beams = [beam for beam in following[:width] if beam.score > best - MARGIN]
+        beams = [beam for beam in following[:width] if beam.score > best - MARGIN[compiled.kind]]
         if not beams or (len(done) >= count and sorted(done.values())[-count] > beams[0].score):
             break
         scores, state = model.step(state, [beam.parent for beam in beams], [beam.token for beam in beams])

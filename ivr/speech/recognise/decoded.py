@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ivr.speech import pcm
-from ivr.speech.recognise import Heard, NoRecogniser, Want
+from ivr.speech.recognise import Alternative, Heard, NoRecogniser, Want
 from ivr.speech.recognise.beam import Compiled, compile_, search
 from ivr.speech.recognise.grammar import Grammar, grammar
 from ivr.speech.recognise.judge import Opinion, judge, sure
@@ -98,7 +98,7 @@ class Utterance:
         opinions: list[Opinion] = []
         for name in sorted(self._weights, key=COST.__getitem__):
             opinions.append(self._opinion(name, self._weights[name], audio, rules, seconds))
-            if sure(opinions[0]):
+            if sure(opinions[0], rules.kind):
                 break  # the second model changes nothing then
         heard = judge(opinions, kind=rules.kind, at_least=self._want.at_least)
         return Heard(heard.text, heard.confidence, heard.alternatives, 0.0, seconds, heard.matched)
@@ -115,12 +115,18 @@ class Utterance:
         return Opinion(name, weight, tuple(readings), free)
 
     def _open(self, audio: Floats, seconds: float) -> Heard:
-        name = max(self._weights, key=lambda model: self._weights[model])
-        model = load(name)
-        free = model.free(model.encode(audio), 8 + int(seconds * TOKENS_A_SECOND))
-        words = max(len(free.text.split()), 1)
-        confidence = float(np.exp(free.score / (words + 1)))
-        return Heard(free.text, confidence, (), 0.0, seconds, bool(free.text))
+        limit = 8 + int(seconds * TOKENS_A_SECOND)
+        found: list[tuple[float, str]] = []
+        for name in self._weights:
+            model = load(name)
+            free = model.free(model.encode(audio), limit)
+            # the mean log probability of a word and the end, so that two models' readings compare
+            found.append((free.score / (len(free.text.split()) + 1), free.text))
+        found.sort(reverse=True)
+        alternatives = tuple(Alternative(text, round(float(np.exp(score)), 4)) for score, text in found if text)
+        if not alternatives:
+            return Heard("", 0.0, (), 0.0, seconds, matched=False)
+        return Heard(alternatives[0].text, alternatives[0].confidence, alternatives, 0.0, seconds)
 
 
 def pcm16k(mulaw: bytes) -> Floats:

@@ -16,7 +16,7 @@ from ivr.speech.recognise import DIGIT_KINDS, Want
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 YES = ("yes", "yeah", "yep", "yes please", "correct", "that's right", "sure", "okay")
 NO = ("no", "nope", "no thanks", "no thank you", "that's wrong", "not really")
-LEAD_INS = ("i want to", "i'd like to", "i need to", "i would like to", "can i", "um", "uh", "please")
+LEAD_INS = ("i want to", "i'd like to", "i need to", "i would like to", "can i", "um", "uh", "i'm", "please")
 NUMBER_LEAD_INS = ("it's", "it is", "um", "uh", "my number is", "the number is", "my account number is", "yes it's")
 COURTESIES = ("please", "thanks", "thank you")
 AROUND_COST = -1.5
