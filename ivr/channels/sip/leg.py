@@ -116,7 +116,7 @@ class SipLeg:
             self.stream.stop_recording()
 
     def pause_recording(self, paused: bool) -> None:
-        if self.stream and self.up:
+        if self.stream and self._recording:
             self.stream.pause_recording(paused)
 
     def listen(self, on_frames: Callable[[bytes], None] | None) -> None:

@@ -122,7 +122,8 @@ class VoiceCall:
     async def _carry_out(self, effects: Sequence[Effect]) -> Input | None:
         """Carry out what the flow wants; gives the Input that it then waits for, `None` when the call is over."""
         spoken = [prompt for effect in effects for prompt in _prompts(effect)]
-        ahead = [asyncio.ensure_future(self.renderer.clips(prompt)) for prompt in spoken]
+        # What is said first is rendered when it is said, which is now.
+        ahead = [asyncio.ensure_future(self.renderer.clips(prompt)) for prompt in spoken[1:]]
         try:
             for effect in effects:
                 match effect:
@@ -146,9 +147,10 @@ class VoiceCall:
             metrics.FAULTS.labels(self.channel, "speech").inc()
             return Fault("nothing can be said")
         finally:
-            for task in ahead:
-                task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+            if ahead:
+                for task in ahead:
+                    task.cancel()
+                await asyncio.gather(*ahead, return_exceptions=True)
 
     async def _clips(self, prompt: Prompt) -> list[Clip]:
         return await self.renderer.clips(prompt)

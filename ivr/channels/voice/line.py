@@ -29,21 +29,28 @@ class Line:
 
     async def event(self, deadline: float | None = None, until: asyncio.Future[Any] | None = None) -> LegEvent | None:
         """The leg's next event; `None` at the deadline or when `until` is done. Raises `Gone`."""
+        event = await (self._until(until, deadline) if until else self._next(deadline))
+        if isinstance(event, HungUp):
+            raise Gone
+        return event
+
+    async def _next(self, deadline: float | None) -> LegEvent | None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self.leg.next_event()
+        except TimeoutError:
+            return None
+
+    async def _until(self, until: asyncio.Future[Any], deadline: float | None) -> LegEvent | None:
         waiting = asyncio.ensure_future(self.leg.next_event())
-        both: set[asyncio.Future[Any]] = {waiting} if until is None else {waiting, until}
         timeout = None if deadline is None else max(0.0, deadline - self.now())
         try:
-            await asyncio.wait(both, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, until}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not waiting.done():
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
-        if waiting.cancelled():
-            return None
-        event = waiting.result()
-        if isinstance(event, HungUp):
-            raise Gone
-        return event
+        return None if waiting.cancelled() else waiting.result()
 
     def press(self, digit: Digit) -> str | None:
         """Take a key; gives the answer that it completes, if a question is open."""

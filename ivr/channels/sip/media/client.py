@@ -143,6 +143,7 @@ class Media(asyncio.Protocol):
         self._asked: dict[int, asyncio.Future[dict[str, int | float]]] = {}
         self._numbers = itertools.count(1)
         self._unpacker = Unpacker()
+        self._unsent = bytearray()
         self._transport: asyncio.WriteTransport | None = None
         self._process: asyncio.subprocess.Process | None = None
 
@@ -273,7 +274,15 @@ class Media(asyncio.Protocol):
                 self._asked.pop(message[1], None)
                 raise MediaDied("the media process has ended")
             return
-        self._transport.write(pack(message))
+        if not self._unsent:
+            # what is said in one go is written in one go: each write wakes the other process
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += pack(message)
+
+    def _flush(self) -> None:
+        data, self._unsent = self._unsent, bytearray()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     def _receive(self, message: Message) -> None:
         match message:

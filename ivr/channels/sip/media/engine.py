@@ -115,43 +115,43 @@ class Engine:
         self.writer.stop()
 
     def _wait(self) -> None:
-        """Serve commands until the next deadline; without streams, until there is one."""
-        served = 0
-        while self.running:
-            idle = not self.streams and not self.recordings
-            spare = 1.0 if idle else self.loop.deadline - time.monotonic()
-            if spare <= 0 and served >= _LEAST_COMMANDS:
-                return
-            if self._backlog:
-                served += self._serve(spare - _SPARE)
-                self._flush()
-                continue
-            readable, _, _ = select.select((self.control,), (), (), max(0.0, spare))
-            if not readable:
-                return
-            self._read()
-            served += 1
+        """Serve the commands that have come, then sleep until the next deadline; without streams, until a command.
 
-    def _read(self) -> None:
+        A command that comes meanwhile waits for the next turn, a quarter of a frame at most: to wake up for each
+        costs more than what it asks for.
+        """
+        if not (self._backlog or self.streams or self.recordings):
+            select.select((self.control,), (), (), 1.0)
+        while self.running and (self._backlog or self._read()):
+            self._serve(self.loop.deadline - time.monotonic() - _SPARE)
+            self._flush()
+            if time.monotonic() > self.loop.deadline - _SPARE:
+                break
+        if self.running and (self.streams or self.recordings):
+            time.sleep(max(0.0, self.loop.deadline - time.monotonic()))
+
+    def _read(self) -> bool:
+        """Take what has come; False if nothing has."""
         try:
             data = self.control.recv(_READ)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self.running = False
         self._messages.feed(data)
         self._backlog = True
+        return True
 
-    def _serve(self, seconds: float) -> int:
+    def _serve(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         served = 0
         for message in self._messages:
             self._command(message)
             served += 1
             if served >= _LEAST_COMMANDS and time.monotonic() > until:
-                return served
+                return
         self._backlog = False
         return served
 

@@ -1,9 +1,9 @@
 """The media loop: every 5 ms it sends the frames of a quarter of the streams and takes in what has arrived.
 
 Deadlines are absolute, so that no error adds up. Sockets are looked at once per turn rather than at every packet:
-one `epoll_wait` then serves many packets, and a digit still waits less than 5 ms. Between turns the loop waits for
-the next deadline and for commands, with `select()`, whose timeout is exact to microseconds (epoll's is rounded up
-to whole milliseconds).
+one `epoll_wait` then serves many packets, and a digit still waits less than 5 ms. Between turns the
+process serves commands and sleeps until the next deadline (`engine.py`), exact to microseconds, which epoll's
+timeouts are not.
 """
 
 from __future__ import annotations
