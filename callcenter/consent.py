@@ -14,6 +14,7 @@ from callcenter.recognition import identifier_of
 from callcenter.tables import consents, identifiers, merges, suppressions
 from callcenter.tables import customers as customers_table
 
+CHANNELS = ("phone", "sms", "email", "chat", "whatsapp", "messenger")
 State = Literal["unknown", "granted", "withdrawn"]
 Reason = Literal["", "stopped", "do_not_contact", "withdrawn", "no_consent"]
 

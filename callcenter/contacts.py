@@ -10,6 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from callcenter import webhooks
 from callcenter.tables import contacts
 
 _INSERT = sa.insert(contacts)
@@ -44,7 +45,10 @@ def start(
 def end(conn: Connection, contact_id: str, *, outcome: str, at: datetime) -> bool:
     """Note how a contact ended. The first end counts: False when it had ended already or doesn't exist."""
     ended = sa.update(contacts).where(contacts.c.id == contact_id, contacts.c.ended_at.is_(None))
-    return conn.execute(ended.values(ended_at=at, outcome=outcome)).rowcount == 1
+    if conn.execute(ended.values(ended_at=at, outcome=outcome)).rowcount != 1:
+        return False
+    webhooks.emit(conn, "contact.ended", {"contact_id": contact_id, "outcome": outcome}, at)
+    return True
 
 
 def set_language(conn: Connection, contact_id: str, language: str) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 
-from callcenter import contacts, events
+from callcenter import contacts, events, recognition
 from callcenter.db import MIGRATIONS, migrate, open_database, reading
 from callcenter.tables import contacts as contacts_table
 from callcenter.tables import events as events_table
@@ -66,6 +67,32 @@ def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
     for process in started:
         output, _ = process.communicate(timeout=60)
         assert (process.returncode, output.strip()) == (0, f"[('{HEAD}',)]")
+
+
+def test_a_database_in_use_is_brought_up_to_date(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was stored by the first version is still there, and goes on."""
+    engine = open_database(database_url)
+    with monkeypatch.context() as patch:
+        upgrade = command.upgrade
+        patch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        migrate(engine)
+    with engine.begin() as conn:
+        conn.execute(sa.text(
+            "INSERT INTO contacts (id, channel, caller, called, direction, started_at) "
+            "VALUES ('old', 'sip', '+12025550143', '100', 'in', '2026-01-01 00:00:00.000000')"
+        ))  # fmt: skip
+        conn.execute(sa.text(
+            "INSERT INTO sessions (id, contact_id, channel, flow_hash, seq, data, updated_at) "
+            "VALUES ('s', 'old', 'sip', 'f', 1, '{}', '2026-01-01 00:00:00.000000')"
+        ))  # fmt: skip
+    migrate(engine)
+    with engine.begin() as conn:
+        row = contacts.get(conn, "old")
+        assert row is not None
+        assert row.customer_id is None
+        recognition.recognise(conn, "old", channel="sip", address=row.caller, at=NOW)
+        assert conn.execute(sa.text("SELECT contact_id FROM sessions")).scalar_one() == "old"
+    engine.dispose()
 
 
 def test_a_newer_schema_is_refused(sqlite_engine: Engine) -> None:

@@ -1,0 +1,180 @@
+"""The Flask blueprint: authenticate, limit, validate, run in one transaction, answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, request
+from limits import parse
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from callcenter.api import idempotency, keys, openapi, problems
+from callcenter.api.operations import Call, Operation, all_operations
+from callcenter.api.problems import Problem
+from callcenter.attributes import NONE, Schema
+from callcenter.db import reading
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/api/v1"
+MAX_BODY = 256 * 1024
+"""Bytes of a request: the longest note fits, however it is escaped."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+
+
+def blueprint(
+    engine: Engine,
+    *,
+    schema: Schema = NONE,
+    region: str = "",
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    rate: str = "600/minute",
+    rate_storage: str = "memory://",
+) -> Blueprint:
+    """The API on a database. `schema` is that of the customers' attributes, `region` the country of national phone
+    numbers. `rate` is per key, counted in each process unless `rate_storage` is a Redis URL."""
+    routes = Blueprint("api_v1", __name__, url_prefix=PREFIX)
+    limiter = MovingWindowRateLimiter(storage_from_string(rate_storage))
+    limit = parse(rate)
+    description = json.dumps(openapi.describe(all_operations(), PREFIX), ensure_ascii=False)
+
+    @routes.before_request
+    def size() -> None:
+        request.max_content_length = MAX_BODY
+
+    @routes.get("/openapi.json")
+    def openapi_json() -> Response:
+        return Response(description, content_type="application/json")
+
+    def view(operation: Operation) -> Callable[..., Response]:
+        def serve(**path: str) -> Response:
+            now = clock()
+            with reading(engine) as conn:
+                key = keys.find(conn, request.headers.get("Authorization", ""), now)
+            if key is None:
+                raise Problem(401, "send `Authorization: Bearer` and a key", headers={"WWW-Authenticate": "Bearer"})
+            if not _hit(limiter, limit, key.id):
+                raise Problem(429, f"more than {rate}", headers={"Retry-After": "10"})
+            if operation.scope not in key.scopes:
+                raise Problem(403, f"this key hasn't the scope {operation.scope}")
+            if not all(value.isprintable() for value in path.values()):
+                raise Problem(404, "there is nothing at this address")
+            body, query = _body(operation), _query(operation)
+
+            def run(conn: Connection) -> idempotency.Stored:
+                answer = operation.handler(Call(conn, key, now, path, body, query, schema, region))
+                return idempotency.Stored(operation.status, "" if answer is None else answer.model_dump_json())
+
+            if operation.reads:
+                with reading(engine) as conn:
+                    return _answer(run(conn))
+            with engine.begin() as conn:
+                given = request.headers.get("Idempotency-Key")
+                if operation.method != "POST" or given is None:
+                    return _answer(run(conn))
+                print_ = idempotency.fingerprint(operation.method, request.full_path, request.get_data())
+                stored = idempotency.before(conn, key.id, given, print_)
+                if stored is not None:
+                    return _answer(stored, {"Idempotency-Replayed": "true"})
+                done = run(conn)
+                idempotency.after(conn, key.id, given, print_, done, now)
+            return _answer(done)
+
+        return serve
+
+    for operation in all_operations():
+        routes.add_url_rule(
+            operation.rule, operation.name, view(operation), methods=[operation.method], provide_automatic_options=False
+        )
+
+    @routes.route("/", defaults={"rest": ""}, methods=METHODS, provide_automatic_options=False)
+    @routes.route("/<path:rest>", methods=METHODS, provide_automatic_options=False)
+    def other(rest: str) -> Response:
+        """What no operation is: without it, the application would answer in its own way."""
+        allowed = sorted({found.method for found in all_operations() if _matches(found, "/" + rest)})
+        if rest == "openapi.json":
+            allowed = ["GET"]
+        if allowed:
+            raise Problem(405, f"only {', '.join(allowed)}", headers={"Allow": ", ".join(allowed)})
+        raise Problem(404, "there is nothing at this address")
+
+    @routes.errorhandler(Problem)
+    def problem(error: Problem) -> Response:
+        return problems.response(error)
+
+    @routes.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        return problems.response(Problem(error.code or 500, str(error.description or "")))
+
+    @routes.errorhandler(OperationalError)
+    def database(error: OperationalError) -> Response:
+        logger.error("the database failed: %s", type(error.orig).__name__)
+        return problems.response(Problem(503, "try again in a moment", headers={"Retry-After": "5"}))
+
+    @routes.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        logger.exception("a request failed")
+        return problems.response(Problem(500, "this is our fault"))
+
+    return routes
+
+
+def _body(operation: Operation) -> BaseModel | None:
+    if operation.body is None:
+        return None
+    if request.mimetype != "application/json":
+        raise Problem(415, "send the body as application/json")
+    data = request.get_data()
+    try:
+        return operation.body.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Problem(400, "the body isn't JSON") from None
+        raise problems.invalid(error, "body") from None
+
+
+def _query(operation: Operation) -> BaseModel | None:
+    given: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Problem(422, "a parameter is given once", errors=[problems.Mistake(pointer=name, detail="repeated")])
+        given[name] = values[0]
+    if operation.query is None:
+        if given:
+            raise Problem(422, f"there are no parameters {', '.join(given)}")
+        return None
+    try:
+        return operation.query.model_validate_strings(given)
+    except ValidationError as error:
+        raise problems.invalid(error, "query") from None
+
+
+def _hit(limiter: MovingWindowRateLimiter, limit: Any, key_id: str) -> bool:
+    try:
+        return limiter.hit(limit, key_id)
+    except Exception:  # a limit that can't be counted stops nobody
+        logger.exception("the rate can't be counted")
+        return True
+
+
+def _matches(operation: Operation, path: str) -> bool:
+    return re.fullmatch(re.sub(r"{\w+}", "[^/]+", operation.path), path) is not None
+
+
+def _answer(stored: idempotency.Stored, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        stored.body or None,
+        stored.status,
+        {"Cache-Control": "no-store", **(headers or {})},
+        content_type="application/json" if stored.body else None,
+    )

@@ -1,0 +1,1 @@
+"""The resources: each file registers its operations."""
