@@ -133,6 +133,9 @@ class Renderer:
         ends = None if budget_seconds is None else self._clock() + budget_seconds
         path = self.recording_path(prompt)
         if path:
+            held = self._held_recording(path)
+            if held:
+                return [held]
             try:
                 return [await self.recording(path, budget_seconds)]
             except RecordingError as error:
