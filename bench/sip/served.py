@@ -130,6 +130,7 @@ class Ours(Server):
             "SIP_MAX_CALLS": "5000",
             "SIP_RTP_PORTS": RTP_PORTS,
             "SIP_DRAIN_SECONDS": "5",
+            "SPEECH_WORKERS": "0",
             "LOG_FORMAT": "json",
         }
 
@@ -152,6 +153,9 @@ class Yardstick(Server):
 
     def command(self) -> list[str]:
         return [sys.executable, "-O", "-m", "bench.sip.yardstick", str(self.port)]
+
+    def environment(self) -> dict[str, str]:
+        return {"UV_USE_IO_URING": "0"}  # as ours has it
 
     def stop(self) -> str:
         self._printed = super().stop()

@@ -225,6 +225,19 @@ class Renderer:
         await self._wait([task], budget_seconds)
         return task.result()
 
+    def _held_recording(self, path: Path) -> Clip | None:
+        """A recording's clip from memory: one look at the file's time, no thread."""
+        if path not in self._hashes:
+            return None
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        seen, content = self._hashes[path]
+        if seen != (stat.st_mtime_ns, stat.st_size):
+            return None
+        return self.cache.held(cache_key("recording", SHAPING, content))
+
     def convert(self, path: Path) -> Clip:
         """A recording's clip, its key by content; from the cache if it is there. Blocking. Raises `RecordingError`."""
         try:
