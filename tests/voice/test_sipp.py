@@ -28,6 +28,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="SIPp needs root to play a capture: run as root"),
 ]
 
+PIECE = 1600
+
 
 @pytest.fixture
 def line(tmp_path: Path, audio: Path) -> Iterator[Line]:
@@ -42,7 +44,17 @@ def pause(seconds: float) -> str:
 @contextmanager
 def capture(path: Path, port: int) -> Iterator[None]:
     """Keep what is sent to this UDP port on loopback."""
-    command = [need("tcpdump", "tcpdump"), "-i", "lo", "-n", "-U", "-w", str(path), f"udp dst port {port}"]
+    command = [
+        need("tcpdump", "tcpdump"),
+        "-i",
+        "lo",
+        "-n",
+        "-U",
+        "--immediate-mode",
+        "-w",
+        str(path),
+        f"udp dst port {port}",
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr
@@ -65,8 +77,19 @@ def audio_in(path: Path) -> bytes:
     return b"".join(found[number] for number in sorted(found))
 
 
+def share_heard(heard: bytes, audio: bytes, at: int) -> tuple[float, int]:
+    """How much of a prompt is in what was heard from `at` on, in pieces of 0.2 seconds, and where the first one is.
+
+    Pieces, because the media loop skips ahead where a busy machine stalls it for more than 0.1 seconds.
+    """
+    pieces = [audio[start : start + PIECE] for start in range(0, len(audio) - PIECE + 1, PIECE)]
+    found = [heard.find(piece, at) for piece in pieces if len(set(piece)) > 20]  # silence is everywhere
+    here = [where for where in found if where >= 0]
+    return (len(here) / len(found), here[0]) if here else (0.0, at)
+
+
 def place(line: Line, folder: Path, keys: str) -> list[str]:
-    """Run the call; the ids of the prompts that were heard whole, in order."""
+    """Run the call; the ids of the prompts that were heard to the end, in order."""
     write_keys(folder / "keys.pcap", keys)
     port = sipp.free_port()
     with capture(folder / "heard.pcap", port):
@@ -75,9 +98,9 @@ def place(line: Line, folder: Path, keys: str) -> list[str]:
     heard, at, ids = audio_in(folder / "heard.pcap"), 0, []
     (due,) = line.ears.due.values()
     for prompt, audio in due:
-        found = heard.find(audio, at)
-        if found >= 0:
-            at = found + len(audio)
+        share, where = share_heard(heard, audio, at)
+        if share > 0.8:
+            at = where
             ids.append(prompt.id)
     return ids
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,12 +15,17 @@ from ivr.channels.leg import Digit, HungUp, ReferEnded
 from ivr.channels.sip.incoming import IncomingLeg
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.media.client import Media
+from ivr.channels.sip.transaction import Timers
 from tests.channels.sip import sipp
 from tests.channels.sip.pcap import write_keys
 from tests.channels.sip.relay import Losing, bad_line
-from tests.channels.sip.server import Server, eventually, serving
+from tests.channels.sip.server import Server, eventually
+from tests.channels.sip.server import serving as serving_fast
 
 pytestmark = pytest.mark.sip
+
+# SIPp is a process of its own and may be kept waiting: 64*T1 is 6.4 s.
+serving = functools.partial(serving_fast, timers=Timers(t1=0.1, t2=0.4, t4=0.3))
 
 
 async def let_ring(leg: SipLeg) -> None:
