@@ -83,6 +83,11 @@ def trimmed(audio: Audio, threshold: float = 0.02) -> Audio:
     return audio[max(0, int(loud[0]) - 160) : int(loud[-1]) + 240] if len(loud) else audio
 
 
+def silence_between(parts: list[Audio], seconds: float) -> Audio:
+    gap = np.zeros(round(seconds * RATE), dtype=np.float32)
+    return np.concatenate([piece for part in parts for piece in (part, gap)][:-1])
+
+
 def levelled(audio: Audio) -> Audio:
     frames = audio[: len(audio) // 80 * 80].reshape(-1, 80)
     power = (frames**2).mean(axis=1)
@@ -109,8 +114,11 @@ def _flite(caller: Caller, text: str) -> Audio:
 
 
 def _espeak(caller: Caller, text: str) -> Audio:
-    words_a_minute = str(round(165 * caller.speed))
-    return _through_file(["espeak-ng", "-v", caller.voice, "-s", words_a_minute, text, "-w"])
+    return espeak(caller.voice, round(165 * caller.speed), text)
+
+
+def espeak(voice: str, words_a_minute: int, text: str) -> Audio:
+    return _through_file(["espeak-ng", "-v", voice, "-s", str(words_a_minute), text, "-w"])
 
 
 def _through_file(command: list[str]) -> Audio:

@@ -1,0 +1,149 @@
+"""A call's ears, with a recogniser that takes frames for letters and a detector that takes capitals for speech."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from ivr.speech.recognise import NoRecogniser, RecogniserDied, Want
+from ivr.speech.recognise.listener import Listener, ListenEvent, Partial, SpeechBegan, Trouble, Understood
+from ivr.speech.recognise.service import RecognitionService
+from tests.speech.recognise.fakes import FakeRecogniser, worker
+
+QUIET = b"." * 160
+SPEECH = b"S" * 160
+
+
+def speech(frame: bytes) -> bool:
+    return frame[:1].isupper()
+
+
+def on(
+    work: Callable[[Listener, asyncio.Queue[ListenEvent]], Coroutine[None, None, None]],
+    command: Callable[[str, str], list[str]] | None = None,
+    **options: bool,
+) -> None:
+    async def main() -> None:
+        engine = FakeRecogniser(kinds=("menu", "digits", "card", "yes_no"), **options)  # type: ignore[arg-type]
+        service = RecognitionService(["en"], known=[engine], command=command or worker(), workers=1, deadline=30.0)
+        await service.start()
+        await service.ready()
+        events: asyncio.Queue[ListenEvent] = asyncio.Queue()
+        listener = Listener(service, events.put_nowait, classify=speech)
+        try:
+            await work(listener, events)
+        finally:
+            listener.stop()
+            await service.close()
+
+    asyncio.run(main())
+
+
+def test_an_answer_with_its_first_word() -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        listener.begin(Want(kind="menu"))
+        listener.frames(QUIET * 10 + SPEECH * 20)
+        assert await events.get() == SpeechBegan(over_prompt=False)
+        listener.frames(QUIET * 40)
+        partial = await events.get()
+        answer = await events.get() if isinstance(partial, Partial) else partial
+        assert isinstance(answer, Understood)
+        assert answer.heard.text.count("S") == 20 * 160
+        assert answer.seconds >= 0.5
+        assert not answer.cut
+
+    on(work)
+
+
+def test_nothing_is_heard_while_a_prompt_plays_that_may_not_be_interrupted() -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        listener.begin(Want(kind="menu"))
+        listener.prompt(b"\xff" * 16000, barge_in=False)
+        listener.frames(SPEECH * 50)
+        assert events.empty()
+        listener.prompt_ended()
+        listener.frames(QUIET * 10 + SPEECH * 10)
+        assert await events.get() == SpeechBegan(over_prompt=False)
+
+    on(work)
+
+
+def test_a_caller_over_the_prompt_is_noticed_and_what_was_said_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        frames = iter([False] * 28 + [True])  # the guard is sure at the ninth frame of speech
+        monkeypatch.setattr(listener._barge, "hear", lambda frame, voiced: next(frames, False))
+        listener.begin(Want(kind="menu"))
+        listener.prompt(b"\xff" * 16000, barge_in=True)
+        listener.frames(QUIET * 20 + SPEECH * 8)
+        assert events.empty()
+        listener.frames(SPEECH)
+        assert await events.get() == SpeechBegan(over_prompt=True)
+        listener.prompt_ended()
+        listener.frames(SPEECH * 11 + QUIET * 40)
+        while not isinstance(event := await events.get(), Understood):
+            pass
+        assert event.heard.text.count("S") == 20 * 160
+
+    on(work)
+
+
+def test_a_whole_number_ends_sooner_than_one_with_digits_missing() -> None:
+    # the fake hears as many digits as bytes: 8 frames of speech and its silences make more than two
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        for most, ends in ((2, True), (10**6, False)):
+            listener.begin(Want(kind="digits", at_least=1, at_most=most))
+            listener.frames(SPEECH * 20)
+            assert isinstance(await events.get(), SpeechBegan)
+            listener.frames(QUIET * 16)
+            assert isinstance(await events.get(), Partial)
+            listener.frames(QUIET * 10)
+            assert (listener._answering is not None) is ends
+            if ends:
+                assert isinstance(await events.get(), Understood)
+
+    on(work)
+
+
+def test_a_secret_is_not_told_in_part() -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        listener.begin(Want(kind="card", secret=True))
+        listener.frames(SPEECH * 20 + QUIET * 81)
+        assert isinstance(await events.get(), SpeechBegan)
+        answer = await events.get()
+        assert isinstance(answer, Understood)
+        assert "SSS" not in repr(answer)
+
+    on(work)
+
+
+def test_after_stop_nothing_comes() -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        listener.begin(Want(kind="menu"))
+        listener.frames(SPEECH * 20)
+        assert isinstance(await events.get(), SpeechBegan)
+        listener.frames(QUIET * 40)
+        listener.stop()
+        listener.frames(SPEECH * 20)
+        await asyncio.sleep(0)
+        assert events.empty()
+        listener.begin(Want(kind="yes_no"))
+        listener.frames(SPEECH * 20)
+        assert isinstance(await events.get(), SpeechBegan)
+
+    on(work)
+
+
+def test_a_dead_recogniser_is_trouble_and_an_unknown_kind_an_error_at_once() -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        with pytest.raises(NoRecogniser):
+            listener.begin(Want(kind="open"))
+        listener.begin(Want(kind="menu"))
+        listener.frames(SPEECH * 20 + QUIET * 40)
+        assert isinstance(await events.get(), SpeechBegan)
+        trouble = await events.get()
+        assert isinstance(trouble, Trouble)
+        assert isinstance(trouble.error, RecogniserDied)
+
+    on(work, worker("sys.exit(3)"))
