@@ -9,7 +9,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import customers
+from callcenter import customers, locks
 from callcenter.recognition import identifier_of
 from callcenter.tables import consents, identifiers, merges, suppressions
 from callcenter.tables import customers as customers_table
@@ -40,7 +40,9 @@ def put(
 ) -> Consent:
     """Note what the customer decided for a channel; what is `None` stays. `source` says where it was said. Raises
     `UnknownCustomer`."""
-    known = of(conn, customer_id).get(channel, Consent(channel, "unknown", False, source, at))
+    root_id = customers.root(conn, customer_id)
+    locks.hold(conn, f"consent:{root_id}:{channel}")
+    known = of(conn, root_id).get(channel, Consent(channel, "unknown", False, source, at))
     new = Consent(
         channel,
         known.consent if consent is None else consent,
@@ -48,10 +50,9 @@ def put(
         source,
         at,
     )
-    row = (consents.c.customer_id == customers.root(conn, customer_id), consents.c.channel == channel)
+    row = (consents.c.customer_id == root_id, consents.c.channel == channel)
     values = {"consent": new.consent, "do_not_contact": new.do_not_contact, "source": source, "at": at}
     if conn.execute(sa.update(consents).where(*row).values(values)).rowcount == 0:
-        root_id = customers.root(conn, customer_id)
         conn.execute(sa.insert(consents).values(customer_id=root_id, channel=channel, **values))
     return new
 
@@ -86,6 +87,7 @@ def _stricter(one: Consent, other: Consent) -> Consent:
 
 def suppress(conn: Connection, channel: str, address: str, *, source: str, at: datetime) -> None:
     """This address told us to stop (STOP by text, an unsubscribe link), whoever it belongs to."""
+    locks.hold(conn, f"suppression:{channel}:{_kept(channel, address)}")
     conn.execute(sa.delete(suppressions).where(_suppressed(channel, address)))
     conn.execute(sa.insert(suppressions).values(channel=channel, address=_kept(channel, address), source=source, at=at))
 

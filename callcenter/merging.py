@@ -17,12 +17,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import webhooks
+from callcenter import locks, webhooks
 from callcenter.customers import UnknownCustomer, root
 from callcenter.identifiers import STRONG, normalise
 from callcenter.tables import customers, identifiers, merges
 
-_LOCK = 0x6D65726765  # PostgreSQL's advisory lock of all merging: it is rare, and pointers must never form a ring
+LOCK = "merging"
+"""Of all merging: it is rare, and pointers must never form a ring."""
 
 
 class NotMergeable(ValueError):
@@ -64,7 +65,7 @@ def merge(
     """
     if not by.strip():
         raise NotMergeable("a merge needs somebody who decided it")
-    _lock(conn)
+    locks.hold(conn, LOCK)
     survivor, absorbed = root(conn, survivor_id), root(conn, absorbed_id)
     if survivor == absorbed:
         raise NotMergeable("they are one person already")
@@ -88,7 +89,7 @@ def merge(
 def undo(conn: Connection, merge_id: str, *, by: str, at: datetime) -> Merge:
     """They are two persons after all. Merges before and after this one stand. Raises LookupError for an unknown
     merge, `NotMergeable` for one that was undone."""
-    _lock(conn)
+    locks.hold(conn, LOCK)
     found = get(conn, merge_id)
     if found.undone_at is not None:
         raise NotMergeable("this merge was undone already")
@@ -132,11 +133,6 @@ def _strong(conn: Connection, root_id: str, kind: str, value: str) -> None:
     )
     if not STRONG & set(conn.execute(query).scalars()):
         raise WeakIdentifier(f"{root_id} has not proven this {kind}: ask, or let a person decide")
-
-
-def _lock(conn: Connection) -> None:
-    if conn.dialect.name == "postgresql":
-        conn.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 __all__ = ["Merge", "NotMergeable", "UnknownCustomer", "WeakIdentifier", "get", "history", "merge", "undo"]

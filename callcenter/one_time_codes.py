@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import identifiers, outbox
+from callcenter import identifiers, locks, outbox
 from callcenter.tables import messages, one_time_codes
 
 LIFETIME = timedelta(minutes=10)
@@ -51,6 +51,7 @@ def issue(
     if "{code}" not in body:
         raise ValueError("the text has no {code}")
     value = identifiers.normalise(kind, value, region)
+    locks.hold(conn, f"code:{kind}:{value}")
     same = (one_time_codes.c.kind == kind, one_time_codes.c.value == value)
     recent = sa.select(sa.func.count()).where(*same, one_time_codes.c.created_at > at - timedelta(hours=1))
     if conn.execute(recent).scalar_one() >= PER_HOUR:

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import customers, events, identifiers, webhooks
+from callcenter import customers, events, identifiers, locks, webhooks
 from callcenter.identifiers import Candidate, InvalidIdentifier, Kind, Proof
 from callcenter.tables import cases, contacts, notes
 from callcenter.tables import customers as customers_table
@@ -66,7 +66,7 @@ def recognise(
     kind, value = found
     candidates = identifiers.identify(conn, kind, value)
     if not candidates and kind not in ANONYMOUS:
-        _lock(conn, f"{kind}:{value}")
+        locks.hold(conn, f"identifier:{kind}:{value}")
         candidates = identifiers.identify(conn, kind, value)
     proof: Proof = "caller_id" if kind in AUTHENTICATED else "none"
     if not candidates and kind not in ANONYMOUS:
@@ -147,9 +147,3 @@ def _address(conn: Connection, contact_id: str) -> tuple[str, str]:
     if row is None:
         raise LookupError(f"there is no contact {contact_id}")
     return row.channel, row.called if row.direction == "out" else row.caller
-
-
-def _lock(conn: Connection, name: str) -> None:
-    """Until the transaction ends. SQLite has one writer anyway."""
-    if conn.dialect.name == "postgresql":
-        conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

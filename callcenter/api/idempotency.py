@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from callcenter import locks
 from callcenter.api.problems import Problem
 from callcenter.tables import idempotent_requests as requests
 
@@ -35,9 +36,7 @@ def before(conn: Connection, api_key_id: str, key: str, print_: str) -> Stored |
     """The stored answer, if this request was answered before. Two at once wait for each other. Raises `Problem`."""
     if not re.fullmatch(f"[!-~]{{1,{LONGEST}}}", key):
         raise Problem(400, f"Idempotency-Key has 1 to {LONGEST} printable ASCII characters without blanks")
-    if conn.dialect.name == "postgresql":  # SQLite has one writer anyway
-        lock = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 1))")
-        conn.execute(lock, {"name": f"{api_key_id}:{key}"})
+    locks.hold(conn, f"idempotency:{api_key_id}:{key}")
     row = conn.execute(
         sa.select(requests).where(requests.c.api_key_id == api_key_id, requests.c.key == key)
     ).one_or_none()

@@ -121,7 +121,8 @@ def test_a_merge_that_fails_half_way_has_not_happened(engine: Engine) -> None:
 
 
 class Histories(RuleBasedStateMachine):
-    """Any sequence of merges, undos and new contacts, against a model: who belongs together, and who called."""
+    """Any sequence of merges, undos and new contacts, against a model: who belongs together, and who called. Some
+    share a number, so that their contacts wait for nobody until they are merged."""
 
     engine: Engine
 
@@ -131,10 +132,10 @@ class Histories(RuleBasedStateMachine):
         self.transaction = self.conn.begin()
         self.minute = 0
         self.people: list[str] = []
-        self.phone: dict[str, str] = {}
+        self.phones: dict[str, list[str]] = {}
         self.own: dict[str, list[str]] = {}  # contacts by the customer whose number they came by
+        self.open: list[str] = []  # contacts with nobody
         self.edges: dict[str, tuple[str, str]] = {}  # standing merges
-        self.events: Counter[str] = Counter()
         for _ in range(3):
             self.somebody_new()
 
@@ -146,13 +147,13 @@ class Histories(RuleBasedStateMachine):
         self.minute += 1
         return NOW + timedelta(minutes=self.minute)
 
-    def group(self, member: str) -> set[str]:
+    def group(self, member: str) -> frozenset[str]:
         found, todo = set(), [member]
         while todo:
             one = todo.pop()
             found.add(one)
             todo += [other for edge in self.edges.values() if one in edge for other in edge if other not in found]
-        return found
+        return frozenset(found)
 
     @precondition(lambda self: len(self.people) < 6)
     @rule()
@@ -160,17 +161,34 @@ class Histories(RuleBasedStateMachine):
         phone = f"+1202555{1000 + len(self.people)}"
         id = person(self.conn, f"person {len(self.people)}", phone)
         self.people.append(id)
-        self.phone[id] = phone
+        self.phones[id] = [phone]
         self.own[id] = []
+
+    @rule(data=st.data())
+    def a_number_is_shared(self, data: st.DataObject) -> None:
+        one, other = (data.draw(st.sampled_from(self.people)) for _ in range(2))
+        phone = self.phones[one][0]
+        identifiers.add(self.conn, other, "phone", phone, at=self.now())
+        if phone not in self.phones[other]:
+            self.phones[other].append(phone)
 
     @rule(data=st.data())
     def somebody_calls(self, data: st.DataObject) -> None:
         who = data.draw(st.sampled_from(self.people))
+        phone = self.phones[who][0]
         at = self.now()
-        contact = call(self.conn, self.phone[who], at)
+        contact = call(self.conn, phone, at)
         events.record(self.conn, contact, None, "chose", {"key": "1"}, at)
+        row = contacts.get(self.conn, contact)
+        assert row is not None
+        holders = [id for id in self.people if phone in self.phones[id]]
+        if len({self.group(id) for id in holders}) > 1:
+            assert row.customer_id is None
+            self.open.append(contact)
+            return
+        assert row.customer_id in holders
         notes.add(self.conn, who, "called", author="x", at=at, contact_id=contact)
-        self.own[who].append(contact)
+        self.own[row.customer_id].append(contact)
 
     @rule(data=st.data())
     def two_are_merged(self, data: st.DataObject) -> None:
@@ -193,9 +211,8 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def every_event_is_with_one_person_once(self) -> None:
-        roots = {customers.root(self.conn, id) for id in self.people}
         seen: Counter[str] = Counter()
-        for root in roots:
+        for root in {customers.root(self.conn, id) for id in self.people}:
             members = set(customers.get(self.conn, root).members)
             assert members == self.group(root)
             entries = timeline.page(self.conn, root, limit=200).entries
@@ -205,6 +222,7 @@ class Histories(RuleBasedStateMachine):
                 assert [detail.data["key"] for detail in entry.details if detail.name == "chose"] == ["1"]
                 assert sum(detail.kind == "note" for detail in entry.details) == 1
         assert seen == Counter(contact for own in self.own.values() for contact in own)
+        assert not seen.keys() & set(self.open)
 
     @invariant()
     def the_roots_are_where_the_pointers_lead(self) -> None:
@@ -222,7 +240,7 @@ class Histories(RuleBasedStateMachine):
                 merging.undo(self.conn, merge, by="x", at=NOW)
             for id in self.people:
                 assert contacts_of(self.conn, id) == list(reversed(self.own[id]))
-                assert [known.value for known in customers.get(self.conn, id).identifiers] == [self.phone[id]]
+                assert {known.value for known in customers.get(self.conn, id).identifiers} == set(self.phones[id])
             savepoint.rollback()
 
 
