@@ -48,6 +48,7 @@ class Published:
             else:
                 again = sa.update(flow_versions).where(flow_versions.c.hash == loaded.hash)
                 connection.execute(again.values(published_at=at))
+        loaded.intents.train()
         self._loaded[loaded.hash] = loaded
         return loaded
 
@@ -97,8 +98,10 @@ class Published:
             if errors:
                 where = Mark(f"version {hash}")
                 raise FlowError([*errors, Problem(where, "this version can't be read any more", "publish again")])
-            self._loaded[hash] = replace(loaded, hash=hash)
-            return self._loaded[hash]
+            loaded = replace(loaded, hash=hash)
+            loaded.intents.train()  # here, not while the first caller waits
+            self._loaded[hash] = loaded
+            return loaded
 
 
 _NEWEST = (flow_versions.c.published_at.desc(), flow_versions.c.hash)

@@ -6,7 +6,7 @@ on the way out and to `unseal` on the way in; one that can't be unsealed any mor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,9 +18,14 @@ Place = tuple[str, str]
 VOICE = frozenset({"voice", "keys", "record", "transfer", "secret"})
 """What a telephone call can do."""
 SPEECH = VOICE | {"words"}
-"""What a telephone call can do where speech is recognised in the caller's language."""
+"""What a telephone call can do where speech is recognised whatever the language."""
 TEXT = frozenset({"text", "words"})
 """What a thread of messages can do."""
+
+
+def speech(languages: Iterable[str]) -> frozenset[str]:
+    """What a telephone call can do where speech is recognised in these languages."""
+    return VOICE | {f"words.{language}" for language in languages}
 
 
 @dataclass(frozen=True, slots=True)

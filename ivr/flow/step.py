@@ -80,7 +80,7 @@ def _enter(turn: Turn) -> Leave:
     turn.tries = {}
     turn.state = {}
     turn.event("step", flow=flow, step=name)
-    if not turn.step.needs() <= turn.before.capabilities:
+    if not all(turn.can(capability) for capability in turn.step.needs()):
         return "unsupported"
     if turn.step.asks:
         here = tuple(turn.stack)

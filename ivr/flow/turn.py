@@ -75,7 +75,9 @@ class Turn:
         return self.flows.flows[flow].steps[step]
 
     def can(self, capability: str) -> bool:
-        return capability in self.before.capabilities
+        """Whether the channel can do this, in the language that is spoken now."""
+        has = self.before.capabilities
+        return capability in has or f"{capability}.{self.language.split('-')[0]}" in has
 
     # What verbs do
 

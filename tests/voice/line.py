@@ -285,8 +285,9 @@ class SipPhone:
 
     def hears(self, id: str) -> bool:
         """Whether this prompt is heard next, or after others."""
-        heard = self.listen(lambda one: one.id == id)
-        return bool(heard) and heard[-1].id == id
+        ids = (id, f"{id}_speech")
+        heard = self.listen(lambda one: one.id in ids)
+        return bool(heard) and heard[-1].id in ids
 
     def wait_for_end(self, seconds: float = 30) -> bool:
         """Whether the other side hangs up within that time."""

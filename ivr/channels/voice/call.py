@@ -23,7 +23,7 @@ from ivr.channels.voice.line import Gone, Line
 from ivr.flow import inputs
 from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
 from ivr.flow.inputs import Fault, Input, Recorded
-from ivr.flow.session import VOICE, Session
+from ivr.flow.session import VOICE, Session, speech
 from ivr.prompts.parts import Part, Prompt
 from ivr.runner import Runner, Turn
 from ivr.speech.errors import SpeechError
@@ -57,6 +57,7 @@ class VoiceCall:
         self.leg = leg
         self.line = Line(leg)
         self.ear = None if recognition is None else Ear(leg, recognition)
+        self._understood = () if recognition is None else recognition.languages
         self.runner = runner
         self.renderer = renderer
         self.channel = channel
@@ -88,7 +89,7 @@ class VoiceCall:
             functools.partial(
                 self.runner.start,
                 channel=self.channel,
-                capabilities=VOICE,
+                capabilities=speech(self._understood) if self._understood else VOICE,
                 external_id=self.leg.id,
                 caller=self.leg.caller,
                 called=self.leg.called,

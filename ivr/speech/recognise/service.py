@@ -84,6 +84,11 @@ class RecognitionService:
         await asyncio.gather(*(pool.close() for pool in self.pools))
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that some engine understands."""
+        return tuple(language for language, pools in self._chains.items() if pools)
+
+    @property
     def pools(self) -> list[Pool]:
         return [pool for pools in self._chains.values() for pool in pools]
 
