@@ -44,9 +44,10 @@ class NoRecogniser(RecognitionError):
 class Want:
     """What may be said.
 
-    `phrases` are the allowed answers of a menu or list as they are spoken ("pay a bill"), and for `yes_no` the words
-    of yes and of no; empty for numbers and open speech. `at_least` and `at_most` count digits. `hints` are words
-    that are likely in open speech. A `secret` answer is written nowhere, in part or whole.
+    `phrases` are the allowed answers of a menu or list as they are spoken ("pay a bill"), for `yes_no` the words of yes
+    and of no, for digits what may be said in their stead ("an agent"); none for open speech. `at_least` and `at_most`
+    count digits. `hints` are words that are likely in open speech. A `secret` answer is written nowhere, in part or
+    whole.
     """
 
     language: str = "en"

@@ -13,7 +13,7 @@ from ivr.speech import pcm
 from ivr.speech.recognise import Alternative, Heard, NoRecogniser, Want
 from ivr.speech.recognise.beam import Compiled, compile_, search
 from ivr.speech.recognise.grammar import Grammar, grammar
-from ivr.speech.recognise.judge import Opinion, judge, sure
+from ivr.speech.recognise.judge import Opinion, a_word, judge, sure
 from ivr.speech.recognise.models import Floats, Model
 
 RATE = 8000
@@ -120,8 +120,7 @@ class Utterance:
         for name in self._weights:
             model = load(name)
             free = model.free(model.encode(audio), limit)
-            # the mean log probability of a word and the end, so that two models' readings compare
-            found.append((free.score / (len(free.text.split()) + 1), free.text))
+            found.append((a_word(free), free.text))
         found.sort(reverse=True)
         alternatives = tuple(Alternative(text, round(float(np.exp(score)), 4)) for score, text in found if text)
         if not alternatives:

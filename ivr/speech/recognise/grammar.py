@@ -48,15 +48,15 @@ class Grammar:
 def grammar(want: Want) -> Grammar | None:
     """The grammar of what may be said; None for open speech."""
     if want.kind in DIGIT_KINDS:
-        return digits(want.at_least, want.at_most)
+        return digits(want.at_most, want.phrases)
     phrases_ = want.phrases or ((*YES, *NO) if want.kind == "yes_no" else ())
     return phrases(phrases_) if phrases_ else None
 
 
-def digits(at_least: int, at_most: int) -> Grammar:
-    """Digits one by one, "oh" for 0, "double" and "triple". States count the digits; a state beyond them all is for
-    what is said before the first. At least one digit must be said, whatever `at_least` is: too short a number is
-    still worth knowing."""
+def digits(at_most: int, instead: Iterable[str] = ()) -> Grammar:
+    """Digits one by one, "oh" for 0, "double" and "triple". States count the digits; two beyond them all are for what
+    is said before the first, and for a phrase in their stead ("an agent"). One digit is enough, whatever was asked
+    for: too short a number is still worth knowing."""
     most = min(max(at_most, 1), LONGEST_NUMBER)
     made = Grammar("digits")
     made.final = set(range(1, most + 1))
@@ -69,6 +69,10 @@ def digits(at_least: int, at_most: int) -> Grammar:
     made.arcs[most + 1] = list(made.arcs[0])
     for words in NUMBER_LEAD_INS:
         made.add(0, words, "", most + 1, AROUND_COST)
+    for phrase in dict.fromkeys(instead):
+        if words := spoken(phrase):
+            made.add(0, words, phrase, most + 2)
+            made.final.add(most + 2)
     return made
 
 

@@ -63,7 +63,7 @@ def together(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> li
         Reading(
             means,
             sum(weight * table.get(means, min(table.values()) - MISSING) for table, weight in tables)
-            + (BONUS * len(means) + SHORT * (len(means) < at_least) if kind == "digits" else 0.0),
+            + (BONUS * len(means) + SHORT * (len(means) < at_least) if means.isdecimal() and kind == "digits" else 0.0),
         )
         for means in every
     ]
@@ -73,7 +73,7 @@ def together(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> li
 def judge(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> Heard:
     """The verdict, with alternatives. Its times are left to the engine."""
     readings = together(opinions, kind=kind, at_least=at_least)
-    free = max((o.free for o in opinions if o.free), key=lambda found: found.score, default=None)
+    free = max((o.free for o in opinions if o.free), key=a_word, default=None)
     if not readings:
         return Heard(free.text if free else "", 0.0, matched=False)
     top = readings[0].score
@@ -88,6 +88,11 @@ def judge(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> Heard
     return Heard(readings[0].means, alternatives[0].confidence, alternatives)
 
 
+def a_word(free: Free) -> float:
+    """The mean log probability of a word and the end, so that readings of different length compare."""
+    return free.score / (len(free.text.split()) + 1)
+
+
 def believed(opinions: Sequence[Opinion], best: Reading, kind: str) -> float:
     """The probability that something allowed was said at all. Two things speak against it: that the models, left free,
     explain the sound far better, and that the reading explains it badly for its length."""
@@ -99,8 +104,9 @@ def believed(opinions: Sequence[Opinion], best: Reading, kind: str) -> float:
         worse += opinion.weight * max(0.0, free - score)
         explained += opinion.weight * score
         total += opinion.weight
-    limits = LIMITS[kind]
-    units = len(best.means) if kind == "digits" else len(best.means.split())
+    digits = kind == "digits" and best.means.isdecimal()
+    limits = LIMITS["digits" if digits else "phrases"]
+    units = len(best.means) if digits else len(best.means.split())
     excess = max(worse / total / limits.worse, -explained / total / (limits.fixed + limits.each * units))
     return 1 / (1 + math.exp((excess - 1) / SLOPE))
 

@@ -98,7 +98,7 @@ class Listener:
         """Listen for an answer from now on, or from the end of the prompt if that may not be interrupted. May be
         called again after an answer. Raises `NoRecogniser` where nobody understands such an answer."""
         self.stop()
-        self._service.hear(want).cancel()  # says now, not after the caller has spoken, that nobody understands
+        self._service.check(want)
         self._want = want
         self._endpoint = Endpoint.of(want.kind)
 

@@ -96,6 +96,11 @@ class RecognitionService:
         """Whether this can be recognised now: an engine takes it and one of its workers is up."""
         return any(pool.up for pool in self._able(want))
 
+    def check(self, want: Want) -> None:
+        """Raises `NoRecogniser` where no engine takes this."""
+        if not self._able(want):
+            raise NoRecogniser(f"no recogniser for {want.language} takes {want.kind}")
+
     def hear(
         self,
         want: Want,
@@ -104,10 +109,8 @@ class RecognitionService:
     ) -> Listening:
         """Begin an utterance. Raises `NoRecogniser` where no engine takes it. `on_partial` gets what a streaming engine
         understands so far, never of a secret answer; `on_guess` what is understood at a pause."""
-        pools = self._able(want)
-        if not pools:
-            raise NoRecogniser(f"no recogniser for {want.language} takes {want.kind}")
-        return Listening(pools, want, None if want.secret else on_partial, on_guess, self.deadline)
+        self.check(want)
+        return Listening(self._able(want), want, None if want.secret else on_partial, on_guess, self.deadline)
 
     def _able(self, want: Want) -> list[Pool]:
         return [pool for pool in self._chains.get(base(want.language), []) if pool.engine.takes(want)]

@@ -78,6 +78,12 @@ def test_digits_are_no_more_than_asked_for() -> None:
     assert {reading.means for reading in found(Want(kind="digits", at_most=1), " seven")} >= {"7"}
 
 
+def test_a_phrase_instead_of_digits() -> None:
+    want = Want(kind="digits", at_least=8, at_most=8, phrases=("an agent",))
+    assert found(want, " An agent.")[0].means == "an agent"
+    assert found(want, " one two three")[0].means == "123"
+
+
 @pytest.mark.parametrize(
     "said", [" pay a bill", " Pay a bill.", " i'd like to pay a bill please", " um, pay a bill", " pay a bill, thanks"]
 )
