@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 PREFIX = "/api/v1"
 MAX_BODY = 256 * 1024
 """Bytes of a request: the longest note fits, however it is escaped."""
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def blueprint(
