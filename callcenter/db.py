@@ -102,7 +102,8 @@ def open_database(url: str) -> Engine:
 def _open_sqlite(url: URL) -> Engine:
     assert url.database
     Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_timeout=TIMEOUT, connect_args={"timeout": TIMEOUT})
+    # The connection that was used last knows most pages of the file.
+    engine = sa.create_engine(url, pool_timeout=TIMEOUT, pool_use_lifo=True, connect_args={"timeout": TIMEOUT})
 
     @sa.event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: object) -> None:
