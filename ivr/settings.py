@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     sip_tls_port: int = Field(5061, ge=0, le=65535, description="the port for SIP over TLS")
 
     # Speech
-    speech_workers: int = Field(1, ge=0, le=64, description="processes that recognise speech; 0: callers have keys only")
+    speech_workers: int = Field(1, ge=0, le=64, description="processes that recognise speech; 0: keys only")
 
     # Twilio
     twilio_account_sid: str = Field("", description="Twilio account, AC...")
