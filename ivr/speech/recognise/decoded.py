@@ -119,7 +119,7 @@ class Utterance:
         found: list[tuple[float, str]] = []
         for name in self._weights:
             model = load(name)
-            free = model.free(model.encode(audio), limit)
+            free = model.free(model.encode(audio), limit, ", ".join(self._want.hints))
             found.append((a_word(free), free.text))
         found.sort(reverse=True)
         alternatives = tuple(Alternative(text, round(float(np.exp(score)), 4)) for score, text in found if text)

@@ -57,6 +57,7 @@ class WorkerProcess:
                 self._process.kill()
 
     async def close(self) -> None:
+        self._on_died = lambda: None
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
 

@@ -41,7 +41,7 @@ class Letters:
         rows = np.concatenate([self._row(encoded, text, interest) for text in written])
         return rows, (encoded, interest, written)
 
-    def free(self, encoded: str, limit: int) -> Free:
+    def free(self, encoded: str, limit: int, hints: str = "") -> Free:
         return Free(encoded, -0.1)
 
     def _row(self, said: str, written: str, interest: NDArray[np.int64]) -> Floats:

@@ -42,6 +42,7 @@ class Model(Protocol):
         """Continue `parents` (rows of the last step) by a token each: log probabilities of the next, and the state."""
         ...
 
-    def free(self, encoded: Any, limit: int) -> Free:
-        """The best reading without a grammar, at most `limit` tokens."""
+    def free(self, encoded: Any, limit: int, hints: str = "") -> Free:
+        """The best reading without a grammar, at most `limit` tokens. `hints` are words that are likely, for models
+        that can be told."""
         ...

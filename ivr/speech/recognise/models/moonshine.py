@@ -91,7 +91,7 @@ class Moonshine:
         logits, kept = self._run(state.heard, tokens, {name: value[parents] for name, value in state.kept.items()})
         return _log_softmax(logits)[:, state.interest], State(state.heard, kept, state.interest)
 
-    def free(self, encoded: Floats, limit: int) -> Free:
+    def free(self, encoded: Floats, limit: int, hints: str = "") -> Free:
         every = np.arange(len(self._vocabulary))
         scores, state = self.begin(encoded, "", every)
         written: list[int] = []

@@ -25,6 +25,8 @@ PROMPTS = {"digits": " eight zero nine six one four seven two five three", "phra
 NORMALISER = 6000
 """Tokens that probabilities are normalised over, the most usual ones of the vocabulary: the others' share is small
 and would take most of the decoder's time."""
+LONGEST_HINTS = 120
+"""Tokens; Whisper takes 223 before an utterance."""
 HEAD = 64  # the width of an attention head in every Whisper model
 
 
@@ -73,9 +75,9 @@ class Whisper:
         self._start = [special("<|startoftranscript|>"), special("<|notimestamps|>")]
         if self._engine.is_multilingual:
             self._start[1:1] = [special("<|en|>"), special("<|transcribe|>")]
-        previous = special("<|startofprev|>")
+        self._previous = special("<|startofprev|>")
         self._prompts = {
-            kind: [previous, *self.tokens(text), *self._start] if text else self._start
+            kind: [self._previous, *self.tokens(text), *self._start] if text else self._start
             for kind, text in PROMPTS.items()
         }
         usual = np.append(np.arange(NORMALISER), self.end)
@@ -106,12 +108,13 @@ class Whisper:
         own = [(keys[parents], values[parents]) for keys, values in state.own]
         return self._run(replace(state, own=own), np.array(tokens)[:, None])
 
-    def free(self, encoded: Encoded, limit: int) -> Free:
+    def free(self, encoded: Encoded, limit: int, hints: str = "") -> Free:
+        told = [self._previous, *self.tokens(f" {hints}")[-LONGEST_HINTS:]] if hints else []
         found = self._engine.generate(
             encoded.view,
-            [self._start],
+            [[*told, *self._start]],
             beam_size=1,
-            max_length=limit + len(self._start),
+            max_length=limit + len(told) + len(self._start),
             return_scores=True,
             length_penalty=0,
         )[0]
