@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -46,7 +47,6 @@ def blueprint(
     routes = Blueprint("api_v1", __name__, url_prefix=PREFIX)
     limiter = MovingWindowRateLimiter(storage_from_string(rate_storage))
     limit = parse(rate)
-    description = json.dumps(openapi.describe(all_operations(), PREFIX), ensure_ascii=False)
 
     @routes.before_request
     def size() -> None:
@@ -54,7 +54,7 @@ def blueprint(
 
     @routes.get("/openapi.json")
     def openapi_json() -> Response:
-        return Response(description, content_type="application/json")
+        return Response(_description(), content_type="application/json")
 
     def view(operation: Operation) -> Callable[..., Response]:
         def serve(**path: str) -> Response:
@@ -127,6 +127,11 @@ def blueprint(
         return problems.response(Problem(500, "this is our fault"))
 
     return routes
+
+
+@cache
+def _description() -> str:
+    return json.dumps(openapi.describe(all_operations(), PREFIX), ensure_ascii=False)
 
 
 def _body(operation: Operation) -> BaseModel | None:
