@@ -66,26 +66,31 @@ def capture(path: Path, port: int) -> Iterator[None]:
 
 def audio_in(path: Path) -> bytes:
     """The PCMU payloads of a capture, in the order of their sequence numbers."""
-    raw, at, found = path.read_bytes(), 24, {}
+    raw, at = path.read_bytes(), 24
+    found: dict[int, bytes] = {}
+    first: int | None = None
     while at + 16 <= len(raw):
         (length,) = struct.unpack_from("<I", raw, at + 8)
         rtp = raw[at + 16 + 42 : at + 16 + length]  # after 14 bytes of Ethernet, 20 of IP and 8 of UDP
         if len(rtp) > 12 and rtp[0] >> 6 == 2 and rtp[1] & 0x7F == 0:
-            found[struct.unpack_from("!H", rtp, 2)[0]] = rtp[12:]
+            (number,) = struct.unpack_from("!H", rtp, 2)
+            first = number if first is None else first
+            found[(number - first) & 0xFFFF] = rtp[12:]
         at += 16 + length
-    assert max(found) - min(found) + 1 == len(found), "RTP was lost"
+    assert found
+    assert max(found) + 1 == len(found), "RTP was lost"
     return b"".join(found[number] for number in sorted(found))
 
 
-def share_heard(heard: bytes, audio: bytes, at: int) -> tuple[float, int]:
-    """How much of a prompt is in what was heard from `at` on, in pieces of 0.2 seconds, and where the first one is.
+def share_heard(heard: bytes, audio: bytes) -> tuple[float, int]:
+    """How much of a prompt is in what was heard, in pieces of 0.2 seconds, and where the first one is.
 
     Pieces, because the media loop skips ahead where a busy machine stalls it for more than 0.1 seconds.
     """
     pieces = [audio[start : start + PIECE] for start in range(0, len(audio) - PIECE + 1, PIECE)]
-    found = [heard.find(piece, at) for piece in pieces if len(set(piece)) > 20]  # silence is everywhere
+    found = [heard.find(piece) for piece in pieces if len(set(piece)) > 20]  # silence is everywhere
     here = [where for where in found if where >= 0]
-    return (len(here) / len(found), here[0]) if here else (0.0, at)
+    return (len(here) / len(found), here[0]) if here else (0.0, 0)
 
 
 def place(line: Line, folder: Path, keys: str) -> list[str]:
@@ -95,14 +100,10 @@ def place(line: Line, folder: Path, keys: str) -> list[str]:
     with capture(folder / "heard.pcap", port):
         options = {"media_port": str(port), "event_type": "101"}
         asyncio.run(sipp.run("keys", line.address, folder, seconds=90, **options))
-    heard, at, ids = audio_in(folder / "heard.pcap"), 0, []
-    (due,) = line.ears.due.values()
-    for prompt, audio in due:
-        share, where = share_heard(heard, audio, at)
-        if share > 0.8:
-            at = where
-            ids.append(prompt.id)
-    return ids
+    heard = audio_in(folder / "heard.pcap")
+    (due,) = line.ears.due.values()  # in the order of their rendering, some twice
+    found = {prompt.id: share_heard(heard, audio) for prompt, audio in due}
+    return sorted((id for id, (share, _) in found.items() if share > 0.8), key=lambda id: found[id][1])
 
 
 def test_the_hours_call(line: Line, tmp_path: Path) -> None:
