@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ivr.speech import pcm
 from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
+from ivr.speech.pitch import pitched
 
 Floats = NDArray[np.float32]
 
@@ -23,9 +24,6 @@ ENOUGH = 4.0
 """Evidence that stops the prompt: so many frames with a pitch, or twice as many voiced ones, some of them with one."""
 PITCHED, VOICED, NOTHING = 1.0, 0.5, -0.5
 LEAST_PITCHED = 3
-PERIODIC = 0.45
-"""Least autocorrelation at the pitch: of speech 0.6 to 0.95, of coughs and noise below 0.4."""
-PITCH_LAGS = range(20, 134)  # 400 to 60 Hz at 8 kHz
 ABOVE_LEVEL_DB = 12.0
 ABOVE_ECHO_DB = 3.0
 FIRST_ECHO_DB = -17.0
@@ -90,7 +88,7 @@ class BargeIn:
         echo_level = self._echo_level()
         loud = level > self._running() + ABOVE_LEVEL_DB and level > SILENCE_DB
         echo = level < echo_level + max(self._echoes) + ABOVE_ECHO_DB
-        pitched = voiced and loud and self._periodic()
+        has_pitch = voiced and loud and self._periodic()
         if voiced and loud and not echo and self._same_as_played():
             echo = True
         if echo or not voiced:
@@ -98,15 +96,15 @@ class BargeIn:
         if not voiced:
             self._levels.append(level)
         if voiced and loud and not echo:
-            self._evidence += PITCHED if pitched else VOICED
-            self._pitched += pitched
+            self._evidence += PITCHED if has_pitch else VOICED
+            self._pitched += has_pitch
         else:
             self._evidence = max(0.0, self._evidence + NOTHING)
             if not self._evidence:
                 self._pitched = 0
         if self._pitched < LEAST_PITCHED:
             self._evidence = min(self._evidence, ENOUGH - PITCHED)
-        return Weighed(self._evidence, level, pitched, echo)
+        return Weighed(self._evidence, level, has_pitch, echo)
 
     def _decide(self) -> bool:
         self._active = False
@@ -133,15 +131,7 @@ class BargeIn:
     # What the frames are like
 
     def _periodic(self) -> bool:
-        last = np.concatenate(list(self._heard)[-3:])
-        last = last - last.mean()
-        spectrum = np.fft.rfft(last, 1024)
-        correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
-        if correlation[0] <= 0:
-            return False
-        lags = np.arange(PITCH_LAGS.start, PITCH_LAGS.stop)
-        unbiased = correlation[lags] * len(last) / (len(last) - lags)
-        return bool(unbiased.max() > PERIODIC * correlation[0])
+        return bool(pitched(np.concatenate(list(self._heard)[-3:])[None])[0])
 
     def _same_as_played(self) -> bool:
         """Whether the last 160 ms are some 160 ms of what we played within the longest way back."""

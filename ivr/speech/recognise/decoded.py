@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from ivr.speech import pcm
+from ivr.speech.pitch import voiced_frames
 from ivr.speech.recognise import Alternative, Heard, NoRecogniser, Want
 from ivr.speech.recognise.beam import Compiled, compile_, search
 from ivr.speech.recognise.grammar import Grammar, grammar
-from ivr.speech.recognise.judge import Opinion, a_word, judge, sure
+from ivr.speech.recognise.judge import SILENT, Opinion, a_word, judge, sure
 from ivr.speech.recognise.models import Floats, Model
 
 RATE = 8000
@@ -27,6 +28,8 @@ WIDTH = {
 COST = {"moonshine": 1, "whisper": 2}
 EXPLAINED = -2.5
 """A reading's log probability above which it isn't asked what the model would have heard freely."""
+LEAST_VOICED = 3
+"""20 ms frames with a pitch; a caller has more in the shortest word."""
 READINGS = 8
 FREE_TOKENS = 48
 TOKENS_A_SECOND = 6
@@ -90,8 +93,10 @@ class Utterance:
         return None
 
     def result(self) -> Heard:
-        audio = pcm16k(bytes(self._audio))
         seconds = len(self._audio) / RATE
+        if voiced_frames(pcm.from_pcm16(pcm.pcm16(bytes(self._audio)))) < LEAST_VOICED:
+            return Heard("", 0.0, (), 0.0, seconds, matched=False)  # models make words of any noise
+        audio = pcm16k(bytes(self._audio))
         rules = grammar(self._want)
         if rules is None:
             return self._open(audio, seconds)
@@ -120,6 +125,8 @@ class Utterance:
         for name in self._weights:
             model = load(name)
             free = model.free(model.encode(audio), limit, ", ".join(self._want.hints))
+            if free.silence > SILENT:
+                return Heard("", 0.0, (), 0.0, seconds, matched=False)
             found.append((a_word(free), free.text))
         found.sort(reverse=True)
         alternatives = tuple(Alternative(text, round(float(np.exp(score)), 4)) for score, text in found if text)

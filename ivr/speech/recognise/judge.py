@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ivr.speech.recognise import Alternative, Heard
 from ivr.speech.recognise.beam import Reading
+from ivr.speech.recognise.grammar import spoken
 from ivr.speech.recognise.models import Free
 
 MISSING = 2.0
@@ -46,7 +47,8 @@ def sure(opinion: Opinion, kind: str) -> bool:
     stands_out = not others or best.score - others[0].score > SURE_MARGIN
     if kind == "digits":
         return stands_out and best.score > SURE_SCORE
-    return (stands_out and belief > SURE_BELIEF) or belief < HOPELESS
+    same = opinion.free is None or spoken(best.means) in spoken(opinion.free.text)
+    return (stands_out and same and belief > SURE_BELIEF) or belief < HOPELESS
 
 
 def together(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> list[Reading]:
@@ -108,7 +110,8 @@ def believed(opinions: Sequence[Opinion], best: Reading, kind: str) -> float:
     limits = LIMITS["digits" if digits else "phrases"]
     units = len(best.means) if digits else len(best.means.split())
     excess = max(worse / total / limits.worse, -explained / total / (limits.fixed + limits.each * units))
-    return 1 / (1 + math.exp((excess - 1) / SLOPE))
+    spoke = min((1 - o.free.silence for o in opinions if o.free and o.free.silence > SILENT), default=1.0)
+    return spoke / (1 + math.exp(min((excess - 1) / SLOPE, 700)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +126,5 @@ class Limits:
 
 LIMITS = {"digits": Limits(5.0, 6.0, 0.5), "phrases": Limits(13.0, 3.5, 5.0)}
 SLOPE = 0.12
+SILENT = 0.6
+"""Speech has 0.1 to 0.4, coughs 0.7 and silence 0.95."""

@@ -13,10 +13,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """What a model hears without a grammar, and the log probability of that."""
+    """What a model hears without a grammar, the log probability of that, and the probability that nobody spoke where
+    the model tells it."""
 
     text: str
     score: float
+    silence: float = 0.0
 
 
 class Model(Protocol):

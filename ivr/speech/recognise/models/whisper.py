@@ -116,9 +116,12 @@ class Whisper:
             beam_size=1,
             max_length=limit + len(told) + len(self._start),
             return_scores=True,
+            return_no_speech_prob=True,
             length_penalty=0,
         )[0]
-        return Free(self._tokenizer.decode(found.sequences_ids[0]).strip(), float(found.scores[0]))
+        return Free(
+            self._tokenizer.decode(found.sequences_ids[0]).strip(), float(found.scores[0]), float(found.no_speech_prob)
+        )
 
     # The decoder
 
