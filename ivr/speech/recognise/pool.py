@@ -83,10 +83,10 @@ class Pool:
                 on_died=lambda slot=slot: self._died(slot),  # type: ignore[misc]
             )
 
-    async def ready(self) -> None:
-        """Wait until one worker is."""
+    async def ready(self, *, every: bool = False) -> None:
+        """Wait until one worker is, or every one."""
         waits = [asyncio.ensure_future(slot.process.ready.wait()) for slot in self._slots if slot.process]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, return_when=asyncio.ALL_COMPLETED if every else asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
 

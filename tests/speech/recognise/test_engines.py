@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench.speech.callers import Audio, Caller, levelled, say, silence_between, trimmed
+from bench.speech.interrupting import cough
 from bench.speech.line import CLEAN, padded, through
 from ivr.speech.recognise import Heard, Recogniser, Want, all_recognisers, chain
 from tests.tools import need
@@ -66,6 +67,12 @@ def test_open_speech() -> None:
     got = heard("english", Want(kind="open"), voice("when are you open on saturday"))
     assert "open on saturday" in got.text.lower()
     assert got.matched
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "digits", "open"])
+def test_a_cough_means_nothing(kind: str) -> None:
+    got = heard("english", Want(kind=kind), cough(np.random.default_rng(2)))
+    assert (got.text, got.matched) == ("", False)
 
 
 def test_silence_and_long_speech_are_no_trouble() -> None:

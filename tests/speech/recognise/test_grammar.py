@@ -139,7 +139,15 @@ def test_one_model_is_enough_where_one_reading_stands_out() -> None:
     assert not sure(opinion(0.35, None, _427=-0.5, _42=-1.5), "digits")
     assert not sure(opinion(0.35, None, _427=-5.0), "digits")
     assert not sure(Opinion("m", 1.0, (), None), "digits")
-    assert sure(opinion(0.35, -1.0, bill=-2.0), "phrases")
+    assert sure(opinion(0.35, None, bill=-2.0), "phrases")
+    assert sure(opinion(0.35, -1.0, words=-2.0), "phrases")
+    assert not sure(opinion(0.35, -1.0, bill=-2.0), "phrases")  # freely it hears something else
+
+
+def test_where_nobody_seems_to_have_spoken_nothing_is_believed() -> None:
+    said = (Reading("yeah", -2.0),)
+    assert judge([Opinion("m", 1.0, said, Free("You", -1.0, 0.2))], kind="phrases").matched
+    assert not judge([Opinion("m", 1.0, said, Free("You", -1.0, 0.75))], kind="phrases").matched
 
 
 def test_nothing_at_all() -> None:

@@ -27,7 +27,7 @@ async def running(
         ["en"], known=engines or (FakeRecogniser(),), command=command, workers=workers, **{"deadline": 30.0, **options}
     )  # type: ignore[arg-type]
     await service.start()
-    await service.ready()
+    await asyncio.gather(*(pool.ready(every=True) for pool in service.pools))
     try:
         yield service
     finally:
