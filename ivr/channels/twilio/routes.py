@@ -126,6 +126,8 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
     def gathered(sid: str, session: str, seq: int, kind: str, longest: int = 0, after: str = "") -> str:
         form = request.form
         given = keyed(kind, form.get("Digits", ""), form.get("FinishedOnKey", ""), form.get("SpeechResult", ""))
+        if isinstance(given, Words):
+            given = Words(given.text, min(1.0, max(0.0, form.get("Confidence", 1.0, type=float))))
         if after and given == Keys("#"):
             reply = calls.belongs_to_last(session, seq)
             if reply is not None:

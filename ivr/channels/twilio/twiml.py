@@ -219,7 +219,7 @@ def bcp47(language: str) -> str:
 
 def _hints(ask: Collect) -> str:
     """At most 500 phrases of at most 100 characters, as Twilio takes them."""
-    words = [*ask.hints, *(word for choice in ask.choices for word in choice.words)]
+    words = [*ask.phrases, *ask.hints, *(word for choice in ask.choices for word in choice.words)]
     return ",".join(dict.fromkeys(word.replace(",", " ")[:100] for word in words[:500]))
 
 
