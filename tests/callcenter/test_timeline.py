@@ -157,11 +157,23 @@ def test_an_unknown_customer_has_no_timeline(engine: Engine) -> None:
             timeline.page(conn, "nobody", limit=0)
 
 
-def test_the_index_is_used(sqlite_engine: Engine) -> None:
+@pytest.mark.parametrize("statistics", [False, True])
+def test_the_indexes_are_used(sqlite_engine: Engine, statistics: bool) -> None:
+    """With statistics of small tables, SQLite once read all events, notes and cases for one person."""
     with sqlite_engine.begin() as conn:
+        if statistics:
+            people = [customers.create(conn, at=minute(n)) for n in range(100)]
+            for n, id in enumerate(people * 3):
+                made = contacts.start(conn, channel="sip", caller="", called="1", at=minute(n))
+                conn.execute(sa.text("UPDATE contacts SET customer_id = :who WHERE id = :id"), {"who": id, "id": made})
+                events.record_all(conn, [events.Event(minute(n), made, None, kind, {}) for kind in ("step", "chose")])
+                notes.add(conn, id, "x", author="a", at=minute(n), contact_id=made if n % 2 else None)
+                cases.open_case(conn, id, "x", by="a", at=minute(n), contact_id=made)
+            conn.execute(sa.text("ANALYZE"))
         asked = timeline.statement(False).params(customer="x", fetch=2)
         sql = asked.compile(sqlite_engine, compile_kwargs={"literal_binds": True})
         plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
     assert any("ix_contacts_customer_id_started_at_id" in line for line in plan)
     stored = ("contacts", "events", "messages", "payments", "recordings", "notes", "cases", "files")
     assert not [line for line in plan for name in stored if line.startswith(f"SCAN {name}")]
+    assert not [line for line in plan if "BLOOM" in line]
