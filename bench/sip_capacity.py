@@ -1,8 +1,8 @@
-"""How many calls one core serves: `python -m bench.sip_capacity [--steps 10,100,400,700,1000]`, as root.
+"""How many calls one core serves: `python -m bench.sip_capacity [--steps 10,100,400,700,1000]`.
 
 One call is a real flow: a prompt of 5 s, one RFC 4733 digit at 5.6 s, a prompt of 2 s, our BYE; the caller's audio
-comes in all the time, and every step is committed to SQLite. `callwright sip` has core 0, SIPp and the sink of our
-audio core 1. The yardstick in the same run is the same call on aiosipua and aiortp, without flow and database.
+comes in all the time, and every step is committed to SQLite. `callwright sip` has core 0; SIPp and the callers'
+phones have core 1. The yardstick in the same run is the same call on aiosipua and aiortp, without flow and database.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.sip.callers import MEDIA_PORTS, Called, Callers
-from bench.sip.media import DIGIT, write_caller
+from bench.sip.media import DIGIT
 from bench.sip.served import Ours, Server, Yardstick, at, is_media
 
 CALL_SECONDS = 7.65
@@ -60,16 +60,16 @@ def measure(server: Server, name: str, calls: int, seconds: float, folder: Path,
     every = max(1, round(calls / MEASURED_AT_ONCE))
     nice = -20 if urgent else 0
     server.start(nice)
-    sink = subprocess.Popen(
-        [sys.executable, "-m", "bench.sip.sink", str(MEDIA_BASE), str(MEDIA_PORTS), str(every), f"{folder}/sink"],
+    phones = subprocess.Popen(
+        [sys.executable, "-m", "bench.sip.phones", str(MEDIA_BASE), str(MEDIA_PORTS), str(every), f"{folder}/heard"],
         stdout=subprocess.PIPE,
         start_new_session=True,
         preexec_fn=lambda: at(cpu=1, nice=nice),
     )
-    assert sink.stdout
-    if not sink.stdout.readline():
+    assert phones.stdout
+    if not phones.stdout.readline():
         server.stop()
-        raise SystemExit("the sink did not start")
+        raise SystemExit("the phones did not start")
     if urgent:
         for pid in server.children():
             if is_media(pid):
@@ -89,15 +89,15 @@ def measure(server: Server, name: str, calls: int, seconds: float, folder: Path,
     try:
         before, began = server.cpu(), time.monotonic()
         sampler.start()
-        called = callers.run(folder / "caller.pcap")
+        called = callers.run()
         after = server.cpu()
     finally:
         over.set()
         sampler.join()
-        sink.terminate()
-        sink.wait()
+        phones.terminate()
+        phones.wait()
         server.stop()
-    heard = json.loads((folder / "sink").read_text())
+    heard = json.loads((folder / "heard").read_text())
     call_seconds = (called.ok + called.failed) * called.seconds
     parts = {part: (after[part] - before[part]) / call_seconds * 1000 for part in before}
     gaps = [value * 1000 for value in heard["gaps"]]
@@ -157,8 +157,8 @@ def main() -> None:
     options = parser.parse_args()
     if shutil.which("sipp") is None:
         raise SystemExit("needs sipp: apt-get install sip-tester")
-    if os.geteuid():
-        raise SystemExit("SIPp plays audio through raw sockets: run as root")
+    if options.urgent and os.geteuid():
+        raise SystemExit("--urgent needs root")
     os.sched_setaffinity(0, {1})
     print(HEAD, flush=True)
     steps: list[Step] = []
@@ -166,7 +166,6 @@ def main() -> None:
         for calls in [int(word) for word in wanted.split(",") if word]:
             folder = Path(tempfile.mkdtemp(prefix="sip-capacity-"))
             try:
-                write_caller(folder / "caller.pcap")
                 server = Ours(folder) if kind == "callwright" else Yardstick(folder)
                 server.prepare()
                 step = measure(server, kind, calls, options.seconds, folder, options.urgent)

@@ -1,4 +1,4 @@
-"""SIPp as N callers at once: its scenario, its command line, its figures. Needs root (`play_pcap_audio`)."""
+"""SIPp as N callers at once: its scenario, its command line, its figures. The callers' audio is `phones.py`'s."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.sip.media import EVENT_TYPE
 from bench.sip.served import at
 
 MEDIA_PORTS = 2500
-"""SIPp gives call n the RTP port base + 4(n-1), modulo 10,000."""
+"""Call n has the RTP port base + 4(n-1); after the last it starts again."""
 
 _HEADERS = """\
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
@@ -36,9 +36,9 @@ SCENARIO = f"""\
       v=0
       o=caller 1 1 IN IP[local_ip_type] [local_ip]
       s=-
-      c=IN IP[media_ip_type] [media_ip]
+      c=IN IP[local_ip_type] [local_ip]
       t=0 0
-      m=audio [auto_media_port] RTP/AVP 0 {EVENT_TYPE}
+      m=audio [field0] RTP/AVP 0 {EVENT_TYPE}
       a=rtpmap:0 PCMU/8000
       a=rtpmap:{EVENT_TYPE} telephone-event/8000
       a=fmtp:{EVENT_TYPE} 0-15
@@ -61,7 +61,6 @@ SCENARIO = f"""\
 
     ]]>
   </send>
-  <nop><action><exec play_pcap_audio="@PCAP@"/></action></nop>
   <recv request="BYE" timeout="30000"></recv>
   <send>
     <![CDATA[
@@ -103,17 +102,19 @@ class Callers:
     cpu: int
     nice: int = 0
 
-    def run(self, pcap: Path) -> Called:
+    def run(self) -> Called:
         """Place the calls and wait for their end."""
         scenario = self.folder / "caller.xml"
-        scenario.write_text(SCENARIO.replace("@PCAP@", str(pcap)))
+        scenario.write_text(SCENARIO)
+        ports = self.folder / "ports.csv"
+        ports.write_text("SEQUENTIAL\n" + "".join(f"{self.media_base + 4 * n};\n" for n in range(MEDIA_PORTS)))
         stats = self.folder / "sipp.csv"
         stats.unlink(missing_ok=True)
         host, port = self.target
         limit = int(self.total / self.rate + 60)
         command = [
-            "sipp", f"{host}:{port}", "-sf", str(scenario), "-s", "bench", "-i", host, "-mi", host,
-            "-mp", str(self.media_base), "-l", str(self.at_once), "-m", str(self.total), "-r", f"{self.rate:.2f}",
+            "sipp", f"{host}:{port}", "-sf", str(scenario), "-s", "bench", "-i", host,
+            "-inf", str(ports), "-l", str(self.at_once), "-m", str(self.total), "-r", f"{self.rate:.2f}",
             "-nostdin", "-timeout", f"{limit}s", "-timeout_error", "-buff_size", "4000000",
             "-trace_stat", "-fd", "1", "-stf", str(stats), "-trace_err", "-error_file", str(self.folder / "sipp.err"),
         ]  # fmt: skip

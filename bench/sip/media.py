@@ -1,4 +1,4 @@
-"""What callers send and hear, made on the spot: a pcap for SIPp's `play_pcap_audio`, and the flow's recordings."""
+"""What callers send and hear, made on the spot."""
 
 from __future__ import annotations
 
@@ -30,46 +30,31 @@ def write_recordings(prompts: Path) -> None:
             sound.writeframes(noise.clip(-32000, 32000).astype("<i2").tobytes())
 
 
-def write_caller(path: Path, *, digits: str = DIGIT, at: float = DIGIT_AT, after: float = 8.0) -> None:
-    """A caller: audio all the time, and RFC 4733 digits (100 ms each, the end three times) `at` seconds into it."""
+def caller_packets(digits: str = DIGIT, at: float = DIGIT_AT, after: float = 8.0) -> tuple[list[bytes], int]:
+    """What a caller sends, a packet each 20 ms: audio all the time, and RFC 4733 digits (100 ms each, the end three
+    times) `at` seconds into it. Also the index of the first digit's first packet."""
     frames = np.random.default_rng(1).integers(0x60, 0x7F, (50, 160), dtype=np.uint8)
-    packets: list[tuple[float, bytes]] = []
-    sequence, timestamp, clock = 1000, 160000, 0.0
+    packets: list[bytes] = []
+    timestamp = 160000
 
-    def add(kind: int, stamp: int, payload: bytes) -> None:
-        nonlocal sequence, clock
-        packets.append((clock, struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, stamp, _SSRC) + payload))
-        sequence, clock = sequence + 1, clock + 0.02
+    def add(kind: int, payload: bytes) -> None:
+        packets.append(struct.pack("!BBHII", 0x80, kind, (1000 + len(packets)) & 0xFFFF, timestamp, _SSRC) + payload)
 
     def talk(seconds: float) -> None:
         nonlocal timestamp
         for index in range(round(seconds * 50)):
-            add(0, timestamp, frames[index % len(frames)].tobytes())
+            add(0, frames[index % len(frames)].tobytes())
             timestamp += 160
 
     talk(at)
     for digit in digits:
         for step in range(8):
-            ends = step >= 5
-            marker = 0x80 if step == 0 else 0
-            duration = 160 * min(step + 1, 6)
-            payload = struct.pack("!BBH", EVENTS.index(digit), 0x8A if ends else 0x0A, duration)
-            add(EVENT_TYPE | marker, timestamp, payload)
+            end = 0x8A if step >= 5 else 0x0A
+            add(
+                EVENT_TYPE | (0x80 if step == 0 else 0),
+                struct.pack("!BBH", EVENTS.index(digit), end, 160 * min(step + 1, 6)),
+            )
         timestamp += 8 * 160
         talk(0.5)
     talk(after)
-    _write_pcap(path, packets)
-
-
-def _write_pcap(path: Path, packets: list[tuple[float, bytes]]) -> None:
-    """Ethernet, IPv4 and UDP around each packet; SIPp puts its own addresses in."""
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for at, rtp in packets:
-            udp = struct.pack("!HHHH", 6000, 6002, 8 + len(rtp), 0) + rtp
-            local = bytes([127, 0, 0, 1])
-            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, local, local) + udp
-            frame = bytes(12) + b"\x08\x00" + ip
-            microseconds = round(at * 1e6)
-            file.write(struct.pack("<IIII", microseconds // 1000000, microseconds % 1000000, len(frame), len(frame)))
-            file.write(frame)
+    return packets, round(at * 50)
