@@ -17,11 +17,11 @@ EVENT_TYPE = 101
 _SSRC = 0x5150CAFE
 
 
-def write_recordings(prompts: Path) -> None:
+def write_recordings(prompts: Path, question: float = QUESTION_SECONDS, thanks: float = THANKS_SECONDS) -> None:
     """Recordings of the bench's prompts, of exactly their lengths: noise, so that no end is taken for silence."""
     folder = prompts / "en" / "recordings"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, seconds in (("question", QUESTION_SECONDS), ("thanks", THANKS_SECONDS)):
+    for name, seconds in (("question", question), ("thanks", thanks)):
         noise = np.random.default_rng(int(seconds)).normal(0, 3000, int(8000 * seconds))
         with wave.open(str(folder / f"bench.{name}.wav"), "wb") as sound:
             sound.setnchannels(1)

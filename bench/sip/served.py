@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from bench.sip.media import write_recordings
+from bench.sip.media import QUESTION_SECONDS, THANKS_SECONDS, write_recordings
 from ivr.speech import pcm, recordings
 
 HERE = Path(__file__).parent
@@ -26,6 +26,7 @@ STOP_SECONDS = 60
 class Server:
     """A process with its children."""
 
+    core: int | None = 0
     lead = 0.0
     """Seconds of silence with which the second prompt begins: nobody can tell them from the silence before."""
 
@@ -54,7 +55,7 @@ class Server:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                preexec_fn=lambda: at(cpu=0, nice=nice),
+                preexec_fn=lambda: at(cpu=self.core, nice=nice),
             )
         assert self.process.stdout
         if not self.process.stdout.readline():
@@ -101,12 +102,15 @@ class Server:
 class Ours(Server):
     """`callwright sip` with the bench's flow, its steps committed to SQLite."""
 
+    flows = "flows"
+    seconds = (QUESTION_SECONDS, THANKS_SECONDS)
+
     def prepare(self) -> None:
         """Publish the flow; call it once before `start`."""
         prompts = self.folder / "prompts"
         shutil.copytree(HERE / "prompts", prompts)
         shutil.copy(HERE.parent.parent / "prompts" / "en" / "system.yaml", prompts / "en")
-        write_recordings(prompts)
+        write_recordings(prompts, *self.seconds)
         thanks = pcm.ulaw(recordings.convert(prompts / "en" / "recordings" / "bench.thanks.wav"))
         self.lead = (len(thanks) - len(thanks.lstrip(b"\xff"))) // 160 * 0.02
         subprocess.run(
@@ -121,7 +125,7 @@ class Ours(Server):
 
     def environment(self) -> dict[str, str]:
         return {
-            "FLOWS_DIR": str(HERE / "flows"),
+            "FLOWS_DIR": str(HERE / self.flows),
             "PROMPTS_DIR": str(self.folder / "prompts"),
             "DATA_DIR": str(self.folder / "var"),
             "DATABASE_URL": "",
@@ -141,6 +145,43 @@ class Ours(Server):
             found[json.loads(data)["slots"].get("key") or ""] += 1
         database.close()
         return found
+
+
+class Soaked(Ours):
+    """The same with short prompts, four digits, and a window into what it holds (`soak_server.py`)."""
+
+    flows = "soak_flows"
+    seconds = (0.5, 0.3)
+    core = None
+
+    def __init__(self, folder: Path, t1: float) -> None:
+        super().__init__(folder)
+        self._t1 = t1
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "bench.sip.soak_server", str(self._t1)]
+
+    def holds(self) -> dict[str, int]:
+        """Calls, dialogs, transactions, tasks, threads, files and streams right now."""
+        assert self.process is not None
+        assert self.process.stdout
+        self.process.send_signal(signal.SIGUSR1)
+        held: dict[str, int] = json.loads(self.process.stdout.readline())
+        return held
+
+    def keyed(self) -> dict[str, str]:
+        """What each call keyed, by Call-ID."""
+        database = sqlite3.connect(self.folder / "var" / "callwright.db")
+        rows = database.execute("SELECT external_id, data FROM sessions").fetchall()
+        database.close()
+        return {call: json.loads(data)["slots"].get("key") or "" for call, data in rows}
+
+    def unended(self) -> int:
+        """Sessions that were left open."""
+        database = sqlite3.connect(self.folder / "var" / "callwright.db")
+        count: int = database.execute("SELECT count(*) FROM sessions WHERE NOT ended").fetchone()[0]
+        database.close()
+        return count
 
 
 class Yardstick(Server):
@@ -165,9 +206,10 @@ class Yardstick(Server):
         return Counter(json.loads(self._printed or "{}"))
 
 
-def at(*, cpu: int, nice: int) -> None:
+def at(*, cpu: int | None, nice: int) -> None:
     """Put this process there: for `preexec_fn`."""
-    os.sched_setaffinity(0, {cpu})
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
     if nice:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
         # Where the scheduler groups by session, priorities only count within one; a session has a priority too.
