@@ -98,6 +98,24 @@ def fetch_recordings() -> int:
         return _noted("recordings fetched", recordings.fetch_all(engine, settings, datetime.now(UTC)))
 
 
+def post_webhooks() -> int:
+    """Tell subscribers what happened."""
+    from callcenter import webhooks
+
+    with _database() as (engine, _):
+        return _noted("webhooks", webhooks.sweep(engine, datetime.now(UTC)))
+
+
+def forget_codes() -> int:
+    """Drop one-time codes that have been used or are over, and answers that no API client will ask for again."""
+    from callcenter import one_time_codes
+    from callcenter.api import idempotency
+
+    with _database() as (engine, _), engine.begin() as connection:
+        now = datetime.now(UTC)
+        return _noted("codes forgotten", one_time_codes.forget(connection, now) + idempotency.forget(connection, now))
+
+
 def render_prompts() -> int:
     """Render what calls are going to say, so far as it isn't rendered yet; goes on in a further job after a while."""
     from ivr.assembly import make_published
@@ -128,6 +146,8 @@ def render_prompts() -> int:
 PERIODIC = (
     Periodic(deliver_messages, every=10, queue=URGENT),
     Periodic(reconcile_payments, every=60),
+    Periodic(post_webhooks, every=10),
+    Periodic(forget_codes, every=300),
     Periodic(fetch_recordings, every=120, timeout=600),
     Periodic(forget_secrets, every=300),
     Periodic(end_abandoned, every=600, timeout=300),

@@ -101,7 +101,7 @@ class Runner:
         now = self._clock()
         session, effects = step(flows, session, Started(), now)
         reply = render(session, effects)
-        if not self.store.create(session, external_id, effects, reply, now):
+        if not self.store.create(session, external_id, effects, reply, now, flows.company.country):
             stored = self.store.find(channel, external_id)
             return Turn(stored.session, (), stored.reply, fresh=False)
         metrics.CONTACTS.labels(channel).inc()

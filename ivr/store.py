@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from callcenter import contacts, outbox
+from callcenter import contacts, outbox, recognition
 from callcenter.db import UtcDateTime, compact, driver_errors, reading, writing_quickly
 from callcenter.tables import events as event_rows
 from callcenter.tables import sessions
@@ -123,8 +123,11 @@ class SessionStore:
             raise Unknown
         return Stored(Session.from_json(json.loads(row.data), self._vault.unseal), row.reply or "", row.updated_at)
 
-    def create(self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
-        """Store a new contact with its session after its first step; False if this call has one already."""
+    def create(
+        self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime, region: str = ""
+    ) -> bool:
+        """Store a new contact with its session after its first step, and whose it is; False if this call has one
+        already. `region` is the country of national phone numbers."""
         with self._writing, self._transaction(whole=True) as (driver, connection):
             assert connection is not None
             if connection.execute(_BY_CALL, {"channel": session.channel, "external_id": external_id}).first():
@@ -137,6 +140,9 @@ class SessionStore:
                 at=now,
                 language=session.language,
                 contact_id=session.contact_id,
+            )
+            recognition.recognise(
+                connection, session.contact_id, channel=session.channel, address=session.caller, at=now, region=region
             )
             row = {
                 "id": session.id,

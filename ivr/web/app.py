@@ -9,11 +9,14 @@ from flask import Flask, Response
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from callcenter.api import blueprint as api
+from callcenter.attributes import NONE, AttributeProblem, Schema
 from ivr.assembly import make_runner
 from ivr.channels.twilio import routes
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.fallback import Fallback
 from ivr.channels.twilio.twiml import Fold, voices
+from ivr.flow.model import FlowSet
 from ivr.published import NothingPublished
 from ivr.runner import Runner
 from ivr.settings import Settings
@@ -54,6 +57,8 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.register_blueprint(routes.blueprint(settings, Calls(runner, fold), fallback))
     app.register_blueprint(health.blueprint(settings, engine, published))
     app.register_blueprint(audio.blueprint(recordings))
+    company, schema = _of(fallback.flows)
+    app.register_blueprint(api(engine, schema=schema, region=company))
     app.register_blueprint(pages.blueprint(settings, published))
 
     @app.errorhandler(Exception)
@@ -69,3 +74,14 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
         return response
 
     return app
+
+
+def _of(flows: FlowSet | None) -> tuple[str, Schema]:
+    """The company's country and the schema of its customers' attributes, `flows/customer.yaml`."""
+    if flows is None:
+        return "", NONE
+    try:
+        return flows.company.country, Schema.from_data(flows.files.get("customer") or {})
+    except AttributeProblem as error:
+        log.warning("customer.yaml is not used", why=str(error))
+        return flows.company.country, NONE

@@ -20,8 +20,8 @@ MISSING = 2.0
 BONUS = 0.3
 """Added for each digit: log probabilities alone favour short readings."""
 SURE_SCORE, SURE_MARGIN, SURE_BELIEF, HOPELESS = -2.0, 2.0, 0.9, 1e-4
-"""With these seven in ten numbers on a clean line need one model only; it was right in 119 of 119, in 65 of 67 at 20 dB.
-The values were chosen on the bench's own voices: other callers may need others."""
+"""With these seven in ten numbers on a clean line need one model only; it was right in 119 of 119, in 65 of 67 at
+20 dB. The values were chosen on the bench's own voices: other callers may need others."""
 SHORT = -2.5
 """For a number of too few digits."""
 SHOWN = 8

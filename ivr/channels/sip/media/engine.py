@@ -146,14 +146,11 @@ class Engine:
 
     def _serve(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        served = 0
-        for message in self._messages:
+        for served, message in enumerate(self._messages, 1):
             self._command(message)
-            served += 1
             if served >= _LEAST_COMMANDS and time.monotonic() > until:
                 return
         self._backlog = False
-        return served
 
     def _command(self, message: Message) -> None:
         try:
