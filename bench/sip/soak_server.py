@@ -1,4 +1,4 @@
-"""`callwright sip` with a window into it: `python -m bench.sip.soak_server T1`. On SIGUSR1 it tells what it holds (JSON).
+"""`callwright sip` with a window into it: `python -m bench.sip.soak_server T1`. On SIGUSR1 it tells what it holds.
 
 T1 is RFC 3261's base time in seconds: shorter than its 0.5, so that what a peer that vanished leaves behind is gone
 within seconds rather than half a minute.
