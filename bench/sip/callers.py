@@ -10,8 +10,8 @@ from pathlib import Path
 from bench.sip.media import EVENT_TYPE
 from bench.sip.served import at
 
-MEDIA_PORTS = 2500
-"""Call n has the RTP port base + 4(n-1); after the last it starts again."""
+MEDIA_PORTS = 4000
+"""Call n has the RTP port base + 2(n-1); after the last it starts again."""
 
 _HEADERS = """\
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
@@ -107,7 +107,7 @@ class Callers:
         scenario = self.folder / "caller.xml"
         scenario.write_text(SCENARIO)
         ports = self.folder / "ports.csv"
-        ports.write_text("SEQUENTIAL\n" + "".join(f"{self.media_base + 4 * n};\n" for n in range(MEDIA_PORTS)))
+        ports.write_text("SEQUENTIAL\n" + "".join(f"{self.media_base + 2 * n};\n" for n in range(MEDIA_PORTS)))
         stats = self.folder / "sipp.csv"
         stats.unlink(missing_ok=True)
         host, port = self.target

@@ -60,7 +60,7 @@ class Phones:
         self._phones: dict[int, Phone] = {}
         self._talking: list[list[Phone]] = [[] for _ in range(_SLOTS)]
         for number in range(ports):
-            phone = Phone(base + 4 * number, number % every == 0)
+            phone = Phone(base + 2 * number, number % every == 0)
             self._phones[phone.sock.fileno()] = phone
             self._epoll.register(phone.sock.fileno(), select.EPOLLIN)
 
