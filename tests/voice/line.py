@@ -235,11 +235,14 @@ class SipPhone:
             row = connection.execute(
                 sessions_table.select().where(sessions_table.c.external_id == self._client.call_id)
             ).one()
+        ends = time.monotonic() + 10
+        while not (session := line.runner.store.load(row.id).session).ended and time.monotonic() < ends:
+            time.sleep(0.02)  # the end of a call is stored after our BYE has been answered
+        with line.engine.connect() as connection:
             events = of_contact(connection, row.contact_id)
             sent = connection.execute(
                 messages_table.select().where(messages_table.c.contact_id == row.contact_id)
             ).all()
-        session = line.runner.store.load(row.id).session
         return Facts(
             slots=session.snapshot(),
             outcome=session.outcome,

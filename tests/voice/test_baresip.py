@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from callcenter.tables import payments, sessions
-from ivr.channels.leg import Answered, Digit, HungUp, PlayEnded
+from ivr.channels.leg import Answered, CallLeg, Clip, Digit, HungUp, PlayEnded
 from ivr.prompts.parts import Part, Prompt
 from ivr.prompts.written import written
 from tests.voice.baresip import Baresip
@@ -122,7 +122,7 @@ def test_being_called(line: Line, phone: Baresip, transport: str) -> None:
     clips = line.run(line.ears.clips(Prompt((Part("text", text),), "en", "main.goodbye")))
     leg = line.run(endpoint.dial(f"{phone.uri};transport={transport}"))
     assert line.run(leg.next_event()) == Answered()
-    play = leg.play(clips)
+    play = line.run(_play(leg, clips))
     ended = line.run(leg.next_event())
     assert isinstance(ended, PlayEnded)
     assert (ended.play, ended.reason) == (play, "done")
@@ -131,6 +131,10 @@ def test_being_called(line: Line, phone: Baresip, transport: str) -> None:
     assert [line.run(_key(leg)) for _ in range(3)] == ["4", "2", "#"]
     phone.hang_up()
     assert line.run(leg.next_event()) == HungUp("peer")
+
+
+async def _play(leg: CallLeg, clips: list[Clip]) -> int:
+    return leg.play(clips)  # on the loop that the leg belongs to
 
 
 async def _key(leg: object) -> str:
