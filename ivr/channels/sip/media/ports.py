@@ -31,7 +31,8 @@ class PortPairs:
 
     def take(self) -> tuple[socket.socket, socket.socket]:
         """(RTP, RTCP), bound and non-blocking. Raises `NoPortFree`."""
-        for _ in range(_ATTEMPTS if self._free is None else min(len(self._free), _ATTEMPTS)):
+        # All of a range: others may sit on many of its ports. Those go to its end, so that they cost this only once.
+        for _ in range(_ATTEMPTS if self._free is None else len(self._free)):
             port = 0 if self._free is None else self._free.popleft()
             try:
                 return self._bind_pair(port)
