@@ -85,7 +85,9 @@ def test_a_bill_is_paid_by_voice_alone_and_its_card_lands_nowhere(
     assert events(line, "heard"), "the transcript is on record"
     assert (payment.status, payment.amount, payment.card_last4) == ("approved", 8450, CARD[-4:])
     assert all(event["words"] == "•••" for event in events(line, "heard") if event["step"] in ("card", "security_code"))
-    assert_lands_nowhere([tmp_path / "callwright.db"], [CARD])
+    # The flows of `versions/` hold the demo's scripted calls, with this very card.
+    written = [path for path in tmp_path.iterdir() if path.name != "versions"]
+    assert_lands_nowhere(written, [CARD])
 
 
 @pytest.mark.parametrize("words", ["what are your hours today", "opening hours", "are you open right now"])
