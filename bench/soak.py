@@ -68,7 +68,7 @@ async def soak(server: Soaked, calls: int, warm: int, rate: float, at_once: int,
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else "")
     parser.add_argument("--calls", type=int, default=20000)
-    parser.add_argument("--warm", type=int, default=2000)
+    parser.add_argument("--warm", type=int, default=4000)
     parser.add_argument("--rate", type=float, default=80, help="new calls a second")
     parser.add_argument("--at-once", type=int, default=400)
     parser.add_argument("--t1", type=float, default=0.1, help="RFC 3261's T1 in seconds")

@@ -30,7 +30,7 @@ def write_recordings(prompts: Path, question: float = QUESTION_SECONDS, thanks: 
             sound.writeframes(noise.clip(-32000, 32000).astype("<i2").tobytes())
 
 
-def caller_packets(digits: str = DIGIT, at: float = DIGIT_AT, after: float = 8.0) -> tuple[list[bytes], int]:
+def caller_packets(digits: str = DIGIT, at: float = DIGIT_AT, after: float = 3.0) -> tuple[list[bytes], int]:
     """What a caller sends, a packet each 20 ms: audio all the time, and RFC 4733 digits (100 ms each, the end three
     times) `at` seconds into it. Also the index of the first digit's first packet."""
     frames = np.random.default_rng(1).integers(0x60, 0x7F, (50, 160), dtype=np.uint8)

@@ -28,6 +28,8 @@ _SILENCE = b"\xff" * 160
 _SLOTS = 4
 _TURN = 0.02 / _SLOTS
 _BEHIND = 0.1
+_STRANGE = 1000
+"""Packets missing at once: more is no loss but another stream."""
 
 
 class Phone:
@@ -130,7 +132,7 @@ class Phones:
             skipped = (sequence - last[1]) & 0xFFFF
             if skipped == 0:
                 self.doubled += 1
-            elif skipped > 1:
+            elif 1 < skipped < _STRANGE:
                 self.lost += skipped - 1
             elif 0 < (stamp - last[2]) & 0xFFFFFFFF <= 1600:
                 # a sender that is silent between prompts skips time: that is no lateness

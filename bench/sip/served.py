@@ -103,6 +103,7 @@ class Ours(Server):
     """`callwright sip` with the bench's flow, its steps committed to SQLite."""
 
     flows = "flows"
+    rtp_ports = RTP_PORTS
     seconds = (QUESTION_SECONDS, THANKS_SECONDS)
 
     def prepare(self) -> None:
@@ -132,7 +133,7 @@ class Ours(Server):
             "SIP_HOST": "127.0.0.1",
             "SIP_PORT": str(self.port),
             "SIP_MAX_CALLS": "5000",
-            "SIP_RTP_PORTS": RTP_PORTS,
+            "SIP_RTP_PORTS": self.rtp_ports,
             "SIP_DRAIN_SECONDS": "5",
             "SPEECH_WORKERS": "0",
             "LOG_FORMAT": "json",
@@ -152,6 +153,7 @@ class Soaked(Ours):
 
     flows = "soak_flows"
     seconds = (0.5, 0.3)
+    rtp_ports = ""
     core = None
 
     def __init__(self, folder: Path, t1: float) -> None:

@@ -30,7 +30,7 @@ log = structlog.get_logger("callwright.sip")
 THREADS = 8
 """Threads that wait for the database; a step takes about a millisecond."""
 RESTART_SECONDS = 0.2
-GARBAGE = (5_000, 10, 4)
+GARBAGE = (2_000, 10, 4)
 """Objects made before a collection, of the young and then of the older ones (`gc.set_threshold`)."""
 
 
