@@ -1,0 +1,104 @@
+"""What the bridge takes and gives: an offer, a queue's manner of connecting, an accepted agent, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ivr.channels.leg import CallLeg, Clip
+
+RefuseReason = Literal["rejected", "no_answer", "busy", "failed", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A contact proposed to one agent (the data of `offer.made`).
+
+    `device` is where the agent is rung: `sip:USER@local` or a bare user name (a telephone registered with us), a
+    `sip:` URI, or a number. `lease_until` is Unix time in seconds; the telephone does not ring longer.
+    """
+
+    id: str
+    contact_id: str
+    queue: str
+    agent_id: str
+    device: str
+    lease_until: float
+    caller: str = ""
+    """The customer's number or name, shown on the agent's telephone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Record the conversation into `folder`: a stereo WAV file, what the customer says left, what he hears right."""
+
+    folder: Path
+    max_seconds: float = 4 * 3600.0
+    consent: Sequence[Clip] = ()
+    """Said to both, before recording begins; nothing where no consent has to be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a queue connects: everything that is played, rendered ahead.
+
+    `accept_key` is the key by which an agent takes the call ("" for taking it by answering); the whisper repeats until
+    it comes. Numbers as devices need a key, or an answering machine takes the call.
+    """
+
+    music: Sequence[Clip]
+    whisper: Sequence[Clip] = ()
+    accept_key: str = ""
+    recording: Recording | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An agent who took the offer and waits on the line."""
+
+    offer: Offer
+    leg: CallLeg = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a conversation ended for the customer; see the package's docstring."""
+
+    how: Literal["ended", "requeue", "flow"]
+    queue: str = ""
+    why: str = ""
+    """`customer_hung_up`, `agent_hung_up`, `agent_lost`, `transferred`, `lost_offer`, ..."""
+    recordings: Sequence[str] = ()
+    """Ids of the recordings that were made and registered."""
+
+
+class Dialler(Protocol):
+    """Calls somebody; `SipEndpoint.dial` is one. Gives a leg at once, whose `Answered` or `HungUp` follows.
+
+    Raises ValueError for a target that can't be dialled.
+    """
+
+    async def __call__(
+        self,
+        target: str,
+        *,
+        caller: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,  # noqa: ASYNC109 - how long it may ring
+    ) -> CallLeg: ...
+
+
+class Offers(Protocol):
+    """What the bridge says to `callcenter.queues.Queues`; all of it blocks, and is called in a thread."""
+
+    def accept(self, offer_id: str) -> bool: ...
+    def connected(self, offer_id: str) -> bool: ...
+    def refuse(self, offer_id: str, why: str) -> bool: ...
+    def complete(self, offer_id: str) -> bool: ...
+    def transfer(self, offer_id: str, to_queue: str) -> bool: ...
+
+
+Journal = Callable[[str, str, Mapping[str, object]], Awaitable[None]]
+"""`await journal(kind, contact_id, data)`: an entry of `cw:journal`, which becomes an event of the contact."""
