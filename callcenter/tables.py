@@ -68,8 +68,13 @@ contacts = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False, server_default=""),
     # Whom it is with, once that is settled: the customer as it was then, also after a merge.
     sa.Column("customer_id", sa.Text),
+    # Of threads of messages: "flow", "queue" or "agent:ID"; "" where nobody answers by message.
+    sa.Column("served_by", sa.Text, nullable=False, server_default=""),
     sa.Index(None, "customer_id", "started_at", "id"),  # the timeline
-)
+    # Which thread a message belongs to.
+    sa.Index("ix_contacts_open", "channel", "caller", sqlite_where=sa.text("ended_at IS NULL"),
+             postgresql_where=sa.text("ended_at IS NULL")),
+)  # fmt: skip
 
 flow_versions = sa.Table(
     "flow_versions",
@@ -187,22 +192,38 @@ recordings = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
+UNHANDLED = sa.text("direction = 'in' AND handled_at IS NULL")
+
 messages = sa.Table(
     "messages",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),  # of one thread they sort in the order in which they were made
     sa.Column("contact_id", sa.Text, index=True),
-    sa.Column("channel", sa.Text, nullable=False),  # sms, email
+    sa.Column("direction", sa.Text, nullable=False, server_default="out"),  # in, out
+    sa.Column("channel", sa.Text, nullable=False),  # sms, whatsapp, messenger, email, chat
+    sa.Column("sender", sa.Text, nullable=False, server_default=""),
     sa.Column("to", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False, server_default="flow"),  # flow, customer, agent:ID, system
+    sa.Column("purpose", sa.Text, nullable=False, server_default="answer"),  # answer, notice, reminder
     sa.Column("subject", sa.Text, nullable=False, server_default=""),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),  # queued, sending, sent, parked
+    sa.Column("html", sa.Text, nullable=False, server_default=""),  # sanitised
+    # in: received. out: queued, sending, sent, delivered, read, failed, parked, unknown
+    sa.Column("status", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("next_at", UtcDateTime, nullable=False),
     sa.Column("dedupe_key", sa.Text, unique=True),
     sa.Column("error", sa.Text, nullable=False, server_default=""),
-    sa.Column("reference", sa.Text, nullable=False, server_default=""),  # the carrier's name for it
+    sa.Column("provider_id", sa.Text),  # inbound: the carrier's name for it, which comes once
+    sa.Column("reference", sa.Text, nullable=False, server_default=""),  # outgoing: the carrier's name for it
+    sa.Column("segments", sa.Integer, nullable=False, server_default="0"),  # of a text, as carriers count them
+    sa.Column("meta", Json, nullable=False, server_default="{}"),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("sent_at", UtcDateTime),
+    sa.Column("delivered_at", UtcDateTime),
+    sa.Column("read_at", UtcDateTime),
+    sa.Column("handled_at", UtcDateTime),  # inbound: since when the flow or an agent has it
     sa.Index(None, "status", "next_at"),
+    sa.Index(None, "channel", "provider_id", unique=True),
+    sa.Index("ix_messages_unhandled", "created_at", sqlite_where=UNHANDLED, postgresql_where=UNHANDLED),
 )
