@@ -1,9 +1,10 @@
-"""Live events: what pages hear of at once, over Redis streams, one stream for each topic.
+"""Live events: what pages hear of at once, over Redis: one stream for each topic, and a channel of the same name.
+
+The channel is for those who are there, the stream for those who were away: each event has the stream's id, so that a
+page which was cut off goes on after the last one that it saw (https://valkey.io/topics/streams-intro/).
 
 A topic is `contact:<contact id>` (kinds message, typing, read, delivery, served_by, ended), `agent:<agent id>` or
-`floor`. Each event has the stream's id, so that a page which was cut off goes on after the last one that it saw
-(https://valkey.io/topics/streams-intro/). An event says that something happened; what is so is in the database.
-Publish after the commit, never before.
+`floor`. An event says that something happened; what is so is in the database. Publish after the commit, never before.
 """
 
 from __future__ import annotations
@@ -34,7 +35,16 @@ BEGINNING = "0-0"
 TIMEOUT = 1.0
 PAUSE = 2.0
 """Seconds that nothing is published after Redis failed: what publishes mustn't wait for TIMEOUT each time."""
+ADD = """
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'kind', ARGV[1], 'data', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
+return id
+"""
+"""KEYS: the stream. ARGV: kind, data, events kept, seconds kept. A script, so that the channel has the events in the
+order of their ids."""
 _TOPIC = re.compile(r"[a-z]+(:[A-Za-z0-9_.@+-]{1,128})?")
+_KIND = re.compile(r"[a-z_.]+")
 _ID = re.compile(r"(\d{1,19})-(\d{1,19})")
 
 
@@ -69,6 +79,22 @@ def event(topic: str, id: str, fields: Mapping[str, str]) -> LiveEvent:
     return LiveEvent(topic, id, fields["kind"], json.loads(fields["data"]))
 
 
+def heard(channel: str, payload: str) -> LiveEvent:
+    """A message on a topic's channel as an event."""
+    id, kind, data = payload.split(" ", 2)
+    return LiveEvent(channel.removeprefix(PREFIX), id, kind, json.loads(data))
+
+
+def is_gone(info: Mapping[str, Any] | None, after: str) -> bool:
+    """Whether events after an id are no longer in a stream; `info` is XINFO STREAM's, `None` if there is none."""
+    if info is None:
+        return order(after) > order(BEGINNING)
+    if order(after) > order(info["last-generated-id"]):
+        return True
+    trimmed = info["entries-added"] > info["length"]
+    return trimmed and (info["first-entry"] is None or order(after) < order(info["first-entry"][0]))
+
+
 class Live:
     """Thread-safe; survives a fork. Publishing never fails for Redis' sake; reading raises `redis.RedisError`."""
 
@@ -82,19 +108,20 @@ class Live:
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 1),
         )
+        self._add = self._redis.register_script(ADD)
         self._silent_until = 0.0
 
     def publish(self, topic: str, kind: str, data: Mapping[str, Any]) -> str | None:
         """Tell who listens to `topic`; returns the event's id, or `None` where Redis can't be reached (logged: pages
-        read the database again when they can). `data` is JSON. Raises ValueError for what is no topic."""
+        read the database again when they can). `kind` is a word, `data` JSON. Raises ValueError for what is no topic
+        or kind."""
         stream = key(topic)
+        if not _KIND.fullmatch(kind):
+            raise ValueError(f"{kind!r} is no kind of event")
         if time.monotonic() < self._silent_until:
             return None
         try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                pipe.xadd(stream, {"kind": kind, "data": compact(dict(data))}, maxlen=KEPT, approximate=True)
-                pipe.expire(stream, KEPT_SECONDS)
-                return str(pipe.execute()[0])
+            return str(self._add(keys=[stream], args=[kind, compact(dict(data)), KEPT, KEPT_SECONDS]))
         except redis.RedisError as error:
             self._silent_until = time.monotonic() + PAUSE
             logger.warning("live events can't be published: %s", type(error).__name__)
@@ -140,25 +167,14 @@ class Live:
             found = pipe.execute(raise_on_error=False)
         missed = set()
         for (topic, after), info in zip(topics.items(), found, strict=True):
-            if isinstance(info, redis.ResponseError):  # there is no such stream
-                gone = order(after) > order(BEGINNING)
-            elif isinstance(info, Exception):
+            if isinstance(info, Exception) and not isinstance(info, redis.ResponseError):
                 raise info
-            else:
-                gone = _gone(info, order(after))
-            if gone:
+            if is_gone(None if isinstance(info, Exception) else info, after):  # the error says: no such key
                 missed.add(topic)
         return missed
 
     def close(self) -> None:
         self._redis.close()
-
-
-def _gone(info: Mapping[str, Any], after: tuple[int, int]) -> bool:
-    if after > order(info["last-generated-id"]):
-        return True
-    trimmed = info["entries-added"] > info["length"]
-    return trimmed and (info["first-entry"] is None or after < order(info["first-entry"][0]))
 
 
 def _pairs(found: Any) -> Any:

@@ -119,6 +119,21 @@ def test_no_topic(events: Live, topic: str) -> None:
         events.publish(topic, "message", {})
 
 
+def test_no_kind(events: Live) -> None:
+    with pytest.raises(ValueError, match="is no kind"):
+        events.publish("floor", "two words", {})
+
+
+def test_who_is_there_hears_it_at_once(events: Live, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client, client.pubsub() as channel:
+        channel.subscribe(live.key("floor"))
+        channel.get_message(timeout=10)
+        events.publish("floor", "figures", {"text": "two words"})
+        message = channel.get_message(timeout=10)
+        assert message
+        assert [live.heard(message["channel"], message["data"])] == events.read({"floor": BEGINNING})
+
+
 @pytest.mark.parametrize("id", ["", "$", "0", "1", "-", "1-", "1-1-1", "99999999999999999999-1", "1-1\n", "a-b"])
 def test_no_id(events: Live, id: str) -> None:
     with pytest.raises(ValueError, match="is no id"):
