@@ -107,6 +107,36 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Wait in a queue for an agent. Answered by `Queued`, by `Refused`, by `Served`, or by `Keys` or `Words` that are
+    one of `choices`. A contact has one place in one queue: enqueuing it again keeps the place, also after a while
+    spent elsewhere in the flow. Until it is `told` that it has a place, `Queued` or `Refused` come at once.
+
+    `skills` are levels from 1 to 10 that this contact needs besides the queue's own. `data` is what the agent is told
+    of the flow: where the caller has been and the slots, without secrets.
+    """
+
+    queue: str
+    told: bool = False
+    skills: dict[str, int] = field(default_factory=dict)
+    priority: int | None = None
+    choices: tuple[Choice, ...] = ()
+    music: Prompt | None = None
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCallback:
+    """Give the line back and keep the place: `number` is called when the caller's turn comes, or at `at` (ISO 8601
+    with an offset). `queue` is where to join if the contact waits nowhere. Answered by `CallbackBooked`."""
+
+    queue: str
+    number: str
+    at: str = ""
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Let go of the caller. `outcome` goes to the contact's record."""
 
@@ -121,4 +151,4 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-Effect = Say | Collect | RunAction | Record | Send | Transfer | End | Event
+Effect = Say | Collect | RunAction | Record | Send | Transfer | Enqueue | RequestCallback | End | Event

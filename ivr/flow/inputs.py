@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,38 @@ class TransferEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """The contact waits, and here is what may be told of that: `position` counts from 1, the wait is between `low` and
+    `high` seconds; `None` is not to be said. The first one answers `Enqueue`; more may follow while it waits."""
+
+    position: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The contact can't wait there. `nobody`: no agent of the queue has signed in."""
+
+    why: Literal["closed", "full", "nobody", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An agent has served the contact, which is still there: given back to the flow."""
+
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackBooked:
+    """Whether the callback was booked; `why` not: bad_number, closed, failed."""
+
+    booked: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The caller is gone. `lost`: nobody told us, but nothing has been heard of the call for hours."""
 
@@ -70,10 +102,21 @@ class Fault:
     what: str
 
 
-Input = Started | Keys | Words | ActionDone | Recorded | TransferEnded | HungUp | Fault
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Started, Keys, Words, ActionDone, Recorded, TransferEnded, HungUp, Fault)
-}
+Input = (
+    Started
+    | Keys
+    | Words
+    | ActionDone
+    | Recorded
+    | TransferEnded
+    | Queued
+    | Refused
+    | Served
+    | CallbackBooked
+    | HungUp
+    | Fault
+)
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Input)}
 
 
 def to_json(given: Input) -> dict[str, Any]:

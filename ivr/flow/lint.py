@@ -9,7 +9,7 @@ from typing import Any, Final
 from ivr.flow.model import PROMPT_ID, SPECIAL, FlowSet, StepModel
 from ivr.flow.problems import Mark, Problem
 from ivr.flow.registry import answers
-from ivr.flow.session import TEXT, VOICE, Place
+from ivr.flow.session import QUEUE, TEXT, VOICE, Place
 from ivr.flow.verbs.ask import Ask
 from ivr.flow.verbs.call import Call, returns
 
@@ -25,7 +25,7 @@ def lint(found: Lint) -> Lint:
 
 VARIANTS: Final = ("", "_text", "_speech")
 """What a prompt's id may end in to replace it on some channels (`Turn.variant`)."""
-CHANNELS: Final = {"voice": VOICE, "text": TEXT}
+CHANNELS: Final = {"voice": VOICE | QUEUE, "text": TEXT | QUEUE}
 
 
 class View:

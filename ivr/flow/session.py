@@ -21,6 +21,8 @@ SPEECH = VOICE | {"words"}
 """What a telephone call can do where speech is recognised whatever the language."""
 TEXT = frozenset({"text", "words"})
 """What a thread of messages can do."""
+QUEUE = frozenset({"queue"})
+"""What any of them can do besides, where there are queues."""
 
 
 def speech(languages: Iterable[str]) -> frozenset[str]:

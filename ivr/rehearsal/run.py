@@ -79,6 +79,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         called=script.call.called,
         language=script.call.language,
         transfers=scripted_transfers(script),
+        agents=script.call.agents,
     )
     outcome = perform(script, channel, phone.start())
     for name in dict.fromkeys(actions.missing):

@@ -56,6 +56,17 @@ class Result(Model):
     takes: Seconds = 0
 
 
+class Agents(Model):
+    """What comes of waiting for an agent. Where a script has none, nobody has signed in."""
+
+    refused: Literal["closed", "full", "nobody", "failed"] | None = Field(None, description="why there is no place")
+    position: int | None = Field(None, ge=1, description="the place in the queue that is told first")
+    wait: list[Seconds] | None = Field(None, min_length=2, max_length=2, description="the estimate: from, to")
+    again_after: Seconds | None = Field(None, description="when the caller is told again that the wait goes on")
+    answers_after: Seconds | None = Field(None, description="how long until an agent answers; by default none does")
+    gives_back: bool = Field(False, description="whether the agent gives the caller back to the flow in the end")
+
+
 class Message(Model):
     """A message that must have been sent; `body` and `subject` are words contained in it."""
 
@@ -89,6 +100,7 @@ class ScriptedCall(Model):
     sandbox: bool = Field(False, description="run actions that have no results here for real, on sandbox data")
     actions: dict[str, list[Result]] = Field(default_factory=dict, description="results of actions, by name, in order")
     transfers: list[Literal["answered", "busy", "no_answer", "failed"]] = Field(default_factory=list)
+    agents: Agents | None = None
     script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
     expect: Expect = Expect()
 

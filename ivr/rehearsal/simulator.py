@@ -13,16 +13,30 @@ from typing import Any
 
 from ivr.flow import collect
 from ivr.flow.collect import Collector
-from ivr.flow.effects import Collect, Effect, End, Event, Record, RunAction, Say, Send, Transfer
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Recorded, Started, TransferEnded, Words
+from ivr.flow.effects import (
+    Collect,
+    Effect,
+    End,
+    Enqueue,
+    Event,
+    Record,
+    RequestCallback,
+    RunAction,
+    Say,
+    Send,
+    Transfer,
+)
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Recorded, Served, Started, TransferEnded, Words
 from ivr.flow.model import FlowSet
 from ivr.flow.pace import seconds
-from ivr.flow.session import TEXT, VOICE, Session
+from ivr.flow.session import QUEUE, TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
+from ivr.rehearsal.agents import WaitingRoom
 from ivr.rehearsal.hints import hint
 from ivr.rehearsal.phone import Facts, Heard, Sent
+from ivr.rehearsal.script import Agents
 
 KEY_SECONDS = 0.3
 """From one key to the next of the same `press`."""
@@ -50,6 +64,7 @@ class Simulator:
         called: str = "+15550199",
         language: str | None = None,
         transfers: TransferRunner = lambda transfer: TransferEnded("answered"),
+        agents: Agents | None = None,
         on_heard: Callable[[Heard], None] = lambda heard: None,
     ) -> None:
         self.flows = flows
@@ -62,6 +77,7 @@ class Simulator:
         self.recording: Record | None = None
         self._begin = begin
         self._actions, self._transfers, self._on_heard = actions, transfers, on_heard
+        self._room = WaitingRoom(agents)
         self._listened = 0
         self._events: list[Event] = []
         self._sent: list[Sent] = []
@@ -75,7 +91,7 @@ class Simulator:
             id="rehearsal",
             contact_id="rehearsal",
             channel="text" if text else "voice",
-            capabilities=TEXT if text else VOICE,
+            capabilities=(TEXT if text else VOICE) | QUEUE,
             flow_hash=flows.hash,
             language=language or flows.default_language,
             caller=caller,
@@ -146,13 +162,13 @@ class Simulator:
             self._silent_at = self.clock + self.recording.silence_seconds
             if self._recorded >= self.recording.max_seconds:
                 self._end_recording()
-        elif self.asking is not None:
+        elif self.asking is not None or (self.text and self._room.effect is not None):
             self._silence_speaker()
             self._collector = collect.cancel(self._collector)
             self._feed(Words(words))
 
     def wait(self, seconds: float) -> None:
-        if self.text:
+        if self.text and self._room.effect is None:
             return
         while not self.ended and self.speaking:
             self._pass_until(self._speaking_until)
@@ -188,6 +204,7 @@ class Simulator:
         times = [self._collector.deadline if self._collector.ask else None, self._silent_at]
         if self.speaking:
             times.append(self._speaking_until)
+        times.append(self._room.due)
         return min((time for time in times if time is not None), default=None)
 
     def _pass_until(self, moment: float) -> None:
@@ -205,8 +222,16 @@ class Simulator:
         elif self._collector.deadline is not None and self.clock >= self._collector.deadline:
             self._collector, answer = collect.tick(self._collector, self.clock)
             self._answered(answer)
+        elif self._room.due is not None and self.clock >= self._room.due:
+            self._served(self._room.fire(self.clock))
         elif self.clock >= self._speaking_until:
             self._prompt_over()
+
+    def _served(self, given: Input) -> None:
+        """News of the queue; an agent's part ends the call unless the agent gives it back."""
+        self._feed(given)
+        if isinstance(given, Served) and not self.ended and not self._room.gives_back:
+            self._feed(HungUp())
 
     def _prompt_over(self) -> None:
         self._speaking_until = self.clock
@@ -224,6 +249,10 @@ class Simulator:
         if self.recording is not None:
             if key == self.recording.finish_on:
                 self._end_recording()
+            return
+        if self._room.effect is not None:
+            if any(choice.key == key for choice in self._room.effect.choices):
+                self._answered(key)
             return
         before = self._collector
         self._collector, answer = collect.press(before, key, self.clock)
@@ -247,7 +276,7 @@ class Simulator:
 
     def _feed(self, given: Input) -> None:
         """Take one Input, and all that follow from it by themselves."""
-        self.asking = None
+        self.asking = self._room.effect = None
         waiting: list[Input] = [given]
         while waiting and not self.ended:
             self.session, effects = step(self.flows, self._stored(), waiting.pop(0), self.now)
@@ -285,6 +314,10 @@ class Simulator:
                     self._prompt_over()
             case Transfer():
                 return self._transfers(effect)
+            case Enqueue():
+                return self._room.enter(effect, self.clock)
+            case RequestCallback():
+                return self._room.book(effect)
             case Send(channel, to, body, subject):
                 self._sent.append(Sent(channel, to, body, subject))
             case Event():

@@ -90,6 +90,9 @@ system:
   fault: Something went wrong.
   sorry: Sorry. Goodbye.
   one_moment: One moment.
+  queue_position: You are number {position}.
+  queue_wait: It takes {low} to {high} minutes.
+  queue_soon: It takes a minute.
   did_you_say: "Did you say {answer}?"
   did_you_want: "Do you want to {label}?"
   try_again: Once more, then.

@@ -146,29 +146,32 @@ class Menu(OpenQuestion):
         return intent
 
     def choose(self, turn: Turn, words: str) -> Wish | None:
-        """The choice that was meant: by its key, its words, or the only one whose words these hold or sound like."""
-        tongue, phrases = lexicon(turn.language), self.phrases(turn)
-        keys = (
-            digits(words, tongue) if all(part in tongue.noise | tongue.number_words for part in tokens(words)) else []
-        )
-        for said in (words.strip(), *keys[:1]):
-            if said in phrases:
-                return Wish(said, exact=True)
-        found = _names(tuple(phrases.items()), turn.language).find(words)
-        if not found:
-            return None
-        if found[0].sure == 1.0 and len(found) == 1:
-            return Wish(found[0].value, exact=True)
-        short = len(tongue.plain(words).split()) <= SHORT
-        alone = len(found) == 1 and (found[0].sure >= 0.9 or short)
-        clear = len(found) > 1 and found[0].sure > 0.6 and short
-        return Wish(found[0].value, found[0].sure) if alone or clear else None
+        return choose(turn, self.phrases(turn), words)
 
     def label(self, turn: Turn, wish: Wish) -> str:
         for choice in self.choices:
             if choice.key == wish.exit:
                 return written(turn.prompt(choice.label))
         return super().label(turn, wish)
+
+
+def choose(turn: Turn, phrases: Mapping[str, tuple[str, ...]], words: str) -> Wish | None:
+    """The choice that was meant: by its key, its words, or the only one whose words these hold or sound like.
+    `phrases` are what can be said for each key."""
+    tongue = lexicon(turn.language)
+    keys = digits(words, tongue) if all(part in tongue.noise | tongue.number_words for part in tokens(words)) else []
+    for said in (words.strip(), *keys[:1]):
+        if said in phrases:
+            return Wish(said, exact=True)
+    found = _names(tuple(phrases.items()), turn.language).find(words)
+    if not found:
+        return None
+    if found[0].sure == 1.0 and len(found) == 1:
+        return Wish(found[0].value, exact=True)
+    short = len(tongue.plain(words).split()) <= SHORT
+    alone = len(found) == 1 and (found[0].sure >= 0.9 or short)
+    clear = len(found) > 1 and found[0].sure > 0.6 and short
+    return Wish(found[0].value, found[0].sure) if alone or clear else None
 
 
 @lru_cache(1024)
