@@ -14,45 +14,58 @@ DIGITS = "0123456789*#ABCD"
 _EVENT = Struct("!BBH")
 _END = 0x80
 _VOLUME = 10
-_STALE = 40000
-"""A timestamp that lies up to 5 s back is a late or repeated packet; one further back is a sender that restarted."""
 _SEGMENT = 0xFFFF
 """Longest duration one event can tell; a longer key press goes on under a new timestamp (section 2.5.1.3)."""
+_REPEATED = 2.0
+"""Seconds for which a packet with a known timestamp repeats that press; later a sender plays a recording again."""
+_HELD = 0.2
+"""Seconds without a packet for which a press that was not told to have ended is taken as going on."""
+_REMEMBERED = 16
 
 
 class EventReceiver:
-    """Turns event packets into digits: each counts once, at the first packet that has its timestamp."""
+    """Turns event packets into digits: each counts once, at the first packet with its SSRC, timestamp and code."""
 
-    __slots__ = ("_ended", "_event", "_timestamp")
+    __slots__ = ("_at", "_ended", "_press", "_seen")
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """A new source: its timestamps have nothing to do with the old ones."""
-        self._timestamp: int | None = None
-        self._event = -1
+        self._press = (-1, -1, -1)
         self._ended = True
+        self._at = 0.0
+        self._seen: dict[tuple[int, int, int], float] = {}
+        """When the last packet of each of the latest presses came."""
 
-    def receive(self, timestamp: int, payload: bytes) -> str | None:
-        """The digit that begins with this packet, or None (a repetition, an old packet, no digit, nonsense)."""
+    def receive(self, ssrc: int, timestamp: int, payload: bytes, now: float) -> str | None:
+        """The digit that begins with this packet, or None (a repetition, a late packet, no digit, nonsense).
+
+        `now` is in seconds of any steady clock.
+        """
         if len(payload) < _EVENT.size:
             return None
         event, flags, _duration = _EVENT.unpack_from(payload)
         if event >= len(DIGITS):
             return None
-        last = self._timestamp
-        if last is not None:
-            if timestamp == last:
-                self._ended = self._ended or bool(flags & _END)
-                return None
-            if (last - timestamp) & 0xFFFFFFFF <= _STALE:
-                return None
-            if not self._ended and event == self._event and (timestamp - last) & 0xFFFFFFFF == _SEGMENT:
-                self._timestamp = timestamp
-                return None
-        self._timestamp, self._event, self._ended = timestamp, event, bool(flags & _END)
-        return DIGITS[event]
+        press, ended = (ssrc, timestamp, event), bool(flags & _END)
+        before = self._seen.pop(press, None)
+        self._seen[press] = now
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        if before is not None and now - before < _REPEATED:
+            if press == self._press:
+                self._ended, self._at = self._ended or ended, now
+            return None
+        goes_on = not self._ended and self._goes_on(ssrc, timestamp, event, now)
+        self._press, self._ended, self._at = press, ended, now
+        return None if goes_on else DIGITS[event]
+
+    def _goes_on(self, ssrc: int, timestamp: int, event: int, now: float) -> bool:
+        """Whether the key that was held is still held, under another timestamp."""
+        last_ssrc, last, held = self._press
+        if event != held:
+            return False
+        if ssrc == last_ssrc:
+            return (timestamp - last) & 0xFFFFFFFF == _SEGMENT
+        return now - self._at < _HELD
 
 
 class Step(NamedTuple):

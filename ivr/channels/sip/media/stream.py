@@ -9,31 +9,36 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ivr.channels.leg import FRAME_BYTES
+from ivr.channels.sip.media import mixer
 from ivr.channels.sip.media.dtmf import EventReceiver, Step, digit_steps
 from ivr.channels.sip.media.ear import Ear
-from ivr.channels.sip.media.g711 import CODECS, PCMU, Codec, translation
+from ivr.channels.sip.media.g711 import CODECS, PCMU, Codec
 from ivr.channels.sip.media.inband import ToneDetector
 from ivr.channels.sip.media.player import Player
 from ivr.channels.sip.media.ports import renew
+from ivr.channels.sip.media.recording import Reason
 from ivr.channels.sip.media.reports import Reports
 from ivr.channels.sip.media.rtp import HEADER, MARKER, TIMESTAMP_MASK, VERSION, Packet, Reception
-from ivr.channels.sip.media.source import Address, SourceFilter
+from ivr.channels.sip.media.source import Address, Newcomer, SourceFilter
 
-BRIDGE_START, BRIDGE_MOST = 2 * FRAME_BYTES, 6 * FRAME_BYTES
-"""A bridged stream begins to send when it has 40 ms, and drops the oldest beyond 120 ms."""
+if TYPE_CHECKING:
+    from ivr.channels.sip.media.tape import Tape
+
+QUIET = 5.0
+"""Seconds without a packet, RTP or RTCP, after which a bridged peer is reported as quiet; again after as many more."""
 
 
 class RtpStream:
     """State of one stream. `emit` takes a message for the signalling process."""
 
     __slots__ = (
-        "_fifo", "_filling", "_filter", "_steps", "address", "bridge", "codec", "detour", "digits", "ear", "emit",
-        "event_type", "first_sequence", "id", "locked", "payload_type", "player", "port", "receiving", "reception",
-        "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence", "silence", "slot", "ssrc",
-        "tapped", "timestamp_offset", "translate",
+        "_fifo", "_filling", "_filter", "_newcomer", "_steps", "address", "bridge", "codec", "detour", "digits", "ear",
+        "emit", "event_type", "first_sequence", "id", "locked", "payload_type", "player", "port", "receiving",
+        "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence", "silence", "slot",
+        "ssrc", "tapped", "timestamp_offset", "translate",
     )  # fmt: skip
 
     def __init__(
@@ -56,13 +61,15 @@ class RtpStream:
         self.player = Player()
         self.digits = EventReceiver()
         self.reception: Reception | None = None
+        self._newcomer = Newcomer()
         self.ear = Ear(tones)
-        self.bridge: RtpStream | None = None
+        self.hearing: mixer.Hearing | None = None
+        self.heard_by: tuple[mixer.Lane, ...] = ()
+        self.tape: Tape | None = None
         self.reports = Reports(self.ssrc, rtcp)
         self._filter: SourceFilter | None = None
         self._steps: Iterator[Step] | None = None
-        self._fifo: bytearray | None = None
-        self._filling = True
+        self._life, self._life_at = (0, 0), time.monotonic()
 
     # -- set up by signalling
 
@@ -78,8 +85,8 @@ class RtpStream:
             self.codec = codec
             self.silence, self.translate = codec.silent_frame, codec.from_ulaw
             self.ear.use(codec)
-            if self._fifo is not None:
-                self._fifo.clear()
+            if self.hearing is not None:
+                self.hearing.use(codec)
         self.payload_type, self.event_type = codec.payload_type, event_type
         self.sending, self.receiving = send, receive
         self.refresh()
@@ -91,15 +98,14 @@ class RtpStream:
         self._new_source()
 
     def _new_source(self) -> None:
-        self.reception = None
-        self.digits.reset()
+        self.reception, self._newcomer = None, Newcomer()
         self.ear.new_source()
 
     def refresh(self) -> None:
         """Work out whether the loop's short way will do, for sending (`detour`) and for receiving (`tapped`)."""
         self.refresh_sending()
         self.ear.detect_tones(self.remote is not None and self.event_type is None and self.receiving)
-        self.tapped = self.receiving and (self.ear.wanted or self.bridge is not None)
+        self.tapped = self.receiving and (self.ear.wanted or bool(self.heard_by))
 
     # -- sending, when the loop's short way won't do
 
@@ -116,10 +122,12 @@ class RtpStream:
                 timestamp = (timestamp - step.elapsed) & TIMESTAMP_MASK
             elif self.translate is not None:
                 payload = payload.translate(self.translate)
-        elif self._fifo is not None and self.player.play is None:
-            payload = self._from_bridge()
+        elif self.hearing is not None and self.player.play is None:
+            payload = self.hearing.frame()
         else:
             payload = self.next_frame()
+        if self.tape is not None:
+            self._onto_tape(self.silence if event else payload)
         if not self.sending or self.remote is None:
             return False
         if self.sequence == self.first_sequence:
@@ -139,7 +147,13 @@ class RtpStream:
 
     def refresh_sending(self) -> None:
         first = self.sequence == self.first_sequence
-        self.detour = first or not (self.locked and self.sending) or self._steps is not None or self._fifo is not None
+        self.detour = (
+            first
+            or not (self.locked and self.sending)
+            or self._steps is not None
+            or self.hearing is not None
+            or self.tape is not None
+        )
 
     def _next_step(self) -> Step | None:
         if self._steps is None:
@@ -184,35 +198,31 @@ class RtpStream:
 
     # -- bridge
 
-    def bridge_to(self, other: RtpStream | None) -> None:
-        """Send what this stream receives to another one; None ends it."""
-        if self.bridge is not None:
-            self.bridge._fifo = None
-            self.bridge.refresh_sending()
-        self.bridge = other
-        if other is not None:
-            other._fifo, other._filling = bytearray(), True
-            other.refresh_sending()
-        self.refresh()
+    def relay(self, digit: str) -> None:
+        """A key that came apart from the audio: press it towards those who hear this stream, if they want keys."""
+        for lane in self.heard_by:
+            if lane.listener is not None and lane.listener.hearing is not None and lane.listener.hearing.digits:
+                lane.listener.send_digits(digit)
 
-    def unbridge(self) -> None:
-        """End the bridge at both of its ends."""
-        if (other := self.bridge) is not None:
-            other.bridge_to(None)
-            self.bridge_to(None)
+    def _onto_tape(self, sent: bytes) -> None:
+        assert self.tape is not None
+        if self.tape.take(sent if self.codec.to_ulaw is None else sent.translate(self.codec.to_ulaw), time.monotonic()):
+            self.tape = None
 
-    def _from_bridge(self) -> bytes:
-        fifo = self._fifo
-        assert fifo is not None
-        if len(fifo) < (BRIDGE_START if self._filling else FRAME_BYTES):
-            self._filling = True
-            return self.silence
-        self._filling = False
-        if len(fifo) > BRIDGE_MOST:
-            del fifo[: len(fifo) - BRIDGE_START]
-        frame = bytes(fifo[:FRAME_BYTES])
-        del fifo[:FRAME_BYTES]
-        return frame
+    def end_tape(self, reason: Reason) -> None:
+        if self.tape is not None:
+            self.tape.end(reason)
+            self.tape = None
+            self.refresh_sending()
+
+    def listen_for_life(self, now: float) -> None:
+        """Say so if nothing has come from the peer for too long, though it could have sent."""
+        life = (self.reception.received if self.reception is not None else 0, self.reports.received)
+        if life != self._life or not self.receiving:
+            self._life, self._life_at = life, now
+        elif now - self._life_at >= QUIET:
+            self._life_at = now
+            self.emit("quiet", self.id)
 
     # -- receiving, when the loop's short way won't do
 
@@ -234,26 +244,35 @@ class RtpStream:
         """Any valid packet from the source that is not plain audio of the known SSRC."""
         if packet.payload_type not in (self.payload_type, self.event_type):
             return
-        transit = (int(now * 8000) - packet.timestamp) & TIMESTAMP_MASK
-        reception = self.reception
-        if reception is None or reception.ssrc != packet.ssrc:
-            self._new_source()
-            self.reception = Reception(packet.ssrc, packet.sequence, transit)
-        elif packet.payload_type == self.payload_type:
-            reception.count(packet.sequence, transit)
-        else:
-            # an event's timestamp stands still: no measure of jitter
-            reception.count(packet.sequence, reception.transit)
+        current = self._count(packet, now)
         if not self.receiving:
             return
         payload = bytes(buffer[packet.start : packet.end])
         if packet.payload_type == self.event_type:
-            self.ear.key_seen = now
-            digit = self.digits.receive(packet.timestamp, payload)
-            if digit is not None:
-                self.pressed(digit, now)
-        elif self.tapped:
+            if current or self._newcomer.believed:
+                self.ear.key_seen = now
+                digit = self.digits.receive(packet.ssrc, packet.timestamp, payload, now)
+                if digit is not None:
+                    self.pressed(digit, now)
+        elif current and self.tapped:
             self.tap(packet.sequence, packet.timestamp, payload, now)
+
+    def _count(self, packet: Packet, now: float) -> bool:
+        """Count a packet; False if it is not of the SSRC that the source has (now)."""
+        transit = (int(now * 8000) - packet.timestamp) & TIMESTAMP_MASK
+        reception, newcomer = self.reception, self._newcomer
+        if reception is not None and reception.ssrc == packet.ssrc:
+            # an event's timestamp stands still: no measure of jitter
+            is_audio = packet.payload_type == self.payload_type
+            reception.count(packet.sequence, transit if is_audio else reception.transit)
+            return True
+        if reception is not None:
+            newcomer.count(packet.ssrc, packet.sequence, reception.received)
+            if not newcomer.alone:
+                return False
+        self._new_source()
+        self.reception = Reception(packet.ssrc, packet.sequence, transit)
+        return True
 
     def pressed(self, digit: str, now: float) -> None:
         """A key was pressed, in whatever way it was told."""
@@ -270,18 +289,15 @@ class RtpStream:
         """Hand received audio to whoever wants it."""
         if not payload:
             return
-        other = self.bridge
-        if other is not None and other._fifo is not None:
-            table = translation(self.codec, other.codec)
-            other._fifo += payload if table is None else payload.translate(table)
-            if len(other._fifo) > 2 * BRIDGE_MOST:
-                del other._fifo[:-BRIDGE_START]
+        for lane in self.heard_by:
+            lane.push(timestamp, payload)
         self.ear.hear(sequence, timestamp, payload, now)
 
     def close(self) -> None:
         """Give everything back; the sockets are closed by the owner."""
         self.end_play("stopped")
-        self.unbridge()
+        mixer.leave(self)
+        self.end_tape("hangup")
         self.ear.close()
         self.remote = None
 

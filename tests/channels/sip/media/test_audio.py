@@ -101,8 +101,22 @@ def test_addresses_behind_nat(host: str, private: bool) -> None:
     assert behind_nat(host) is private
 
 
-def test_the_signalled_address_is_taken_at_once_from_any_port() -> None:
-    assert SourceFilter(("8.8.8.8", 4000), None).accept(("8.8.8.8", 9), 1, 1)
+def test_the_signalled_address_is_taken_at_once() -> None:
+    assert SourceFilter(("8.8.8.8", 4000), None).accept(("8.8.8.8", 4000), 1, 1)
+
+
+@pytest.mark.parametrize("learn", [None, True, False])
+def test_another_port_of_the_signalled_host_has_to_be_steady(learn: bool | None) -> None:
+    source = SourceFilter(("8.8.8.8", 4000), learn)
+    assert not any(source.accept(("8.8.8.8", 9), 1, n * 7) for n in range(100))
+    assert [source.accept(("8.8.8.8", 7), 2, n) for n in range(PROBATION + 2)][-1]
+
+
+def test_what_an_ended_call_of_the_same_gateway_still_sends_does_not_keep_the_phone_out() -> None:
+    source = SourceFilter(("8.8.8.8", 4000), None)
+    assert not source.accept(("8.8.8.8", 5000), 1, 1)
+    assert not source.accept(("8.8.8.8", 5000), 1, 2)
+    assert source.accept(("8.8.8.8", 4000), 2, 1)
 
 
 def test_a_public_peer_has_no_other_address() -> None:
@@ -120,7 +134,7 @@ def test_single_packets_of_strangers_are_not_a_source() -> None:
     source = SourceFilter(("192.168.1.2", 4000), None)
     assert not any(source.accept((f"5.5.5.{n}", 77), n, n) for n in range(100))
     assert not any(source.accept(("5.5.5.5", 77), 1, n * 7) for n in range(100))
-    assert source.accept(("192.168.1.2", 1), 1, 1)
+    assert source.accept(("192.168.1.2", 4000), 1, 1)
 
 
 def test_the_codec_knows_its_silence() -> None:

@@ -17,7 +17,10 @@ def press(event: int, start: int, *, ticks: int = 5) -> list[tuple[int, bytes]]:
 
 def keys(packets: list[tuple[int, bytes]]) -> str:
     receiver = EventReceiver()
-    return "".join(receiver.receive(timestamp, payload) or "" for timestamp, payload in packets)
+    return "".join(
+        receiver.receive(4711, timestamp, payload, 0.02 * tick) or ""
+        for tick, (timestamp, payload) in enumerate(packets)
+    )
 
 
 @given(st.lists(st.integers(0, 15), max_size=8), st.data(), st.integers(0, 0xFFFFFFFF))
@@ -48,6 +51,14 @@ def test_a_press_longer_than_an_event_can_tell_is_one_key() -> None:
 
 def test_a_sender_that_restarts_its_clock_is_heard() -> None:
     assert keys([*press(1, 3_000_000_000), *press(2, 50)]) == "12"
+    assert keys([*press(1, 3000), *press(2, 50)]) == "12"
+
+
+def test_a_recorded_press_that_is_played_again_is_a_press() -> None:
+    receiver = EventReceiver()
+    for again in range(3):
+        told = [receiver.receive(1, time, payload, 5.0 * again) for time, payload in press(4, 8000)]
+        assert told == ["4"] + [None] * 7
 
 
 def test_what_we_send_reads_as_what_was_asked_and_is_paced_right() -> None:
