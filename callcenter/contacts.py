@@ -10,7 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from callcenter import webhooks
+from callcenter import events, webhooks
 from callcenter.tables import contacts
 
 _INSERT = sa.insert(contacts)
@@ -26,8 +26,10 @@ def start(
     direction: Literal["in", "out"] = "in",
     language: str = "",
     contact_id: str | None = None,
+    served_by: str = "",
 ) -> str:
-    """Store a contact that began; returns its id (32 hexadecimal digits unless one is given)."""
+    """Store a contact that began; returns its id (32 hexadecimal digits unless one is given). `served_by` is "flow",
+    "queue" or "agent:ID" for a thread of messages."""
     contact_id = contact_id or uuid.uuid4().hex
     row = {
         "id": contact_id,
@@ -37,6 +39,7 @@ def start(
         "direction": direction,
         "language": language,
         "started_at": at,
+        "served_by": served_by,
     }
     conn.execute(_INSERT, row)
     return contact_id
@@ -49,6 +52,25 @@ def end(conn: Connection, contact_id: str, *, outcome: str, at: datetime) -> boo
         return False
     webhooks.emit(conn, "contact.ended", {"contact_id": contact_id, "outcome": outcome}, at)
     return True
+
+
+def set_served_by(conn: Connection, contact_id: str, served_by: str, at: datetime) -> bool:
+    """Who answers a thread of messages from now on; False when it is so already or the contact has ended."""
+    changed = sa.update(contacts).where(
+        contacts.c.id == contact_id, contacts.c.ended_at.is_(None), contacts.c.served_by != served_by
+    )
+    if conn.execute(changed.values(served_by=served_by)).rowcount != 1:
+        return False
+    events.record(conn, contact_id, None, "served_by", {"served_by": served_by}, at)
+    return True
+
+
+def open_thread(conn: Connection, channel: str, caller: str) -> Row[tuple[object, ...]] | None:
+    """The newest contact with this address that hasn't ended."""
+    query = sa.select(contacts).where(
+        contacts.c.channel == channel, contacts.c.caller == caller, contacts.c.ended_at.is_(None)
+    )
+    return conn.execute(query.order_by(contacts.c.started_at.desc(), contacts.c.id.desc()).limit(1)).one_or_none()
 
 
 def set_language(conn: Connection, contact_id: str, language: str) -> None:

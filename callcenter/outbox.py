@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from callcenter import events
 from callcenter.db import reading
+from callcenter.ids import new_id
 from callcenter.messages import (
     NotConfiguredError,
     Outgoing,
@@ -30,9 +31,12 @@ from callcenter.messages import (
     TemporaryError,
     open_sender,
 )
+from callcenter.messages.masking import masked, masked_html
 from callcenter.tables import messages
 
 logger = logging.getLogger(__name__)
+
+Purpose = Literal["answer", "notice", "reminder"]
 
 LEASE = timedelta(minutes=5)
 """How long a sender may take; longer than any carrier's timeout."""
@@ -50,24 +54,41 @@ def queue(
     body: str,
     at: datetime,
     subject: str = "",
+    html: str = "",
+    sender: str = "",
+    author: str = "flow",
+    purpose: Purpose = "answer",
+    meta: Mapping[str, Any] | None = None,
+    files: Sequence[str] = (),
     contact_id: str | None = None,
     dedupe_key: str | None = None,
 ) -> str:
     """Queue a message within the caller's transaction; returns its id. A second one with the same `dedupe_key`
-    changes nothing and gives the first one's id."""
+    changes nothing and gives the first one's id.
+
+    `author` is "flow", "system" or "agent:ID". `sender` is our address, "" for the channel's own. `purpose` says which
+    rules hold: an answer goes out at once, a notice keeps to quiet hours, a reminder needs consent too. `meta` is JSON
+    for the channel's sender; `files` are ids of `callcenter.files`.
+    """
     if dedupe_key is not None:
         known = conn.execute(sa.select(messages.c.id).where(messages.c.dedupe_key == dedupe_key)).scalar_one_or_none()
         if known is not None:
             return str(known)
-    message_id = uuid.uuid4().hex
+    message_id = new_id(at)
     conn.execute(
         sa.insert(messages).values(
             id=message_id,
             contact_id=contact_id,
             channel=channel,
+            sender=sender,
             to=to,
+            author=author,
+            purpose=purpose,
             subject=subject,
-            body=body,
+            # An agent may have typed what a customer read out.
+            body=masked(body) if author.startswith("agent:") else body,
+            html=masked_html(html) if author.startswith("agent:") else html,
+            meta={**(meta or {}), **({"files": list(files)} if files else {})},
             status="queued",
             next_at=at,
             dedupe_key=dedupe_key,

@@ -44,6 +44,7 @@ TYPES = (
     "customer.unmerged",
     "contact.identified",
     "contact.ended",
+    "message.received",
     "case.opened",
     "case.changed",
     "note.added",

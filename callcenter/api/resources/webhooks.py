@@ -15,7 +15,7 @@ from callcenter.api.problems import Mistake, Problem
 
 EventType = Literal[
     "*", "customer.created", "customer.updated", "customer.merged", "customer.unmerged", "contact.identified",
-    "contact.ended", "case.opened", "case.changed", "note.added",
+    "contact.ended", "message.received", "case.opened", "case.changed", "note.added",
 ]  # fmt: skip
 assert get_args(EventType) == ("*", *webhooks.TYPES)
 
