@@ -10,6 +10,17 @@ import sqlalchemy as sa
 
 from callcenter.api_tables import api_keys, idempotent_requests, webhook_deliveries, webhooks
 from callcenter.db import Json, UtcDateTime
+from callcenter.desk_tables import (
+    audit_log,
+    desk_devices,
+    desk_sessions,
+    invitations,
+    login_failures,
+    oidc_logins,
+    recovery_codes,
+    snoozes,
+    users,
+)
 from callcenter.metadata import RowNumber, metadata
 from callcenter.record_tables import (
     case_changes,
@@ -28,6 +39,7 @@ from callcenter.record_tables import (
 __all__ = [
     "accounts",
     "api_keys",
+    "audit_log",
     "bills",
     "case_changes",
     "case_contacts",
@@ -35,21 +47,29 @@ __all__ = [
     "consents",
     "contacts",
     "customers",
+    "desk_devices",
+    "desk_sessions",
     "events",
     "files",
     "flow_versions",
     "idempotent_requests",
     "identifiers",
+    "invitations",
+    "login_failures",
     "merges",
     "messages",
     "metadata",
     "notes",
+    "oidc_logins",
     "one_time_codes",
     "payments",
     "recordings",
+    "recovery_codes",
     "sandbox_charges",
     "sessions",
+    "snoozes",
     "suppressions",
+    "users",
     "webhook_deliveries",
     "webhooks",
 ]
