@@ -11,7 +11,7 @@ import logging
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -39,6 +39,8 @@ class Stream:
         """Set once the stream is closed and every event of it has been given."""
         self._media, self._number = media, number
         self._on_event = on_event
+        self.on_quiet: Callable[[], None] = lambda: None
+        """Called when nothing has come from the peer of a stream that hears others for `QUIET` seconds."""
         self._on_frames: Callable[[bytes], None] | None = None
         self._plays = itertools.count(1)
         self._closed = False
@@ -83,6 +85,10 @@ class Stream:
         """Record what is received to a WAV file, as `CallLeg.record` says."""
         self._command("record", str(path), float(max_seconds), finish_on, silence_seconds)
 
+    def record_both(self, path: str | Path, *, max_seconds: float) -> None:
+        """Record what is received left and what is sent right, as `CallLeg.record_both` says."""
+        self._command("record_both", str(path), float(max_seconds))
+
     def stop_recording(self) -> None:
         self._command("stop_recording")
 
@@ -101,6 +107,12 @@ class Stream:
         """Give received audio to `on_frames`, in order and without gaps: one or more 20 ms frames of mu-law."""
         self._on_frames = on_frames
         self._command("listen", on_frames is not None)
+
+    def hear(self, talkers: Iterable[Stream], *, digits: bool = True) -> None:
+        """Send this stream's peer what the peers of `talkers` say, and no longer what it heard before. Plays go first.
+        `digits`: send it their keys as well. Streams of other media processes can't be heard and are left out."""
+        numbers = [talker._number for talker in talkers if talker._media is self._media]
+        self._command("hear", numbers, bool(digits))
 
     def close(self) -> None:
         """End the stream. A recording ends with it; `ended` is set after its `RecordingEnded`."""
@@ -215,13 +227,6 @@ class Media(asyncio.Protocol):
         for start in range(0, max(len(clip.ulaw), 1), PART):
             self._send(("load", clip.key, clip.ulaw[start : start + PART], start + PART >= len(clip.ulaw)))
 
-    def bridge(self, a: Stream, b: Stream) -> None:
-        """Send each stream what the other receives; a stream is in one bridge at most, the latest. Plays go first."""
-        self._send(("bridge", a._number, b._number))
-
-    def unbridge(self, a: Stream, b: Stream) -> None:
-        self._send(("unbridge", a._number, b._number))
-
     async def stats(self) -> dict[str, int | float]:
         """Counters since the start, and lateness (of each turn's last packet, in ms) since the last call of this."""
         number = next(self._numbers)
@@ -296,6 +301,9 @@ class Media(asyncio.Protocol):
                 self._event(number, PlayEnded(play, reason, at))
             case ("recording_ended", number, path, seconds, reason):
                 self._event(number, RecordingEnded(Path(path), seconds, reason))
+            case ("quiet", number):
+                if number in self._streams and not self._streams[number]._closed:
+                    self._streams[number].on_quiet()
             case ("opened", number, port):
                 self._opened(number, port)
             case ("full", number, why):

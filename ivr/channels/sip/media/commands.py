@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ivr.channels.sip.media import mixer
 from ivr.channels.sip.media.loop import HISTOGRAM, percentile
 from ivr.channels.sip.media.player import whole_frames
 from ivr.channels.sip.media.ports import NoPortFree
 from ivr.channels.sip.media.recording import Recording
 from ivr.channels.sip.media.stream import RtpStream, codec_named
+from ivr.channels.sip.media.tape import Tape
 
 if TYPE_CHECKING:
     from ivr.channels.sip.media.engine import Engine
@@ -125,19 +127,31 @@ def record(
 
 
 @on_stream
+def record_both(engine: Engine, stream: RtpStream, path: str, max_seconds: float) -> None:
+    engine.recording_number += 1
+    stream.end_tape("stopped")
+    stream.tape = Tape(engine.recording_number, stream, path, engine.writer, max_seconds)
+    engine.recordings[engine.recording_number] = stream.tape
+    stream.refresh_sending()
+
+
+@on_stream
 def stop_recording(engine: Engine, stream: RtpStream) -> None:
     stream.ear.end_recording("stopped")
+    stream.end_tape("stopped")
     stream.refresh()
 
 
 @on_stream
 def pause_recording(engine: Engine, stream: RtpStream, paused: bool) -> None:
-    if stream.ear.recording is not None:
-        stream.ear.recording.pause(paused, time.monotonic())
+    for recording in (stream.ear.recording, stream.tape):
+        if recording is not None:
+            recording.pause(paused, time.monotonic())
 
 
 @on_stream
 def digit(engine: Engine, stream: RtpStream, key: str) -> None:
+    stream.relay(key)
     stream.finish_on(key)
 
 
@@ -152,21 +166,10 @@ def listen(engine: Engine, stream: RtpStream, on: bool) -> None:
     stream.refresh()
 
 
-@command
-def bridge(engine: Engine, first: int, second: int) -> None:
-    a, b = engine.streams.get(first), engine.streams.get(second)
-    if a is not None and b is not None and a is not b:
-        a.unbridge()
-        b.unbridge()
-        a.bridge_to(b)
-        b.bridge_to(a)
-
-
-@command
-def unbridge(engine: Engine, first: int, second: int) -> None:
-    a = engine.streams.get(first)
-    if a is not None and a.bridge is not None and a.bridge.id == second:
-        a.unbridge()
+@on_stream
+def hear(engine: Engine, stream: RtpStream, talkers: list[int], digits: bool) -> None:
+    known = [engine.streams[number] for number in talkers if number in engine.streams]
+    mixer.hear(stream, known, digits=digits)
 
 
 @command

@@ -24,6 +24,7 @@ from ivr.channels.sip.media.protocol import Message, Unpacker, pack
 from ivr.channels.sip.media.recording import Recording
 from ivr.channels.sip.media.reports import Reports
 from ivr.channels.sip.media.stream import RtpStream
+from ivr.channels.sip.media.tape import Tape
 from ivr.channels.sip.media.wav import DiskWriter
 
 _SPARE = 0.0003
@@ -47,7 +48,7 @@ class Engine:
         self.tones = ToneDetector()
         self.writer = DiskWriter()
         self.streams: dict[int, RtpStream] = {}
-        self.recordings: dict[int, Recording] = {}
+        self.recordings: dict[int, Recording | Tape] = {}
         self.clips: dict[str, bytes] = {}
         self.loading: dict[str, list[bytes]] = {}
         self.recording_number = 0
@@ -58,7 +59,7 @@ class Engine:
         self._backlog = False
         self._out = bytearray()
         self._parent = os.getppid()
-        self._collected = time.monotonic()
+        self._collected = self._listen_at = time.monotonic()
         from ivr.channels.sip.media.commands import COMMANDS
 
         self._commands: dict[str, Callable[..., None]] = COMMANDS
@@ -174,6 +175,11 @@ class Engine:
             if stream is not None:
                 self._report(stream)
                 heapq.heappush(self._due, (Reports.next_due(now), number))
+        if now >= self._listen_at:
+            self._listen_at = now + 1.0
+            for stream in self.streams.values():
+                if stream.hearing is not None:
+                    stream.listen_for_life(now)
         finished = self.writer.finished
         while finished:
             self._recording_finished(*finished.popleft())
@@ -191,6 +197,8 @@ class Engine:
             recording.ended = "error"
             if stream is not None and stream.ear.recording is recording:
                 stream.ear.end_recording("error")
+            elif stream is not None and stream.tape is recording:
+                stream.end_tape("error")
         self.emit("recording_ended", recording.stream, recording.path, seconds, recording.ended)
         if stream is not None:
             stream.refresh()

@@ -14,7 +14,8 @@ than JSON and carries bytes. A message is a tuple; its first item names it:
     ("stop_recording", stream)
     ("pause_recording", stream, paused)
     ("digit", stream, digit)   ("send_digits", stream, digits)
-    ("listen", stream, on)     ("bridge", a, b)   ("unbridge", a, b)
+    ("listen", stream, on)     ("hear", stream, [stream, ...], digits)
+    ("record_both", stream, path, max)                      ("quiet", stream)
     ("close", stream)          ("stats", number)   ("quit",)
 """
 

@@ -17,13 +17,15 @@ _random = secrets.SystemRandom()
 class Reports:
     """`remote` is where reports go: the port after RTP's (RFC 3550 section 11), or where the peer's come from."""
 
-    __slots__ = ("_arrived", "_last_report", "_received", "_rtcp", "_ssrc", "loss", "remote", "round_trip")
+    __slots__ = ("_arrived", "_last_report", "_received", "_rtcp", "_ssrc", "loss", "received", "remote", "round_trip")
 
     def __init__(self, ssrc: int, sock: socket.socket) -> None:
         self._ssrc, self._rtcp = ssrc, sock
         self.remote: tuple[str, int] | None = None
         self._last_report, self._arrived = 0, 0.0
         self._received = -1
+        self.received = 0
+        """Valid RTCP packets of the peer."""
         self.loss: float | None = None
         """Share of our packets that the peer said it lost since its report before."""
         self.round_trip: float | None = None
@@ -85,6 +87,7 @@ class Reports:
         report = rtcp.parse(data, size)
         if report is None:
             return
+        self.received += 1
         if address is not None:
             self.remote = address[:2]
         if report.ntp:

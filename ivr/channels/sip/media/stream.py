@@ -35,10 +35,10 @@ class RtpStream:
     """State of one stream. `emit` takes a message for the signalling process."""
 
     __slots__ = (
-        "_fifo", "_filling", "_filter", "_newcomer", "_steps", "address", "bridge", "codec", "detour", "digits", "ear",
-        "emit", "event_type", "first_sequence", "id", "locked", "payload_type", "player", "port", "receiving",
-        "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence", "silence", "slot",
-        "ssrc", "tapped", "timestamp_offset", "translate",
+        "_filter", "_life", "_life_at", "_newcomer", "_steps", "address", "codec", "detour", "digits", "ear", "emit",
+        "event_type", "first_sequence", "heard_by", "hearing", "id", "locked", "payload_type", "player", "port",
+        "receiving", "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence",
+        "silence", "slot", "ssrc", "tape", "tapped", "timestamp_offset", "translate",
     )  # fmt: skip
 
     def __init__(
@@ -254,6 +254,7 @@ class RtpStream:
                 digit = self.digits.receive(packet.ssrc, packet.timestamp, payload, now)
                 if digit is not None:
                     self.pressed(digit, now)
+                    self.relay(digit)
         elif current and self.tapped:
             self.tap(packet.sequence, packet.timestamp, payload, now)
 

@@ -20,16 +20,16 @@ MAX_WAITING = 16_000_000
 
 
 class WavFile:
-    """A 16-bit, 8 kHz, mono WAV file; its header is true after every append, so that a crash leaves a whole file.
+    """A 16-bit, 8 kHz WAV file; its header is true after every append, so that a crash leaves a whole file.
 
-    `OSError` from any method means the file is as far as it got (`samples`).
+    `OSError` from any method means the file is as far as it got (`samples`, of each channel).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, channels: int = 1) -> None:
         # O_NONBLOCK: opening a named pipe that nobody reads fails at once
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
         self._fd = os.open(path, flags, 0o640)
-        self.samples = 0
+        self.samples, self.channels = 0, channels
         try:
             self._write(self._header(), 0)
         except OSError:
@@ -37,9 +37,10 @@ class WavFile:
             raise
 
     def _header(self) -> bytes:
-        size = self.samples * 2
+        block = 2 * self.channels
+        size = self.samples * block
         return _HEADER.pack(
-            b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", size
+            b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, self.channels, 8000, 8000 * block, block, 16, b"data", size
         )  # fmt: skip
 
     def _write(self, data: bytes, offset: int) -> None:
@@ -49,8 +50,9 @@ class WavFile:
             view, offset = view[written:], offset + written
 
     def append(self, pcm: bytes) -> None:
-        self._write(pcm, _HEADER.size + self.samples * 2)
-        self.samples += len(pcm) // 2
+        """Interleaved samples."""
+        self._write(pcm, _HEADER.size + self.samples * 2 * self.channels)
+        self.samples += len(pcm) // 2 // self.channels
         self._write(self._header(), 0)
 
     def close(self) -> None:
@@ -70,11 +72,12 @@ class DiskWriter:
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
         self._thread.start()
 
-    def open(self, number: int, path: str) -> None:
-        self._jobs.put(("open", number, path, b""))
+    def open(self, number: int, path: str, *, channels: int = 1) -> None:
+        self._jobs.put(("stereo" if channels == 2 else "mono", number, path, b""))
 
     def append(self, number: int, codec: str, coded: bytes) -> bool:
-        """Queue audio; False where the disk is so far behind that it was dropped."""
+        """Queue audio, of two channels one after the other; False where the disk is so far behind that it was
+        dropped."""
         with self._lock:
             if self._waiting + len(coded) > MAX_WAITING:
                 return False
@@ -102,13 +105,14 @@ class DiskWriter:
                 self._end(number, complete=False)
 
     def _do(self, kind: str, number: int, text: str, coded: bytes) -> None:
-        if kind == "open":
-            self._files[number] = WavFile(Path(text))
+        if kind in ("mono", "stereo"):
+            self._files[number] = WavFile(Path(text), 2 if kind == "stereo" else 1)
         elif number not in self._files:
             return  # it failed before, and that was told
         elif kind == "append":
-            samples = CODECS[text].linear[np.frombuffer(coded, np.uint8)]
-            self._files[number].append(samples.astype("<i2").tobytes())
+            file = self._files[number]
+            samples = CODECS[text].linear[np.frombuffer(coded, np.uint8)].reshape(file.channels, -1).T
+            file.append(samples.astype("<i2").tobytes())
         else:
             self._end(number, complete=True)
 

@@ -66,9 +66,9 @@ async def test_commands_that_make_no_sense_harm_no_other_call() -> None:
         wrong.stop_recording()
         wrong.pause_recording(True)
         wrong.send_digits("x" * 100)
-        media.bridge(wrong, wrong)
+        wrong.hear([wrong])
         wrong.close()
-        media.bridge(stream, wrong)
+        stream.hear([wrong])
         await wrong.ended.wait()
         with Phone() as phone:
             stream.connect(phone.address, codec="PCMU", event_type=101)

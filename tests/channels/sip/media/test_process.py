@@ -199,34 +199,6 @@ async def test_digits_that_we_send_are_read_by_the_other_side() -> None:
         assert (events.digits(), tones.digits()) == ("122#", "907")
 
 
-async def test_a_bridge_carries_both_ways_between_the_two_laws() -> None:
-    async with media_process() as media:
-        one, two = await media.open(lambda event: None), await media.open(lambda event: None)
-        with Phone() as left, Phone(kind=8) as right:
-            one.connect(left.address, codec="PCMU", event_type=101)
-            two.connect(right.address, codec="PCMA", event_type=101)
-            await media.stats()  # it has been done
-            media.bridge(one, two)
-
-            async def talk() -> None:
-                while True:
-                    left.send(one, b"\x21" * 160)
-                    right.send(two, b"\x12" * 160)
-                    await asyncio.sleep(0.02)
-
-            talking = asyncio.create_task(talk())
-            await right.hear(lambda packets: heard(packets).count(ULAW_TO_ALAW[0x21]) >= 5)
-            await left.hear(lambda packets: len(heard(packets)) >= 5)
-            media.unbridge(one, two)
-            await right.hear(lambda packets: heard(packets[-5:]) == [])
-            media.bridge(one, two)
-            two.close()
-            await two.ended.wait()
-            await left.hear(lambda packets: heard(packets[-5:]) == [])
-            talking.cancel()
-            await asyncio.wait([talking])
-
-
 async def test_a_listener_gets_whole_frames_of_mu_law_in_order() -> None:
     async with media_process() as media:
         events = Events()
