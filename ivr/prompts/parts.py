@@ -10,9 +10,23 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 Kind = Literal[
-    "text", "digits", "number", "ordinal", "money", "date", "time", "datetime", "day", "hours", "duration", "phone"
+    "text",
+    "digits",
+    "characters",
+    "number",
+    "ordinal",
+    "money",
+    "date",
+    "time",
+    "datetime",
+    "day",
+    "hours",
+    "duration",
+    "phone",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+"""The kinds of values; a part may also be a `break`, a silence."""
+Emphasis = Literal["", "reduced", "moderate", "strong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +34,28 @@ class Part:
     """One piece of a prompt.
 
     `kind` is how to say `value`:
-    text (literal words), digits ("4 2 7"), number (an integer or decimal), ordinal ("third"), money (`value` in
+    text (literal words), break (`value` seconds of silence, nothing in writing), digits ("4 2 7"), characters
+    (letters and digits one by one), number (an integer or decimal), ordinal ("third"), money (`value` in
     minor units, `currency` an ISO 4217 code), date ("2026-11-22"), time ("14:05"), datetime
     ("2026-11-22T14:05"), day (a date's weekday), hours
     ("08:00-12:00,13:00-18:00", opening hours), duration (whole seconds), phone (E.164, said in groups).
+    `rate` is how fast a voice says it, in percent of its usual speed, and `emphasis` how strongly
+    (`ivr.prompts.ssml`); in writing neither shows.
     """
 
-    kind: Kind
+    kind: Kind | Literal["break"]
     value: str | int | float
     currency: str = ""
+    rate: int = 100
+    emphasis: Emphasis = ""
+
+    @property
+    def manner(self) -> tuple[int, Emphasis]:
+        return self.rate, self.emphasis
 
     def to_json(self) -> list[Any]:
+        if self.manner != (100, ""):
+            return [self.kind, self.value, self.currency, self.rate, self.emphasis]
         return [self.kind, self.value, self.currency] if self.currency else [self.kind, self.value]
 
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 
 from ivr.prompts import values
 from ivr.prompts.languages import language
-from ivr.prompts.parts import Part, Prompt
-from ivr.prompts.written import joined
+from ivr.prompts.parts import Emphasis, Part, Prompt
+from ivr.prompts.written import SILENT, joined
 
 log = logging.getLogger(__name__)
 
-PAUSE = ","
-"""The piece that stands for a short silence."""
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is rendered as one: a text with how it is said (`Part`), or `seconds` of silence."""
+
+    text: str
+    rate: int = 100
+    emphasis: Emphasis = ""
+    seconds: float = 0.0
+
+
+PAUSE = Piece("", seconds=0.25)
+"""The short silence between groups of digits, and after a sentence that a value follows."""
 
 _EDGE = re.compile(r"\A[\s.,;:!?…)\]}»”]*")
 _SENTENCE_END = ".,;:!?…"
@@ -21,7 +33,7 @@ _SENTENCE_END = ".,;:!?…"
 
 def spoken(prompt: Prompt) -> str:
     """The prompt in words, numbers and dates written out, digits apart ("4 2 7"). Never raises: what a kind can't
-    say is said as it stands."""
+    say is said as it stands. Silences and manners of speaking are left out."""
     return joined(say(part, prompt.language) for part in prompt.parts)
 
 
@@ -29,6 +41,8 @@ def say(part: Part, tag: str) -> str:
     """One part in words."""
     if part.kind == "text":
         return str(part.value)
+    if part.kind == "break":
+        return SILENT
     symbols = _symbols(part, tag)
     if symbols is not None:
         return ", ".join(" ".join(group) for group in symbols)
@@ -59,9 +73,13 @@ def say(part: Part, tag: str) -> str:
 
 
 def _symbols(part: Part, tag: str) -> list[list[str]] | None:
-    """Groups of single symbols for digit strings and phone numbers; None for anything else."""
+    """Groups of single symbols for digit strings, characters and phone numbers; None for anything else."""
     if part.kind == "digits":
         return language(tag).groups(str(part.value))
+    if part.kind == "characters":
+        # In the groups in which it is written: AB-1234 is "A B, 1 2 3 4".
+        runs = re.findall(r"[^\W_*#]+|[*#]+", str(part.value))
+        return [group for run in runs for group in language(tag).groups(run)]
     if part.kind == "phone":
         try:
             return language(tag).phone(part.value)
@@ -70,30 +88,33 @@ def _symbols(part: Part, tag: str) -> list[list[str]] | None:
     return None
 
 
-def pieces(prompt: Prompt) -> list[str]:
-    """The prompt as chunks to render one by one, in order; `PAUSE` is a short silence.
+def pieces(prompt: Prompt) -> list[Piece]:
+    """The prompt as chunks to render one by one, in order.
 
     A text is one piece, so that it comes from the cache whatever values stand around it; a string of digits is one
     piece per digit, so that ten renderings say every number (and no account number lands in the cache); any other
     value is one piece. A text that goes on after its end gets a comma, so that the voice doesn't fall.
     """
-    found: list[str] = []
+    found: list[Piece] = []
     last = len(prompt.parts) - 1
     for index, part in enumerate(prompt.parts):
         symbols = _symbols(part, prompt.language)
-        if symbols is not None:
+        if part.kind == "break":
+            _break(found, float(part.value))
+        elif symbols is not None:
             for number, group in enumerate(symbols):
                 if number:
                     _pause(found)
-                found.extend(group)
+                found.extend(Piece(symbol, *part.manner) for symbol in group)
         else:
-            _text(found, say(part, prompt.language), more=part.kind == "text" and index < last)
+            more = part.kind == "text" and index < last and prompt.parts[index + 1].kind != "break"
+            _text(found, part, say(part, prompt.language), more=more)
     while found and found[-1] == PAUSE:
         found.pop()
     return found
 
 
-def _text(found: list[str], text: str, *, more: bool) -> None:
+def _text(found: list[Piece], part: Part, text: str, *, more: bool) -> None:
     edge = _EDGE.match(text)
     start = edge.end() if edge else 0
     core = " ".join(text[start:].split())
@@ -102,11 +123,18 @@ def _text(found: list[str], text: str, *, more: bool) -> None:
     if not any(char.isalnum() for char in core):
         return
     ends = core[-1] in _SENTENCE_END
-    found.append(core + "," if more and not ends else core)
+    found.append(Piece(core + "," if more and not ends else core, *part.manner))
     if more and ends:
         _pause(found)
 
 
-def _pause(found: list[str]) -> None:
-    if found and found[-1] != PAUSE:
+def _pause(found: list[Piece]) -> None:
+    if found and not found[-1].seconds:
         found.append(PAUSE)
+
+
+def _break(found: list[Piece], seconds: float) -> None:
+    """The silence that the text asks for, in place of our own."""
+    if found and found[-1] == PAUSE:
+        found.pop()
+    found.append(Piece("", seconds=seconds))

@@ -22,10 +22,22 @@ def written(prompt: Prompt) -> str:
     return joined(write(part, prompt.language) for part in prompt.parts)
 
 
+_CLOSING = frozenset(".,;:!?…)]}»”")
+SILENT = "\0"
+"""A piece that is heard but not read: a silence."""
+
+
 def joined(pieces: Iterable[str]) -> str:
-    """Pieces put together; "2 p.m." and the sentence's own full stop make one."""
-    text = ""
+    """Pieces put together; "2 p.m." and the sentence's own full stop make one, and words around a silence don't."""
+    text, apart = "", False
     for piece in pieces:
+        if piece == SILENT:
+            apart = True
+            continue
+        if apart and piece:
+            apart = False
+            text, piece = text.rstrip(" "), piece.lstrip(" ")
+            text += " " if text and piece[:1] not in _CLOSING else ""
         text += piece[1:] if text.endswith(".") and piece.startswith(".") and not piece.startswith("..") else piece
     return text.strip()
 
@@ -34,6 +46,8 @@ def write(part: Part, tag: str) -> str:
     """One part as text."""
     if part.kind == "text":
         return str(part.value)
+    if part.kind == "break":
+        return SILENT
     try:
         return _format(part, tag).translate(_PLAIN_SPACES)
     except (ValueError, ArithmeticError) as error:

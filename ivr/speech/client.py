@@ -46,12 +46,15 @@ class VoiceWorker:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def synthesise(self, text: str, language: str) -> bytes:
-        """PCM16 at 8 kHz. Raises `WorkerDied` or `CannotSpeak`."""
+    async def synthesise(self, text: str, language: str, speed: float = 1.0, gain: float = 0.0) -> bytes:
+        """PCM16 at 8 kHz, `speed` times as fast as usual and `gain` dB louder. Raises `WorkerDied` or `CannotSpeak`."""
+        request: dict[str, object] = {"text": text, "language": language}
+        if (speed, gain) != (1.0, 0.0):
+            request |= {"speed": speed, "gain": gain}
         async with self._lock:
             try:
                 async with asyncio.timeout(self.hang_seconds):
-                    return await self._ask(text, language)
+                    return await self._ask(request)
             except CannotSpeak:
                 raise
             except (OSError, EOFError, ValueError, KeyError, TypeError, TimeoutError) as error:
@@ -62,7 +65,7 @@ class VoiceWorker:
                 await self._kill()
                 raise
 
-    async def _ask(self, text: str, language: str) -> bytes:
+    async def _ask(self, request: dict[str, object]) -> bytes:
         if self._process is None:
             # A session of its own: Ctrl-C in a terminal is the core's to handle; the worker ends with its input.
             self._process = await asyncio.create_subprocess_exec(
@@ -74,7 +77,7 @@ class VoiceWorker:
         process = self._process
         assert process.stdin
         assert process.stdout
-        process.stdin.write(json.dumps({"text": text, "language": language}).encode() + b"\n")
+        process.stdin.write(json.dumps(request).encode() + b"\n")
         await process.stdin.drain()
         head = json.loads(await process.stdout.readuntil(b"\n"))
         if "error" in head:

@@ -94,7 +94,15 @@ def level(samples: Samples) -> Samples:
     loud = speech_level(samples)
     if not loud:
         return samples
-    samples = samples * np.float32(min(10 ** (SPEECH_DBFS / 20) / loud, _MAX_GAIN))
+    return _bent(samples * np.float32(min(10 ** (SPEECH_DBFS / 20) / loud, _MAX_GAIN)))
+
+
+def louder(pcm: bytes, decibels: float) -> bytes:
+    """PCM16 by so much louder or, below 0, quieter."""
+    return to_pcm16(_bent(from_pcm16(pcm) * np.float32(10 ** (decibels / 20)))) if decibels else pcm
+
+
+def _bent(samples: Samples) -> Samples:
     knee = 0.8
     over = np.abs(samples) > knee
     bent = knee + (1 - knee) * np.tanh((np.abs(samples[over]) - knee) / (1 - knee))

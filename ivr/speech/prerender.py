@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from ivr.flow.expr import ExprError
-from ivr.flow.template import parse
+from ivr.flow.template import Hole, parse
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
-from ivr.prompts.spoken import PAUSE, pieces
+from ivr.prompts.spoken import pieces
 from ivr.speech.errors import SpeechError
 from ivr.speech.renderer import Renderer
 
@@ -35,8 +36,8 @@ def text_prompts(text: str, language: str, id: str = "") -> Iterator[Prompt]:
         yield Prompt(parts, language, id)
         return
     for piece in pieces(Prompt(parts, language)):
-        if piece != PAUSE:
-            yield Prompt((Part("text", piece),), language)
+        if not piece.seconds:
+            yield Prompt((Part("text", piece.text, "", piece.rate, piece.emphasis),), language)
 
 
 def _parts(text: str) -> tuple[Part, ...]:
@@ -47,17 +48,18 @@ def _parts(text: str) -> tuple[Part, ...]:
         found = parse(text).pieces
     except ExprError:
         return (_VALUE,)
-    words, fixed = "", True
-    for piece in found:
-        if isinstance(piece, str):
-            words += piece
-        elif piece.kind == "text":
-            fixed = False
+    run: list[Part | Hole] = []  # words of one manner, which are said as one
+    for piece in (*found, _VALUE):
+        if run and (piece.kind != "text" or (piece.rate, piece.emphasis) != (run[0].rate, run[0].emphasis)):
+            texts = [part for part in run if isinstance(part, Part)]
+            whole = "".join(str(part.value) for part in texts)
+            parts.append(replace(texts[0], value=whole) if len(texts) == len(run) else _VALUE)
+            run = []
+        if piece.kind == "text":
+            run.append(piece)
         else:
-            parts += [Part("text", words) if fixed else _VALUE, _VALUE]
-            words, fixed = "", True
-    parts.append(Part("text", words) if fixed else _VALUE)
-    return tuple(part for part in parts if part.value or part == _VALUE)
+            parts.append(piece if isinstance(piece, Part) else _VALUE)
+    return tuple(parts[:-1])
 
 
 async def prerender(renderer: Renderer, prompts: Iterable[Prompt], progress: Progress | None = None) -> list[str]:

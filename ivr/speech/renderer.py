@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ivr.channels.leg import Clip
+from ivr.flow.template import parse
 from ivr.prompts.catalogue import Catalogue, content_hash, has_values
 from ivr.prompts.parts import Prompt
-from ivr.prompts.spoken import PAUSE, pieces
+from ivr.prompts.spoken import Piece, pieces
 from ivr.speech import pcm, recordings
 from ivr.speech.cache import AudioCache, cache_key
 from ivr.speech.client import CannotSpeak, VoiceWorker, WorkerDied, worker_command
 from ivr.speech.errors import NoVoice, RecordingError, RenderFailed, RenderLate
-from ivr.speech.voices import Voice, all_voices, base, speaks
+from ivr.speech.voices import Voice, all_voices, base, manner, speaks
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SHAPING = "1"
 """Part of every key: raise it when resampling, loudness or trimming change."""
-PAUSE_SECONDS = 0.25
 MAX_PIECE = 2000
 """Characters of one piece that are spoken; a value that is longer is cut."""
 _DEFAULT = -1.0
@@ -88,8 +88,8 @@ class Renderer:
                     return [clip] if clip else None
             found = []
             for piece in pieces(prompt):
-                if piece == PAUSE:
-                    found.append(pcm.silence(PAUSE_SECONDS))
+                if piece.seconds:
+                    found.append(pcm.silence(piece.seconds))
                     continue
                 clip = self.cache.get(_key(self._chain(prompt.language)[0], piece, prompt.language))
                 if clip is None:
@@ -155,10 +155,10 @@ class Renderer:
                 "the audio of a prompt was not ready in time; render prompts ahead with `callwright prompts`"
             )
 
-    def _find(self, piece: str, language: str) -> Clip | asyncio.Task[Clip]:
+    def _find(self, piece: Piece, language: str) -> Clip | asyncio.Task[Clip]:
         """The piece's clip from memory, or the task that fetches or renders it."""
-        if piece == PAUSE:
-            return pcm.silence(PAUSE_SECONDS)
+        if piece.seconds:
+            return pcm.silence(piece.seconds)
         chain = self._chain(language)
         key = _key(chain[0], piece, language)
         return self.cache.held(key) or self._share(key, lambda: self._speak(piece, language, chain))
@@ -176,8 +176,9 @@ class Renderer:
             task.add_done_callback(over)
         return task
 
-    async def _speak(self, piece: str, language: str, chain: list[Voice]) -> Clip:
+    async def _speak(self, piece: Piece, language: str, chain: list[Voice]) -> Clip:
         failures: list[str] = []
+        how = manner(piece.rate, piece.emphasis)
         for voice in chain:
             key = _key(voice, piece, language)
             clip = await asyncio.to_thread(self.cache.get, key)
@@ -185,7 +186,7 @@ class Renderer:
                 return clip
             for _ in range(2):
                 try:
-                    samples = await self._worker(voice).synthesise(piece[:MAX_PIECE], language)
+                    samples = await self._worker(voice).synthesise(piece.text[:MAX_PIECE], language, *how)
                 except CannotSpeak as error:
                     failures.append(str(error))
                     break
@@ -212,12 +213,15 @@ class Renderer:
 
     def recording_path(self, prompt: Prompt) -> Path | None:
         """The recording to play for a prompt: one filed under its id, where nothing has to be filled in."""
-        if not prompt.id or any(part.kind != "text" for part in prompt.parts):
+        if not prompt.id:
             return None
         text = self.catalogue.text(prompt.language, prompt.id)
         if text and has_values(text):
             return None
-        return self.catalogue.recording(prompt.language, prompt.id)
+        fixed = all(part.kind in ("text", "break") for part in prompt.parts)
+        if fixed or (text and parse(text).fill({}) == prompt.parts):
+            return self.catalogue.recording(prompt.language, prompt.id)
+        return None
 
     async def recording(self, path: Path, budget_seconds: float | None = None) -> Clip:
         """A recording's clip, converted once. Raises `RecordingError` or `RenderLate`."""
@@ -264,5 +268,7 @@ class Renderer:
         return cache_key("recording", SHAPING, self._hashes[path][1])
 
 
-def _key(voice: Voice, piece: str, language: str) -> str:
-    return cache_key("voice", SHAPING, voice.name, voice.version, base(language), piece[:MAX_PIECE])
+def _key(voice: Voice, piece: Piece, language: str) -> str:
+    speed, gain = manner(piece.rate, piece.emphasis)
+    how = () if (speed, gain) == (1.0, 0.0) else (f"{speed:g}", f"{gain:g}")
+    return cache_key("voice", SHAPING, voice.name, voice.version, base(language), piece.text[:MAX_PIECE], *how)

@@ -1,6 +1,7 @@
 """The process that speaks: `python -m ivr.speech.worker VOICE`.
 
-It reads one JSON object a line, `{"text": ..., "language": ...}`, and answers each, in order, with a line
+It reads one JSON object a line, `{"text": ..., "language": ...}`, with `"speed"` (1 is the usual) and `"gain"` (dB)
+where they are not the usual ones, and answers each, in order, with a line
 `{"bytes": N}` and N bytes of PCM16 at 8 kHz, or `{"error": "..."}`. It ends when its input does.
 """
 
@@ -12,6 +13,7 @@ import os
 import sys
 from typing import BinaryIO
 
+from ivr.speech import pcm
 from ivr.speech.voices import Voice, all_voices
 
 
@@ -19,7 +21,8 @@ def serve(voice: Voice, requests: BinaryIO, answers: BinaryIO) -> None:
     for line in requests:
         try:
             request = json.loads(line)
-            audio = voice.synthesise(request["text"], request["language"])
+            audio = voice.synthesise(request["text"], request["language"], float(request.get("speed", 1)))
+            audio = pcm.louder(audio, float(request.get("gain", 0)))
             head: dict[str, object] = {"bytes": len(audio)}
         except Exception as error:
             # The core decides what to do; a text's words stay out of the message, since they may be personal.

@@ -37,6 +37,8 @@ SAY = "    say: main.welcome\n"
         (MAIN, "call: bill", "call: bil", "unknown_flow", "11:5", "did you mean 'bill'?"),
         (MAIN, "say: main.welcome", "say: main.welcom", "unknown_prompt", "3:5", "did you mean 'main.welcome'?"),
         (MAIN, "say: main.welcome", "say: Hello {", "bad_template", "3:16", "without its partner"),
+        (MAIN, "say: main.welcome", "say: Hello <brake/> you", "bad_markup", "3:16", "did you mean 'break'?"),
+        (EN, "card: Your card number?", "card: 'Your <b>card</b>?'", "bad_markup", "5:15", "<b> can't be spoken"),
         (MAIN, "say: main.welcome", "say: 'Hello {nmae}'", "unknown_slot", "3:18", "nothing fills the slot 'nmae'"),
         (MAIN, "say: main.welcome", "say: 'You are {account}'", "unfilled", "3:5", "before it is filled"),
         (MAIN, "say: main.welcome", "language: fr", "unknown_language", "3:5", "languages"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ivr.prompts.languages import known
 from ivr.prompts.parts import KINDS, Part, Prompt
-from ivr.prompts.spoken import PAUSE, pieces, spoken
+from ivr.prompts.spoken import PAUSE, Piece, pieces, spoken
 from ivr.prompts.values import digit_groups
 from ivr.prompts.written import written
 
@@ -20,6 +20,7 @@ TABLE = [
     ("digits", "427", "", "4 2 7", "427", "4 2 7", "427"),
     ("digits", 42719903, "", "4 2 7 1, 9 9 0 3", "42719903", "4 2 7 1, 9 9 0 3", "42719903"),
     ("digits", "007-1#", "", "0 0 7, 1 pound", "007-1#", "0 0 7, 1 numeral", "007-1#"),
+    ("characters", "ab-12", "", "A B, 1 2", "ab-12", "A B, 1 2", "ab-12"),
     ("number", 0, "", "zero", "0", "cero", "0"),
     ("number", 21000, "", "twenty-one thousand", "21,000", "veintiún mil", "21,000"),
     ("number", 31_000_000, "", "thirty-one million", "31,000,000", "treinta y un millones", "31,000,000"),
@@ -257,8 +258,9 @@ def test_pieces_are_whole_texts_single_digits_and_values() -> None:
         Part("text", "."),
     )
     expected = "Your balance is,|forty-two dollars and fifty cents|,|Account,|4|2|7|1|,|9|9|0|3"
-    assert pieces(Prompt(parts, "en")) == expected.split("|")
-    assert pieces(Prompt((Part("text", "Welcome. Press 1."),), "en")) == ["Welcome. Press 1."]
+    said = [PAUSE if text == "," else Piece(text) for text in expected.split("|")]
+    assert pieces(Prompt(parts, "en")) == said
+    assert pieces(Prompt((Part("text", "Welcome. Press 1."),), "en")) == [Piece("Welcome. Press 1.")]
     assert pieces(Prompt((Part("text", " ... "),), "en")) == []
 
 
@@ -297,7 +299,8 @@ def test_anything_can_be_said_and_written(parts, language) -> None:
     assert isinstance(spoken(prompt), str)
     assert isinstance(written(prompt), str)
     found = pieces(prompt)
-    assert all(piece == PAUSE or any(char.isalnum() for char in piece) or len(piece) == 1 for piece in found)
+    texts = [piece.text for piece in found if not piece.seconds]
+    assert all(len(text) == 1 or any(char.isalnum() for char in text) for text in texts)
     assert PAUSE not in found[:1] + found[-1:]
     assert Prompt.from_json(json.loads(json.dumps(prompt.to_json()))).language == language
 

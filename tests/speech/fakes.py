@@ -49,7 +49,7 @@ class FakeVoice:
     def languages(self) -> tuple[str, ...]:
         return self.codes
 
-    def synthesise(self, text: str, language: str) -> bytes:
+    def synthesise(self, text: str, language: str, speed: float = 1.0) -> bytes:
         raise AssertionError("only worker processes synthesise")
 
     def go(self) -> None:

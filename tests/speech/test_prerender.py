@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from ivr.flow.template import parse
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
-from ivr.prompts.spoken import PAUSE, pieces
+from ivr.prompts.spoken import pieces
 from ivr.speech.prerender import static_prompts
 
 KEYS = [*"0123456789", "star", "pound"]
+TAGS = ["<break/>", "<emphasis>ab</emphasis>", '<prosody rate="slow">{name} b {x|money} a</prosody>']
 SLOTS = {"x": 4250, "name": "Ann"}
 
 
@@ -18,7 +19,8 @@ def static(folder: Path, text: str) -> list[str]:
     (folder / "en").mkdir(exist_ok=True)
     quoted = text.replace("'", "''")
     (folder / "en" / "main.yaml").write_text(f"one: '{quoted}'\n")
-    found = [piece for prompt in static_prompts(Catalogue.read(folder)) for piece in pieces(prompt)]
+    said = [piece for prompt in static_prompts(Catalogue.read(folder)) for piece in pieces(prompt)]
+    found = [piece.text for piece in said if not piece.seconds]
     assert found[: len(KEYS)] == KEYS
     return found[len(KEYS) :]
 
@@ -29,18 +31,22 @@ def test_what_is_rendered_ahead(tmp_path: Path) -> None:
     assert static(tmp_path, "Hello, {name}. You owe {x|money} now.") == ["now."]
     assert static(tmp_path, "Two {{braces}}.") == ["Two {braces}."]
     assert static(tmp_path, "{broken|nonsense} text") == []
+    tagged = 'Pay <emphasis>now</emphasis>, <break/>{name}. <say-as interpret-as="digits">12</say-as>'
+    assert static(tmp_path, tagged) == ["Pay,", "now,", "1", "2"]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.one_of(st.text(alphabet="ab .,!?", max_size=12), st.sampled_from(["{x|money}", "{name}"])), max_size=6)
+    st.lists(
+        st.one_of(st.text(alphabet="ab .,!?", max_size=12), st.sampled_from(["{x|money}", "{name}", *TAGS])), max_size=6
+    )
 )
 def test_what_is_rendered_ahead_is_what_a_call_asks_for(tmp_path: Path, chunks: list[str]) -> None:
     text = "".join(chunks)
-    filled = pieces(Prompt(parse(text).fill(SLOTS), "en"))
+    filled = [piece.text for piece in pieces(Prompt(parse(text).fill(SLOTS), "en")) if not piece.seconds]
     ahead = static(tmp_path, text)
     assert set(ahead) <= set(filled)
-    left = [piece for piece in filled if piece not in ahead and piece != PAUSE]
+    left = [piece for piece in filled if piece not in ahead]
     assert all("dollars" in piece or "Ann" in piece for piece in left)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ivr.flow.template import parse
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
 from ivr.speech import pcm
@@ -111,6 +112,15 @@ def test_a_prompt_with_values_or_without_an_id_is_spoken(tmp_path: Path, folder:
     rendering.clips_sync(Prompt((Part("text", "You are "), Part("ordinal", 3)), "en", "greeting"))
     rendering.close_sync()
     assert voice.asked() == ["Welcome.", "You are,", "third"]
+
+
+def test_tags_without_values_leave_the_recording_in_place(tmp_path: Path, folder: Path) -> None:
+    text = 'Welcome.<break/> Call <say-as interpret-as="digits">42</say-as>.'
+    (folder / "en" / "main.yaml").write_text(f"greeting: '{text}'\n")
+    rendering, voice = renderer(tmp_path, folder)
+    rendering.clips_sync(Prompt(parse(text).fill({}), "en", "greeting"))
+    rendering.close_sync()
+    assert voice.asked() == []
 
 
 def test_the_voice_speaks_where_a_recording_is_broken(

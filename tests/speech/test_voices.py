@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ivr.channels.leg import FRAME_BYTES
+from ivr.flow.template import parse
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
 from ivr.prompts.spoken import spoken
@@ -46,6 +47,33 @@ def test_a_voice_speaks(tmp_path: Path, name: str, language: str, parts: tuple[P
     assert len(spoken(prompt)) / 25 < seconds < len(spoken(prompt)) / 8
 
 
+@pytest.mark.parametrize("name", ["piper", "espeak"])
+def test_pace_and_emphasis_are_heard(tmp_path: Path, name: str) -> None:
+    voice = next(voice for voice in all_voices() if voice.name == name)
+    if not speaks(voice, "en"):
+        pytest.skip(f"needs a {name} voice for en: {voice.install}")
+    renderer = Renderer(tmp_path, Catalogue(tmp_path), voices=[voice])
+    words = "your account number"
+
+    def sound(text: str) -> tuple[float, float]:
+        """Seconds and dB."""
+        clips = renderer.clips_sync(Prompt(parse(text).fill({}), "en"))
+        samples = pcm.from_pcm16(pcm.pcm16(b"".join(clip.ulaw for clip in clips)))
+        return sum(clip.seconds for clip in clips), 20 * np.log10(pcm.speech_level(samples))
+
+    plain, loudness = sound(words)
+    slow, as_loud = sound(f'<prosody rate="60%">{words}</prosody>')
+    fast, _ = sound(f'<prosody rate="150%">{words}</prosody>')
+    strong, louder = sound(f'<emphasis level="strong">{words}</emphasis>')
+    silent, _ = sound(f'{words}<break time="2s"/>')
+    renderer.close_sync()
+    assert fast < 0.9 * plain < 0.9 * strong < 0.9 * slow
+    assert slow > 1.3 * plain
+    assert silent == pytest.approx(plain + 2, abs=0.021)
+    assert as_loud == pytest.approx(loudness, abs=1)
+    assert louder > loudness + 2
+
+
 def test_the_system_s_espeak_ng_serves_where_the_wheel_is_missing() -> None:
     need("espeak-ng", "espeak-ng")
     voice = Espeak()
@@ -55,6 +83,7 @@ def test_the_system_s_espeak_ng_serves_where_the_wheel_is_missing() -> None:
     sound = pcm.from_pcm16(voice.synthesise("Buenos días.", "es"))
     assert 0.5 < len(sound) / pcm.RATE < 2
     assert pcm.speech_level(sound) > 0.05
+    assert len(voice.synthesise("Buenos días.", "es", 0.6)) > 1.3 * len(voice.synthesise("Buenos días.", "es"))
 
 
 def test_the_core_imports_no_engine() -> None:

@@ -7,6 +7,7 @@ import pytest
 from ivr.channels.twilio.twiml import Fold, bcp47, voices
 from ivr.flow.effects import Choice, Collect, End, Record, Say, Transfer
 from ivr.flow.session import VOICE, Session
+from ivr.flow.template import parse as parse_text
 from ivr.prompts.parts import Part, Prompt
 from ivr.rehearsal.twilio_double.rules import RefusedTwiml, parse
 
@@ -20,6 +21,11 @@ XML = "text/xml; charset=utf-8"
         "<Say volume='3'>hello</Say>",
         "<Say language='English'>hello</Say>",
         "<Say></Say>",
+        "<Say><break/></Say>",
+        "<Say>Hello <break time='long'/></Say>",
+        "<Say>Hello <prosody rate='5%'>you</prosody></Say>",
+        "<Say>Hello <speak>you</speak></Say>",
+        "<prosody rate='slow'>you</prosody>",
         f"<Say>{'x' * 4097}</Say>",
         "<Gather timeout='0'/>",
         "<Gather timeout='2.5'/>",
@@ -84,6 +90,39 @@ def test_what_may_not_be_cut_short_stands_before_the_question() -> None:
         "action": f"https://voice.example.com/sub/twilio/voice/{'s' * 32}/4/number8",
     }  # fmt: skip
     assert gather[0].get("voice") == "Polly.Joanna-Neural"
+
+
+@pytest.mark.parametrize(
+    ("voice", "marked"),
+    [
+        (None, '<emphasis level="strong">not</emphasis>'),
+        ("Polly.Joanna", '<emphasis level="strong">not</emphasis>'),
+        ("Polly.Joanna-Neural", '<prosody rate="80%">not</prosody>'),
+        ("Google.en-US-Wavenet-A", '<prosody rate="80%">not</prosody>'),
+    ],
+)
+def test_tags_of_a_prompt_are_twilio_s(voice: str | None, marked: str) -> None:
+    text = (
+        'This is <emphasis level="strong">not</emphasis> paid.<break time="0.5s"/> Account '
+        '<prosody rate="slow"><say-as interpret-as="digits">{x}</say-as></prosody>, due '
+        '<say-as interpret-as="date">2026-11-23</say-as>.'
+    )
+    marked_up = Prompt(parse_text(text).fill({"x": "427"}), "en")
+    reply = Fold("https://x.example", {"en": voice} if voice else {}).reply(session(ended=True), [Say(marked_up)])
+    parse(reply.encode(), XML)
+    said = reply.partition("<Say")[2].partition(">")[2].partition("</Say>")[0]
+    assert said == (
+        f'This is {marked} paid.<break time="500ms" /> Account <prosody rate="80%">4 2 7</prosody>, due '
+        "Monday, November the twenty-third, twenty twenty-six."
+    )
+
+
+def test_a_long_text_with_tags_is_said_in_several_pieces() -> None:
+    long = Prompt(parse_text("word " * 790 + "<break/>" + "<emphasis>" + "so " * 10 + "</emphasis>").fill({}), "en")
+    both = Prompt((*long.parts, *long.parts, Part("text", "x" * 9000)), "en")
+    root = parse(FOLD.reply(session(ended=True), [Say(both)]).encode(), XML)
+    assert sum("".join(said.itertext()).count("word") for said in root) == 2 * 790
+    assert len(root) > 4
 
 
 def test_a_menu_takes_star_and_pound_as_keys() -> None:

@@ -7,7 +7,6 @@ as one: `/twilio/voice/<session>/<seq>/<what>`.
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,15 +14,12 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from twilio.twiml import TwiML
 from twilio.twiml.voice_response import Dial, Gather, Play, VoiceResponse
-from twilio.twiml.voice_response import Say as SayElement
 
+from ivr.channels.twilio.say import said
 from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
 from ivr.flow.session import Session
 from ivr.prompts.parts import Prompt
-from ivr.prompts.spoken import spoken
 
-MAX_SAY = 4000
-"""Twilio speaks at most 4,096 characters in one <Say>."""
 MAX_TIMEOUT = 600
 MAX_RECORDING = 14_400
 MAX_DOCUMENTS = 500
@@ -157,18 +153,9 @@ class Fold:
         if recording is not None:
             into.nest(Play(recording))
             return
-        text = spoken(prompt)
-        language = bcp47(prompt.language)
         voice = self.voices.get(prompt.language) or self.voices.get(prompt.language.partition("-")[0])
-        for piece in [text] if len(text) <= MAX_SAY else textwrap.wrap(text, MAX_SAY):
-            into.nest(_say(piece, voice, language))
-
-
-def _say(text: str, voice: str | None, language: str) -> SayElement:
-    """XML can't hold control characters, and slots may (https://www.w3.org/TR/xml/#charsets)."""
-    return SayElement(
-        "".join(char for char in text if char.isprintable() or char == "\n"), voice=voice, language=language
-    )
+        for element in said(prompt, voice, bcp47(prompt.language)):
+            into.nest(element)
 
 
 def dial(response: VoiceResponse, target: str, **attributes: object) -> None:

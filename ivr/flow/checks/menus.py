@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ivr.flow.answering import normal
 from ivr.flow.lint import View, error, lint, warning
 from ivr.flow.model import SPECIAL
-from ivr.flow.pace import seconds
+from ivr.flow.pace import text_seconds
 from ivr.flow.problems import Problem
 from ivr.flow.session import Place
 from ivr.flow.verbs.call import Call
@@ -82,10 +82,10 @@ def length(view: View) -> Iterator[Problem]:
             if language not in view.flows.texts:
                 continue
             frame = view.flows.text(language, "system.menu_choice") or "{label} {key}"
-            total = seconds(view.flows.text(language, menu.menu) or menu.menu, language)
+            total = text_seconds(view.flows.text(language, menu.menu) or menu.menu, language)
             for choice in spoken:
                 label = view.flows.text(language, choice.label) or choice.label
-                total += seconds(frame.replace("{label}", label).replace("{key}", choice.key), language)
+                total += text_seconds(frame.replace("{label}", label).replace("{key}", choice.key), language)
             if total > limits.menu_seconds:
                 what = f"this menu takes about {total:.0f} seconds to say in '{language}'"
                 fix = f"shorten it below {limits.menu_seconds:g}, or raise limits.menu_seconds in company.yaml"

@@ -65,8 +65,12 @@ def _parse(text: str, mark: Mark, called: str) -> Iterator[Problem]:
     try:
         template.parse(text)
     except ExprError as found:
+        what, code = str(found), "bad_template"
         fix = "write {slot} or {slot|kind}, as in {bill.balance|money}"
-        yield error(within(mark, text, found.offset), f"{called} can't be read: {found}", fix, "bad_template")
+        if isinstance(found, template.MarkupError):
+            what, _, fix = what.partition("; ")
+            fix, code = fix or "docs/prompts.md shows the tags that there are", "bad_markup"
+        yield error(within(mark, text, found.offset), f"{called} can't be read: {what}", fix, code)
 
 
 @lint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -285,7 +286,7 @@ def _splice(parts: tuple[Part, ...], value: Part) -> tuple[Part, ...]:
             out.append(part)
             continue
         before, _, after = str(part.value).partition(_HERE)
-        out += [Part("text", before)] if before else []
-        out.append(value)
-        out += [Part("text", after)] if after else []
+        out += [replace(part, value=before)] if before else []
+        out.append(replace(value, rate=part.rate, emphasis=part.emphasis))
+        out += [replace(part, value=after)] if after else []
     return tuple(out)

@@ -315,8 +315,9 @@ class Call:
         match verb.tag:
             case "Say":
                 language = verb.get("language", "en-US")
-                self._hear(Heard(verb.text or "", language, self.clock))
-                self.clock += speech_seconds(verb.text or "", language.partition("-")[0])
+                text = "".join(verb.itertext())
+                self._hear(Heard(text, language, self.clock))
+                self.clock += speech_seconds(text, language.partition("-")[0])
             case "Play" if (verb.text or "").strip():
                 url = self.twilio.url((verb.text or "").strip(), self._url)
                 self._hear(Heard("", "", self.clock, url))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ivr.flow import template
 from ivr.flow.model import FlowSet
+from ivr.prompts.parts import Part
 from ivr.rehearsal.phone import Facts, Heard
 from ivr.rehearsal.twilio_double.call import Call
 from ivr.rehearsal.twilio_double.heard import Heard as Said
@@ -113,6 +114,7 @@ def by_catalogue(flows: FlowSet) -> Identify:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    parts = (re.escape(" ".join(piece.split())) if isinstance(piece, str) else ".*?"
-             for piece in template.parse(text).pieces)  # fmt: skip
+    pieces = template.parse(text).pieces
+    fixed = (str(piece.value) if isinstance(piece, Part) and piece.kind == "text" else None for piece in pieces)
+    parts = (".*?" if words is None else re.escape(" ".join(words.split())) for words in fixed)
     return re.compile(r"\s?".join(parts), re.DOTALL)

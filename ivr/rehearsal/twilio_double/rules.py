@@ -38,6 +38,10 @@ def _whole(least: int, most: int) -> Check:
     return lambda value: re.fullmatch(r"\d{1,9}", value) is not None and least <= int(value) <= most
 
 
+def _any(value: str) -> bool:
+    return True
+
+
 def _hints(value: str) -> bool:
     phrases = value.split(",")
     return len(phrases) <= MAX_HINTS and all(len(phrase) <= 100 for phrase in phrases)
@@ -60,6 +64,7 @@ class Rule:
     """Of these children there must be one at least, if there is no text."""
 
 
+_SSML = ("break", "emphasis", "prosody")
 _SAYING = ("Say", "Play", "Pause")
 _VERBS = (*_SAYING, "Gather", "Record", "Dial", "Redirect", "Hangup", "Reject")
 
@@ -67,7 +72,23 @@ RULES: dict[str, Rule] = {
     "Response": Rule(children=_VERBS),
     "Say": Rule(
         {"voice": _matches(r"[A-Za-z][\w.-]*"), "language": _LANGUAGE, "loop": _whole(0, 1000)},
-        text=lambda value: len(value.strip()) > 0 and len(value) <= MAX_SAY,
+        children=_SSML,
+        text=lambda value: len(value) <= MAX_SAY,
+    ),
+    # https://www.twilio.com/docs/voice/twiml/say/text-speech: the tags that a server of ours uses
+    "break": Rule({
+        "time": _matches(r"\d{1,5}ms|\d{1,2}(\.\d+)?s"),
+        "strength": _one_of("none", "x-weak", "weak", "medium", "strong", "x-strong"),
+    }),
+    "emphasis": Rule({"level": _one_of("strong", "moderate", "reduced")}, children=_SSML, text=_any),
+    "prosody": Rule(
+        {
+            "rate": _matches(r"x-slow|slow|medium|fast|x-fast|[2-9]\d%|1\d\d%|200%"),
+            "volume": _matches(r"silent|x-soft|soft|medium|loud|x-loud|[+-]\d+dB"),
+            "pitch": _matches(r"x-low|low|medium|high|x-high|[+-]\d+%"),
+        },
+        children=_SSML,
+        text=_any,
     ),
     "Play": Rule({"loop": _whole(0, 1000), "digits": _matches(r"[0-9*#wW]+")}, text=_URL),
     "Pause": Rule({"length": _whole(0, 600)}),
@@ -166,8 +187,8 @@ def _check(element: ElementTree.Element) -> None:
             raise RefusedTwiml(f"<{element.tag} {name}={value!r}> is not allowed")
     if "hints" in element.attrib and "speech" not in element.get("input", "dtmf"):
         raise RefusedTwiml("hints are for speech input")
-    if element.tag == "Say" and len(element):
-        raise RefusedTwiml(f"<Say> holds text here, not <{element[0].tag}>")
+    if element.tag == "Say" and not 0 < len("".join(element.itertext()).strip()) <= MAX_SAY:
+        raise RefusedTwiml("<Say> holds no words, or too many", 13520)
     text = "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
     if rule.text is None:
         if text:

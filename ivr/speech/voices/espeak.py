@@ -64,27 +64,29 @@ class Espeak:
     def languages(self) -> tuple[str, ...]:
         return self._languages
 
-    def synthesise(self, text: str, language: str) -> bytes:
+    def synthesise(self, text: str, language: str, speed: float = 1.0) -> bytes:
         accent = _ACCENTS.get(base(language), base(language))
-        samples, rate = self._by_library(text, accent) if self.wheel else self._by_program(text, accent)
+        by = self._by_library if self.wheel else self._by_program
+        samples, rate = by(text, accent, round(WORDS_A_MINUTE * speed))
         if not samples:
             raise ValueError("nothing in this text can be spoken")
         return pcm.telephone(pcm.from_pcm16(samples), rate)
 
-    def _by_program(self, text: str, accent: str) -> tuple[bytes, int]:
+    def _by_program(self, text: str, accent: str, words_a_minute: int) -> tuple[bytes, int]:
         assert self.program
-        command = [self.program, "-v", accent, "-s", str(WORDS_A_MINUTE), "--stdin", "--stdout"]
+        command = [self.program, "-v", accent, "-s", str(words_a_minute), "--stdin", "--stdout"]
         done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=60, check=True)  # noqa: S603
         # The header of streamed WAV claims 2 GB; `wave` then reads what is there.
         with wave.open(io.BytesIO(done.stdout)) as sound:
             return sound.readframes(len(done.stdout) // 2), sound.getframerate()
 
-    def _by_library(self, text: str, accent: str) -> tuple[bytes, int]:
+    def _by_library(self, text: str, accent: str, words_a_minute: int) -> tuple[bytes, int]:
         if self._library is None:
             self._library = self._open()
         library, rate, _ = self._library
         if library.espeak_SetVoiceByName(accent.encode()) != 0:
             raise ValueError(f"eSpeak NG has no voice {accent}")
+        library.espeak_SetParameter(_RATE, words_a_minute, 0)
         self._samples.clear()
         spoken = text.encode() + b"\0"
         if library.espeak_Synth(spoken, ctypes.c_size_t(len(spoken)), 0, 0, 0, _UTF8, None, None) != 0:
@@ -109,5 +111,4 @@ class Espeak:
         if rate <= 0:
             raise RuntimeError("eSpeak NG could not start")
         library.espeak_SetSynthCallback(callback)
-        library.espeak_SetParameter(_RATE, WORDS_A_MINUTE, 0)
         return library, rate, callback

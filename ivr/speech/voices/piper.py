@@ -57,7 +57,7 @@ class Piper:
     def languages(self) -> tuple[str, ...]:
         return tuple(self.models)
 
-    def synthesise(self, text: str, language: str) -> bytes:
+    def synthesise(self, text: str, language: str, speed: float = 1.0) -> bytes:
         voice = self._load(self.models[base(language)])
         from piper import SynthesisConfig
 
@@ -66,7 +66,7 @@ class Piper:
             text += ","  # a digit or word alone comes out clipped; a comma gives it its length
         gap = np.zeros(int(rate * SENTENCE_GAP_SECONDS), dtype=np.float32)
         chunks: list[np.ndarray] = []
-        for chunk in voice.synthesize(text, SynthesisConfig(length_scale=voice.config.length_scale * SLOWER)):
+        for chunk in voice.synthesize(text, SynthesisConfig(length_scale=voice.config.length_scale * SLOWER / speed)):
             chunks += [chunk.audio_float_array, gap]
         if not chunks:
             raise ValueError("nothing in this text can be spoken")
