@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
+from callcenter.messages.inbound import CHANNELS
 from callcenter.tables import sessions
 from ivr.flow.inputs import HungUp
 from ivr.runner import Runner
@@ -18,6 +19,7 @@ from ivr.store import Unknown
 
 log = structlog.get_logger("callwright.housekeeping")
 
+THREADS = ("text", *sorted(CHANNELS))
 LONGEST_THREAD = timedelta(hours=72)
 """People answer messages after days; a call's hours are a setting."""
 BATCH = 500
@@ -26,7 +28,7 @@ BATCH = 500
 def end_abandoned(runner: Runner, now: datetime, longest: timedelta) -> int:
     """End the sessions of callers who went without our being told: calls that nothing has happened to for `longest`,
     threads of messages for `LONGEST_THREAD` at least. Their outcome is `lost`. Returns how many."""
-    thread = sessions.c.channel == "text"
+    thread = sessions.c.channel.in_(THREADS)
     silent = sa.or_(
         sa.and_(sa.not_(thread), sessions.c.updated_at < now - longest),
         sa.and_(thread, sessions.c.updated_at < now - max(longest, LONGEST_THREAD)),

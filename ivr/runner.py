@@ -16,15 +16,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine
 
 from ivr import actions, metrics
 from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import ActionDone, Input, Started
+from ivr.flow.inputs import ActionDone, Input, Started, Words
+from ivr.flow.opening import opened
 from ivr.flow.secret import Secret
 from ivr.flow.session import Session
 from ivr.flow.step import WrongInput, step
@@ -36,6 +39,9 @@ log = structlog.get_logger("callwright.runner")
 
 Render = Callable[[Session, Sequence[Effect]], str]
 """Makes the channel's reply from what the flow wants; it is stored with the step, before it leaves."""
+
+Also = Callable[[sa.Connection, Session, Sequence[Effect]], None]
+"""What else belongs to the transaction of a step (a message that it answers). What it raises undoes the step."""
 
 RACES = 5
 
@@ -85,23 +91,33 @@ class Runner:
         caller: str,
         called: str,
         render: Render = lambda session, effects: "",
+        contact_id: str = "",
+        language: str = "",
+        first: Words | None = None,
+        also: Also | None = None,
     ) -> Turn:
-        """A caller is there. A repeated start of the same call (by channel and `external_id`) gets the stored reply."""
+        """A caller is there. A repeated start of the same call (by channel and `external_id`) gets the stored reply.
+
+        `contact_id` is the contact, where it has been stored already. `language` is the customer's, if flows speak
+        it. `first` is what the caller said to begin with: it answers the first question if that understands it.
+        """
         flows = self.published.current()
         session = Session(
             id=uuid.uuid4().hex,
-            contact_id=uuid.uuid4().hex,
+            contact_id=contact_id or uuid.uuid4().hex,
             channel=channel,
             capabilities=capabilities,
             flow_hash=flows.hash,
-            language=flows.default_language,
+            language=language if language in flows.company.languages else flows.default_language,
             caller=caller,
             called=called,
         )
         now = self._clock()
-        session, effects = step(flows, session, Started(), now)
+        session, effects = opened(flows, session, Started(), first, now)
         reply = render(session, effects)
-        if not self.store.create(session, external_id, effects, reply, now, flows.company.country):
+        stored_also = None if also is None else partial(_call, also, session, effects)
+        if not self.store.create(session, external_id, effects, reply, now, flows.company.country,
+                                 contact=not contact_id, also=stored_also):  # fmt: skip
             stored = self.store.find(channel, external_id)
             return Turn(stored.session, (), stored.reply, fresh=False)
         metrics.CONTACTS.labels(channel).inc()
@@ -115,6 +131,7 @@ class Runner:
         *,
         seq: int | None = None,
         render: Render = lambda session, effects: "",
+        also: Also | None = None,
     ) -> Turn:
         """Take one Input. `seq` is the session's `seq` when the request was made for it: an older one is a repeated
         or late request. A `Session` that the caller still holds saves reading it; the commit tells if it was stale.
@@ -138,7 +155,8 @@ class Runner:
                 log.info("not due", session=before.id, input=type(given).__name__, why=str(error))
                 return Turn(before, (), stored.reply or self.store.load(before.id).reply, fresh=False)
             reply = render(after, effects)
-            if self.store.commit(after, effects, reply, now):
+            if self.store.commit(after, effects, reply, now,
+                                 also=None if also is None else partial(_call, also, after, effects)):  # fmt: skip
                 metrics.STEPS.labels(before.channel).inc()
                 if after.ended:
                     log.info("ended", contact=after.contact_id, session=after.id, outcome=after.outcome)
@@ -211,3 +229,7 @@ class Runner:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _call(also: Also, session: Session, effects: Sequence[Effect], connection: sa.Connection) -> None:
+    also(connection, session, effects)

@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     web_workers: int = Field(1, ge=1, le=64, description="web processes")
     web_threads: int = Field(32, ge=2, le=512, description="requests at once in each web process")
 
+    # Live pages and chat
+    live_port: int = Field(8081, ge=0, le=65535, description="the port for WebSockets, on HOST")
+    live_url: str = Field("", description="how browsers reach it: wss://voice.example.com/live; empty: PUBLIC_BASE_URL")
+    live_connections: int = Field(5000, ge=1, description="WebSockets at once; further ones get 503")
+    session_key: str = Field("", description="base64 key of 32 bytes that signs tickets; empty: kept in DATA_DIR")
+    chat_origins: str = Field("", description="sites that have the chat, with commas: https://www.example.com")
+    chat_token_key: str = Field("", description="checks your own login's tokens: a secret, or a PEM file's path")
+
     # SIP
     sip_host: str = Field("127.0.0.1", description="the address that SIP and RTP listen on")
     sip_port: int = Field(5060, ge=0, le=65535, description="the SIP port, UDP and TCP")
@@ -41,6 +49,9 @@ class Settings(BaseSettings):
     sip_tls_cert: str = Field("", description="certificate file for SIP over TLS; empty: no TLS")
     sip_tls_key: str = Field("", description="its key file")
     sip_tls_port: int = Field(5061, ge=0, le=65535, description="the port for SIP over TLS")
+
+    # Browser telephones
+    ice_servers: str = Field("", description="STUN and TURN: stun:HOST:PORT,turn:USER:PASSWORD@HOST:PORT")
 
     # Speech
     speech_workers: int = Field(1, ge=0, le=64, description="processes that recognise speech; 0: keys only")
@@ -81,9 +92,22 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         return (self.public_base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
+    @cached_property
+    def live_base_url(self) -> str:
+        """Where browsers find the live process: a WebSocket URL without a path's end."""
+        if self.live_url:
+            return self.live_url.rstrip("/")
+        if self.public_base_url:
+            return "ws" + self.base_url.removeprefix("http") + "/live"
+        return f"ws://{self.host}:{self.live_port}"
+
     @property
     def recordings_dir(self) -> Path:
         return self.data_dir / "recordings"
+
+    @property
+    def files_dir(self) -> Path:
+        return self.data_dir / "files"
 
     @property
     def audio_dir(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,9 @@ from callcenter.tables import sessions
 from ivr.flow.effects import Effect, End, Event, Send
 from ivr.flow.session import Session
 from ivr.vault import Vault
+
+Also = Callable[[sa.Connection], None]
+"""What else belongs to the transaction of a step; what it raises undoes the step and is raised on."""
 
 
 class Unknown(Exception):
@@ -124,26 +127,25 @@ class SessionStore:
         return Stored(Session.from_json(json.loads(row.data), self._vault.unseal), row.reply or "", row.updated_at)
 
     def create(
-        self, session: Session, external_id: str, effects: Sequence[Effect], reply: str, now: datetime, region: str = ""
+        self,
+        session: Session,
+        external_id: str,
+        effects: Sequence[Effect],
+        reply: str,
+        now: datetime,
+        region: str = "",
+        *,
+        contact: bool = True,
+        also: Also | None = None,
     ) -> bool:
         """Store a new contact with its session after its first step, and whose it is; False if this call has one
-        already. `region` is the country of national phone numbers."""
+        already. `region` is the country of national phone numbers. With `contact` False the contact is there."""
         with self._writing, self._transaction(whole=True) as (driver, connection):
             assert connection is not None
             if connection.execute(_BY_CALL, {"channel": session.channel, "external_id": external_id}).first():
                 return False
-            contacts.start(
-                connection,
-                channel=session.channel,
-                caller=session.caller,
-                called=session.called,
-                at=now,
-                language=session.language,
-                contact_id=session.contact_id,
-            )
-            recognition.recognise(
-                connection, session.contact_id, channel=session.channel, address=session.caller, at=now, region=region
-            )
+            if contact:
+                self._start(connection, session, now, region)
             row = {
                 "id": session.id,
                 "contact_id": session.contact_id,
@@ -160,9 +162,27 @@ class SessionStore:
             self._insert.execute(driver, row)
             self._facts(driver, session, effects, now)
             self._consequences(connection, session, [effect for effect in effects if _goes_elsewhere(effect)], now)
+            if also is not None:
+                also(connection)
         return True
 
-    def commit(self, session: Session, effects: Sequence[Effect], reply: str, now: datetime) -> bool:
+    def _start(self, connection: sa.Connection, session: Session, now: datetime, region: str) -> None:
+        contacts.start(
+            connection,
+            channel=session.channel,
+            caller=session.caller,
+            called=session.called,
+            at=now,
+            language=session.language,
+            contact_id=session.contact_id,
+        )
+        recognition.recognise(
+            connection, session.contact_id, channel=session.channel, address=session.caller, at=now, region=region
+        )
+
+    def commit(
+        self, session: Session, effects: Sequence[Effect], reply: str, now: datetime, *, also: Also | None = None
+    ) -> bool:
         """Store a session's next state if it is the next (compare-and-set on `seq`); False if another was faster."""
         values = {
             "id": session.id,
@@ -175,12 +195,15 @@ class SessionStore:
             "ended": session.ended,
         }
         others = [effect for effect in effects if _goes_elsewhere(effect)]
-        with self._writing, self._transaction(whole=session.ended or bool(others)) as (driver, connection):
+        whole = session.ended or bool(others) or also is not None
+        with self._writing, self._transaction(whole=whole) as (driver, connection):
             if self._step.execute(driver, values) != 1:
                 return False
             self._facts(driver, session, effects, now)
             if connection is not None:
                 self._consequences(connection, session, others, now)
+                if also is not None:
+                    also(connection)
         return True
 
     @contextmanager

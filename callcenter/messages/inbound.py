@@ -184,7 +184,7 @@ def _known(conn: Connection, inbound: Inbound) -> Row[Any] | None:
     if not inbound.provider_id:
         return None
     same = (messages.c.channel == inbound.channel, messages.c.provider_id == inbound.provider_id)
-    return conn.execute(sa.select(messages.c.id, messages.c.contact_id).where(*same)).one_or_none()
+    return conn.execute(sa.select(messages).where(*same)).one_or_none()
 
 
 def _thread(conn: Connection, inbound: Inbound, sender: str, now: datetime, region: str) -> tuple[str, bool]:

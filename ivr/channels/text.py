@@ -11,11 +11,22 @@ from ivr.flow.effects import Collect, Effect, End, RunAction, Say
 from ivr.flow.inputs import Words
 from ivr.prompts.written import written
 
+MAX_WORDS = 4000
+"""Characters of a message that a flow reads."""
+
 
 def messages(effects: Sequence[Effect]) -> list[str]:
     """The messages that these effects make, in order; none for effects that say nothing."""
+    sent, held = fold(effects)
+    return [*sent, held] if held else sent
+
+
+def fold(effects: Sequence[Effect], carried: str = "") -> tuple[list[str], str]:
+    """The messages that these effects make, and what is said before an action: that is held back, to be sent with
+    what the action leads to (`carried` is what was held so)."""
     out: list[str] = []
-    lines: list[str] = []
+    lines: list[str] = [carried]
+    acting = False
     for effect in effects:
         match effect:
             case Say(prompt):
@@ -23,10 +34,13 @@ def messages(effects: Sequence[Effect]) -> list[str]:
             case Collect():
                 lines += question(effect)
                 _flush(lines, out)
-            case RunAction() | End():
+            case RunAction():
+                acting = True
+            case End():
                 _flush(lines, out)
-    _flush(lines, out)
-    return out
+    held: list[str] = []
+    _flush(lines, held if acting else out)
+    return out, "".join(held)
 
 
 def question(ask: Collect) -> list[str]:

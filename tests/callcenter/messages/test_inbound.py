@@ -141,7 +141,7 @@ def test_files_are_kept_or_named(engine: Engine, folder: Path) -> None:
     assert all(Path(row.path).read_bytes() and Path(row.path).is_relative_to(folder) for row in kept)
     named = {(fact["name"], fact["why"]) for fact in facts(engine, got.contact_id, "file_refused")}
     assert named == {("big.pdf", "too_large"), ("run.EXE", "program"), ("page.picture", "type"),
-                     ("nothing.png", "empty"),                     ("2.png", "too_many"), ("film.mov", "not fetched")}  # fmt: skip
+                     ("nothing.png", "empty"), ("2.png", "too_many"), ("film.mov", "not fetched")}  # fmt: skip
     assert facts(engine, got.contact_id, "message_received")[0]["files"] == 3
 
 

@@ -1,0 +1,365 @@
+"""Conversations by message: what customers write feeds the flows, and what flows say goes to the outbox.
+
+A contact has one session, whose name in its channel is the contact's id. A message is taken in the transaction of the
+step that it causes, together with the messages that answer it: whatever dies, each is answered once. What a dead
+process left is found by `answer_left` (a timed job).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from callcenter import contacts, customers, outbox
+from callcenter.db import reading
+from callcenter.messages import inbound as inbox
+from callcenter.messages.inbound import Inbound, Received
+from callcenter.tables import contacts as contacts_table
+from callcenter.tables import sessions
+from ivr.channels.text import MAX_WORDS, fold
+from ivr.flow.effects import Effect, RunAction
+from ivr.flow.inputs import ActionDone, Fault, Words
+from ivr.flow.session import TEXT, Session
+from ivr.published import NothingPublished
+from ivr.runner import Render, Runner, Turn
+from ivr.store import Stored, Unknown
+
+log = structlog.get_logger("callwright.conversations")
+
+FLOW = inbox.FLOW
+LEFT = timedelta(seconds=5)
+"""A message that nobody has taken for so long was left by a process that died."""
+GRACE = 1.0
+"""Seconds beyond its budget after which an action that doesn't come back has failed."""
+ROUNDS = 50
+"""Steps that one `answer` takes for a contact; what is left then is for the timed job."""
+
+
+class Live(Protocol):
+    """Where pages hear what happens (`callcenter.live`)."""
+
+    def publish(self, topic: str, kind: str, data: dict[str, Any]) -> str | None: ...
+
+
+class _Taken(Exception):
+    """Another process has taken this message."""
+
+
+@dataclass(slots=True)
+class _Lock:
+    lock: threading.Lock
+    users: int = 0
+
+
+class Conversations:
+    """Thread-safe. `submit` does in the background what a carrier's request must not wait for; by default it is the
+    runner's pool."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        settings: Any,
+        live: Live | None = None,
+        *,
+        submit: Callable[..., object] | None = None,
+    ) -> None:
+        self.runner = runner
+        self.engine = runner.engine
+        self._settings = settings
+        self._live = live
+        self._submit = submit or runner.submit
+        self._locks: dict[str, _Lock] = {}
+        self._guard = threading.Lock()
+
+    def take(self, inbound: Inbound, *, wait: bool = True) -> Received:
+        """Store a message and answer it; with `wait` False it is answered in the background.
+
+        Raises ValueError for what is no message, `OSError` for a file that can't be kept, and SQLAlchemy's errors when
+        the database is away: then nothing has happened, and it may be given again. Never raises for what the flow
+        does.
+        """
+        now = self.runner.now()
+        with self.engine.begin() as conn:
+            received = inbox.receive(conn, inbound, now, region=self._region(), files_dir=self._settings.files_dir)
+        if not received.duplicate:
+            data = {"id": received.message_id, "direction": "in", "channel": inbound.channel, "author": "customer"}
+            self._publish(received.contact_id, "message", data)
+        if wait:
+            self._answer_quietly(received.message_id)
+        else:
+            self._submit(self._answer_quietly, received.message_id)
+        return received
+
+    def answer(self, message_id: str) -> None:
+        """Feed a message to the flow, if the flow serves its contact and nobody has taken it yet, and with it all that
+        waits in that contact. What the flow says goes out at once. Raises LookupError for an unknown message."""
+        self._go_on(self._contact_of(message_id))
+
+    def _go_on(self, contact_id: str) -> None:
+        with self._alone(contact_id):
+            for _ in range(ROUNDS):
+                following = self._next(contact_id)
+                if following is None:
+                    return
+                contact_id = following
+
+    def answer_left(self) -> int:
+        """Answer what processes that died have left; returns how many messages there were. For a timed job."""
+        with reading(self.engine) as conn:
+            waiting = inbox.left(conn, self.runner.now() - LEFT)
+        for message_id in waiting:
+            self._answer_quietly(message_id)
+        return len(waiting)
+
+    def go_on_left(self) -> int:
+        """Run the actions again whose processes died; returns how many. For a timed job."""
+        with reading(self.engine) as conn:
+            waiting = (
+                sa.select(sessions.c.contact_id)
+                .where(
+                    sa.not_(sessions.c.ended),
+                    sessions.c.channel.in_(inbox.CHANNELS),
+                    sessions.c.updated_at < self.runner.now() - LEFT,
+                    sessions.c.data.contains('"ActionDone"'),
+                )
+                .limit(200)
+            )
+            found = list(conn.execute(waiting).scalars())
+        for contact_id in found:
+            try:
+                self._go_on(contact_id)
+            except Exception as error:
+                log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
+        return len(found)
+
+    # One round
+
+    def _next(self, contact_id: str) -> str | None:
+        """Take one step for this contact; `None` when there is nothing more to do, else the contact to go on with."""
+        with reading(self.engine) as conn:
+            contact: Any = contacts.get(conn, contact_id)
+            waiting = inbox.unhandled(conn, contact_id)
+        if contact is None:
+            return None
+        if contact.served_by != FLOW:
+            if contact.served_by.startswith("agent:") and waiting:
+                with self.engine.begin() as conn:
+                    inbox.handle_all(conn, contact_id, self.runner.now())
+            return None
+        stored = self._stored(contact)
+        action = None if stored is None or stored.session.ended else self.runner.pending(stored.session)
+        if action is not None and stored is not None:
+            return contact_id if self._take_over(contact, stored, action) else None
+        if not waiting:
+            return None
+        message = waiting[0]
+        if contact.ended_at is not None or (stored is not None and stored.session.ended):
+            with self.engine.begin() as conn:
+                return inbox.carry_over(conn, message.id, self.runner.now(), region=self._region())
+        words = Words((message.body.strip() or self._names(message.id))[:MAX_WORDS])
+        try:
+            turn = (
+                self._begin(contact, message, words) if stored is None else self._feed(contact, message, words, stored)
+            )
+        except (_Taken, IntegrityError):
+            return contact_id
+        if turn.fresh:
+            self._carry_on(contact, turn)
+        return contact_id
+
+    def _begin(self, contact: Any, message: Any, words: Words) -> Turn:
+        queued: list[str] = []
+        turn = self.runner.start(
+            channel=contact.channel,
+            capabilities=TEXT,
+            external_id=contact.id,
+            caller=contact.caller,
+            called=contact.called,
+            contact_id=contact.id,
+            language=self._language(contact),
+            first=words,
+            render=_held(""),
+            also=self._saying(contact, message, queued),
+        )
+        self._send(contact, queued if turn.fresh else [])
+        return turn
+
+    def _feed(self, contact: Any, message: Any, words: Words, stored: Stored) -> Turn:
+        queued: list[str] = []
+        session = stored.session
+        due = "Words" in (session.waiting or {}).get("for", ())
+        if not due:  # nothing is asked: the flow can't go on by itself
+            log.error(
+                "a thread waits for what can't come", contact=contact.id, waits=(session.waiting or {}).get("for")
+            )
+        given = words if due else Fault("a message while nothing was asked")
+        also = self._saying(contact, message, queued)
+        turn = self.runner.feed(session, given, seq=session.seq, render=_held(""), also=also)
+        self._send(contact, queued if turn.fresh else [])
+        return turn
+
+    def _carry_on(self, contact: Any, turn: Turn) -> None:
+        """Run the actions that the flow wants, one after the other."""
+        while turn.fresh and (action := turn.action) is not None:
+            turn = self._act(contact, turn.session, action, turn.reply)
+
+    def _act(self, contact: Any, session: Session, action: RunAction, carried: str) -> Turn:
+        queued: list[str] = []
+        running = self.runner.begin(session, action)
+        done = self.runner.wait(running, action, action.budget + GRACE) or ActionDone(action.call, "failed")
+        also = self._saying(contact, None, queued, carried)
+        turn = self.runner.feed(session, done, seq=session.seq, render=_held(carried), also=also)
+        self._send(contact, queued if turn.fresh else [])
+        return turn
+
+    def _take_over(self, contact: Any, stored: Stored, action: RunAction) -> bool:
+        """Run an action again whose process has died; False while another process may still be at it."""
+        if self.runner.now() < stored.at + timedelta(seconds=action.budget + GRACE):
+            return False
+        self._carry_on(contact, self._act(contact, stored.session, action, stored.reply))
+        return True
+
+    # What a step brings with it
+
+    def _saying(
+        self, contact: Any, message: Any, queued: list[str], carried: str = ""
+    ) -> Callable[[sa.Connection, Session, Sequence[Effect]], None]:
+        """For the step's own transaction: the message is taken, and what the flow says is queued."""
+
+        def also(conn: sa.Connection, session: Session, effects: Sequence[Effect]) -> None:
+            now = self.runner.now()
+            if message is not None and not inbox.handle(conn, message.id, now):
+                raise _Taken
+            answered = message if message is not None else self._last(conn, contact.id)
+            for number, text in enumerate(fold(effects, carried)[0]):
+                queued.append(
+                    outbox.queue(
+                        conn,
+                        channel=contact.channel,
+                        to=contact.caller,
+                        sender=contact.called,
+                        body=text,
+                        subject=_answering(answered.subject) if answered is not None else "",
+                        meta={"reply_to": _reply_to(answered)} if answered is not None else None,
+                        contact_id=contact.id,
+                        author=FLOW,
+                        dedupe_key=f"{session.id}:{session.seq}.{number}",
+                        at=now,
+                    )
+                )
+
+        return also
+
+    def _send(self, contact: Any, queued: Sequence[str]) -> None:
+        """Hand what was queued to the carrier at once, in order; the timed job does what remains."""
+        if queued:
+            self._submit(self._deliver, contact.id, contact.channel, list(queued))
+
+    def _deliver(self, contact_id: str, channel: str, queued: Sequence[str]) -> None:
+        for message_id in queued:
+            outbox.deliver(self.engine, self._settings, message_id, self.runner.now())
+            if channel != "chat":  # whose sender publishes by itself
+                data = {"id": message_id, "direction": "out", "channel": channel, "author": FLOW}
+                self._publish(contact_id, "message", data)
+
+    # Looking up
+
+    def _stored(self, contact: Any) -> Stored | None:
+        try:
+            return self.runner.store.find(contact.channel, contact.id)
+        except Unknown:
+            return None
+
+    def _contact_of(self, message_id: str) -> str:
+        with reading(self.engine) as conn:
+            table = inbox.messages
+            found = conn.execute(sa.select(table.c.contact_id).where(table.c.id == message_id)).scalar_one_or_none()
+        if found is None:
+            raise LookupError(f"there is no message {message_id}")
+        return str(found)
+
+    def _last(self, conn: sa.Connection, contact_id: str) -> Any:
+        table = inbox.messages
+        query = sa.select(table).where(table.c.contact_id == contact_id, table.c.direction == "in")
+        return conn.execute(query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(1)).one_or_none()
+
+    def _names(self, message_id: str) -> str:
+        """What stands for the words of a message that has only files."""
+        with reading(self.engine) as conn:
+            table = inbox.files_table
+            query = sa.select(table.c.name).where(table.c.message_id == message_id).order_by(table.c.created_at)
+            return ", ".join(conn.execute(query).scalars())
+
+    def _language(self, contact: Any) -> str:
+        if contact.customer_id is None:
+            return ""
+        with reading(self.engine) as conn:
+            return customers.get(conn, contact.customer_id).language
+
+    def _region(self) -> str:
+        try:
+            return self.runner.published.current().company.country
+        except NothingPublished:
+            return ""
+
+    def _publish(self, contact_id: str, kind: str, data: dict[str, Any]) -> None:
+        if self._live is not None:
+            self._live.publish(f"contact:{contact_id}", kind, data)
+
+    def _answer_quietly(self, message_id: str) -> None:
+        try:
+            self.answer(message_id)
+        except NothingPublished:
+            log.error("no flows are published; run: callwright publish")
+        except Exception as error:  # it is stored, and will be tried again
+            log.exception("a message could not be answered", message=message_id, error=type(error).__name__)
+
+    @contextmanager
+    def _alone(self, contact_id: str) -> Iterator[None]:
+        """One thread of this process at a time; other processes are told apart by the database."""
+        with self._guard:
+            held = self._locks.setdefault(contact_id, _Lock(threading.Lock()))
+            held.users += 1
+        try:
+            with held.lock:
+                yield
+        finally:
+            with self._guard:
+                held.users -= 1
+                if not held.users:
+                    del self._locks[contact_id]
+
+
+def _held(carried: str) -> Render:
+    """What is said before an action is stored as the step's reply, to be sent with what the action leads to."""
+    return lambda session, effects: fold(effects, carried)[1]
+
+
+def _answering(subject: str) -> str:
+    if not subject:
+        return ""
+    return subject if subject.casefold().startswith("re:") else f"Re: {subject}"
+
+
+def _reply_to(message: Any) -> dict[str, Any]:
+    """What a channel needs to thread an answer."""
+    return {"message": message.id, "provider_id": message.provider_id or "", **message.meta}
+
+
+def send(conn: sa.Connection, contact_id: str, body: str, *, author: str, at: datetime, **more: Any) -> str:
+    """Queue what an agent writes in a contact, within the caller's transaction; returns the message's id, to be given
+    to `outbox.deliver`. Raises LookupError for an unknown contact or one without a thread of messages."""
+    query = sa.select(contacts_table).where(contacts_table.c.id == contact_id)
+    contact = conn.execute(query).one_or_none()
+    if contact is None or contact.channel not in inbox.CHANNELS:
+        raise LookupError(f"there is no thread of messages {contact_id}")
+    return outbox.queue(conn, channel=contact.channel, to=contact.caller, sender=contact.called, body=body,
+                        contact_id=contact_id, author=author, at=at, **more)  # fmt: skip
