@@ -118,10 +118,10 @@ def test_tags_of_a_prompt_are_twilio_s(voice: str | None, marked: str) -> None:
 
 
 def test_a_long_text_with_tags_is_said_in_several_pieces() -> None:
-    long = Prompt(parse_text("word " * 790 + "<break/>" + "<emphasis>" + "so " * 10 + "</emphasis>").fill({}), "en")
+    long = Prompt(parse_text("word " * 770 + "<break/>" + "<emphasis>" + "so " * 10 + "</emphasis>").fill({}), "en")
     both = Prompt((*long.parts, *long.parts, Part("text", "x" * 9000)), "en")
     root = parse(FOLD.reply(session(ended=True), [Say(both)]).encode(), XML)
-    assert sum("".join(said.itertext()).count("word") for said in root) == 2 * 790
+    assert sum("".join(said.itertext()).count("word") for said in root) == 2 * 770
     assert len(root) > 4
 
 

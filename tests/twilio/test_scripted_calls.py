@@ -12,6 +12,7 @@ from threading import Timer
 from typing import Any
 
 import pytest
+from twilio.twiml.voice_response import Say
 
 from callcenter.db import migrate, open_database, reading
 from callcenter.tables import events, messages, sessions
@@ -88,11 +89,13 @@ def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Prompt]:
     """Every prompt that was put into TwiML, by its words."""
     seen: dict[str, Prompt] = {}
 
-    def noting(prompt: Prompt) -> str:
-        seen[spoken(prompt)] = prompt
-        return spoken(prompt)
+    into_twiml = twiml.said
 
-    monkeypatch.setattr(twiml, "spoken", noting)
+    def noting(prompt: Prompt, voice: str | None, language: str) -> Iterator[Say]:
+        seen[spoken(prompt)] = prompt
+        return into_twiml(prompt, voice, language)
+
+    monkeypatch.setattr(twiml, "said", noting)
     return seen
 
 
