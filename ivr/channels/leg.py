@@ -9,7 +9,7 @@ nothing is synthesised or decoded on the media path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -133,6 +133,29 @@ class CallLeg(Protocol):
 
     async def next_event(self) -> LegEvent:
         """The next event, in order; after `HungUp` it raises `LegOver`."""
+        ...
+
+
+class BridgeLeg(CallLeg, Protocol):
+    """A leg that can be put together with others of its kind. Our own SIP engine's can."""
+
+    def hear(self, others: Iterable[BridgeLeg], *, digits: bool = True) -> None:
+        """From now on this leg's party hears what the parties of `others` say, summed, and nobody else; () ends it.
+
+        One direction only: both legs of a call hear each other. What is played goes first, and what is said comes back
+        when the play ends or is stopped. `digits`: keys that the others press are pressed towards this party as well
+        (RFC 4733, or tones where it takes no events); they are `Digit` events of the leg that pressed them anyway.
+        """
+        ...
+
+    def record_both(self, path: Path, *, max_seconds: float) -> None:
+        """Record a conversation to `path` (WAV, 16-bit, 8 kHz, stereo): left what this party says, right what it hears,
+        until `stop_recording()`, the maximum or hang-up; `RecordingEnded` has this path. `pause_recording` writes
+        silence to both channels. It may run beside `record`."""
+        ...
+
+    def send_digits(self, digits: str) -> None:
+        """Press keys towards the party."""
         ...
 
 

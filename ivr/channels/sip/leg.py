@@ -1,19 +1,19 @@
 """`SipLeg`: one SIP call behind the `CallLeg` interface, once a dialog stands.
 
 How a leg comes to be differs and lives in `incoming.py` and `outgoing.py`; what the peer asks for within the dialog
-is in `indialog.py`. Here: commands, events, media, hanging up.
+is in `indialog.py`. Here: commands, events, hanging up; its sound is in `sound.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipRequest
 
-from ivr.channels.leg import Clip, Digit, HungUp, LegEvent, LegOver, PlayEnded, RecordingEnded, ReferEnded
+from ivr.channels.leg import Digit, HungUp, LegEvent, LegOver, PlayEnded, RecordingEnded, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
@@ -21,11 +21,11 @@ from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.message import Request, Response
 from ivr.channels.sip.sdp import Agreed, NotAcceptable, Session
 from ivr.channels.sip.session_timer import SessionTimer
+from ivr.channels.sip.sound import Probe, Sound
 from ivr.channels.sip.values import BadValue, parse_uri
 
 if TYPE_CHECKING:
     from ivr.channels.sip.endpoint import SipEndpoint
-    from ivr.channels.sip.media.client import Stream
 
 _RECORDING_GRACE = 2.0
 """Seconds that the media process has to close the file of a recording that a hang-up ended."""
@@ -34,7 +34,7 @@ LINGER = 0.25
 buffer, where a BYE would cut them off."""
 
 
-class SipLeg:
+class SipLeg(Sound):
     """A `CallLeg`. Header names in `headers` are in lower case; several values are joined by ", ".
 
     Commands act only while the call is up: before the answer and after the end they do nothing, and `play` returns 0.
@@ -57,7 +57,7 @@ class SipLeg:
         self.id, self.caller, self.called, self.headers = call_id, caller, called, headers
         self.endpoint = endpoint
         self.dialog: Dialog | None = None
-        self.stream: Stream | None = None
+        self.stream = None
         if flow is not None:
             self.take_flow(flow)
         self.agreed: Agreed | None = None
@@ -72,7 +72,8 @@ class SipLeg:
         self._drained = False
         self._accepting: dict[int, tuple[Accepting, bool]] = {}
         self._bye_waits = False
-        self._recording = False
+        self.recordings: set[Path] = set()
+        self._probe = Probe(self)
         self._hung_up: HungUp | None = None
         self._grace: Handle | None = None
         self._heard_at = 0.0
@@ -96,37 +97,6 @@ class SipLeg:
 
     async def reject(self, status: int, reason: str = "") -> None:
         """Only an incoming leg can be rejected."""
-
-    def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
-        return self.stream.play(clips, loop=loop) if self.stream and self.up else 0
-
-    def stop(self) -> None:
-        if self.stream and self.up:
-            self.stream.stop()
-
-    def record(
-        self, path: Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
-    ) -> None:
-        if self.stream and self.up:
-            self._recording = True
-            self.stream.record(path, max_seconds=max_seconds, finish_on=finish_on, silence_seconds=silence_seconds)
-
-    def stop_recording(self) -> None:
-        if self.stream and self.up:
-            self.stream.stop_recording()
-
-    def pause_recording(self, paused: bool) -> None:
-        if self.stream and self._recording:
-            self.stream.pause_recording(paused)
-
-    def listen(self, on_frames: Callable[[bytes], None] | None) -> None:
-        if self.stream:
-            self.stream.listen(on_frames)
-
-    def send_digits(self, digits: str) -> None:
-        """Press keys towards the peer (RFC 4733)."""
-        if self.stream and self.up:
-            self.stream.send_digits(digits)
 
     def refer(self, target: str) -> None:
         """`target` is a SIP URI, or a number or name at the peer. Raises ValueError where it is neither."""
@@ -184,7 +154,7 @@ class SipLeg:
             self.emit(Digit(digit, self.endpoint.clock.time()))
 
     def emit(self, event: LegEvent) -> None:
-        if self._hung_up is None or self._recording:
+        if self._hung_up is None or self.recordings:
             self._events.put_nowait(event)
 
     def on_media(self, event: LegEvent) -> None:
@@ -193,8 +163,8 @@ class SipLeg:
         if isinstance(event, PlayEnded) and event.reason == "done":
             self._heard_at = self.endpoint.clock.time() + LINGER
         if isinstance(event, RecordingEnded):
-            self._recording = False
-            if self._hung_up:
+            self.recordings.discard(event.path)
+            if self._hung_up and not self.recordings:
                 self._say_hung_up()
 
     def fail(self, reason: str) -> None:
@@ -218,7 +188,8 @@ class SipLeg:
         if self.stream:
             self.stream.close()
         self._hung_up = HungUp(by, reason)
-        if self._recording:
+        self._probe.stop()
+        if self.recordings:
             self._grace = self.endpoint.clock.call_later(_RECORDING_GRACE, self._say_hung_up)
         else:
             self._say_hung_up()
@@ -228,7 +199,7 @@ class SipLeg:
         if self._grace:
             self._grace.cancel()
             self._grace = None
-        self._recording = False
+        self.recordings.clear()
         if self._hung_up:
             self._events.put_nowait(self._hung_up)
 
@@ -257,6 +228,7 @@ class SipLeg:
         """Point the media where offer and answer settled."""
         self.agreed = agreed
         if self.stream and not self.over:
+            self.stream.on_quiet = self._probe.begin
             self.stream.connect(
                 agreed.remote,
                 codec=agreed.codec,
