@@ -22,6 +22,7 @@ from callcenter.desk_tables import (
     users,
 )
 from callcenter.metadata import RowNumber, metadata
+from callcenter.queue_tables import agent_presence, journal_position, queue_entries
 from callcenter.record_tables import (
     case_changes,
     case_contacts,
@@ -38,6 +39,7 @@ from callcenter.record_tables import (
 
 __all__ = [
     "accounts",
+    "agent_presence",
     "api_keys",
     "audit_log",
     "bills",
@@ -56,6 +58,7 @@ __all__ = [
     "identifiers",
     "invitations",
     "login_failures",
+    "journal_position",
     "merges",
     "messages",
     "metadata",
@@ -63,6 +66,7 @@ __all__ = [
     "oidc_logins",
     "one_time_codes",
     "payments",
+    "queue_entries",
     "recordings",
     "recovery_codes",
     "sandbox_charges",

@@ -1,0 +1,1 @@
+"""Automatic call distribution, pure: who is offered to whom. No clock, no socket, no random number, no database."""

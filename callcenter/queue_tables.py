@@ -1,0 +1,57 @@
+"""The tables of queues: how far the journal was read, and what follows from it. The facts themselves are events."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from callcenter.db import Json, UtcDateTime
+from callcenter.metadata import metadata
+
+journal_position = sa.Table(
+    "journal_position",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Text, nullable=False),  # whose stream it is: another one after the store lost its data
+    sa.Column("position", sa.Text, nullable=False),  # the last stream id whose entry is in `events`
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# What the journal says of each contact's last visit to queues: put back from here when the store loses its data.
+queue_entries = sa.Table(
+    "queue_entries",
+    metadata,
+    sa.Column("contact_id", sa.Text, primary_key=True),
+    sa.Column("queue", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # waiting, connected, done, left
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("joined_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("customer_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),
+    sa.Column("agent", sa.Text, nullable=False, server_default=""),  # in conversation with
+    sa.Column("offer", sa.Text, nullable=False, server_default=""),
+    sa.Column("why", sa.Text, nullable=False, server_default=""),  # it left
+    sa.Column("promised", sa.Float),  # seconds: the first estimate that was said
+    sa.Column("connected_at", UtcDateTime),
+    sa.Column("number", sa.Text, nullable=False, server_default=""),  # whom to call back; empty: no callback
+    sa.Column("callback", sa.Text, nullable=False, server_default=""),  # requested, done, failed, cancelled
+    sa.Column("requested_at", UtcDateTime),
+    sa.Column("callback_at", UtcDateTime),  # the time that was chosen
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("data", Json, nullable=False),  # caller, language, skills, last_agent, data
+    sa.Index(None, "state"),
+    sa.Index(None, "customer_id", "callback"),
+    sa.Index(None, "number", "callback"),
+    sa.Index(None, "agent", "connected_at"),
+)
+
+agent_presence = sa.Table(
+    "agent_presence",
+    metadata,
+    sa.Column("agent", sa.Text, primary_key=True),
+    sa.Column("presence", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("device", sa.Text, nullable=False, server_default=""),
+    sa.Column("since", UtcDateTime, nullable=False),
+)

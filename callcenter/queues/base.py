@@ -1,0 +1,114 @@
+"""What the parts of `Queues` share: the client, the configuration, the clock, the scripts."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import redis
+
+from callcenter.acd.config import Config, Queue
+from callcenter.acd.model import Estimate
+from callcenter.queues.redis_hash import Hash, as_hash, text
+from callcenter.queues.scripts.prelude import PRELUDE
+
+KEPT_SECONDS = 20.0
+"""A call whose process hasn't said for so long that it holds the leg is lost."""
+CONNECT_SECONDS = 30.0
+"""From an agent's acceptance to the bridge."""
+DIAL_SECONDS = 30.0
+"""How long the process that dials a callback may be silent."""
+MAX_PRIORITY = 100
+
+
+class UnknownQueue(LookupError):
+    """There is no queue of this name in queues.yaml."""
+
+
+class UnknownAgent(LookupError):
+    """There is no agent of this name in agents.yaml."""
+
+
+class NoSuchOffer(LookupError):
+    """The store has no such offer, or has it no longer."""
+
+
+class CodeRequired(ValueError):
+    """The queue wants one of its wrap-up codes."""
+
+
+class Hours(Protocol):
+    """Opening hours by the name of their file."""
+
+    def is_open(self, name: str, at: float) -> bool: ...
+
+    def next_open(self, name: str, at: float) -> float | None:
+        """The next moment from `at` on when it is open, `at` itself if it is; `None` if that can't be said."""
+
+
+class AlwaysOpen:
+    def is_open(self, name: str, at: float) -> bool:
+        return True
+
+    def next_open(self, name: str, at: float) -> float | None:
+        return at
+
+
+class Base:
+    """`config` may be replaced at any time by a newer one. Every method raises `redis.RedisError` when the store can't
+    be reached; what was asked for may have happened then, and may be asked for again."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        config: Config,
+        clock: Callable[[], float] = time.time,
+        *,
+        hours: Hours | None = None,
+        region: str = "",
+    ) -> None:
+        self.client = client
+        self.config = config
+        self.clock = clock
+        self.hours: Hours = hours or AlwaysOpen()
+        self.region = region
+        self._scripts: dict[str, Any] = {}
+
+    def now(self) -> str:
+        return f"{self.clock():.6f}"
+
+    def run(self, script: str, *arguments: object, key: str = "cw:journal") -> Any:
+        """Run a script; its answer as text, or a list of text."""
+        known = self._scripts.get(script)
+        if known is None:
+            known = self._scripts[script] = self.client.register_script(PRELUDE + script)
+        answer = known(keys=[key], args=[str(argument) for argument in arguments])
+        return [text(item) for item in answer] if isinstance(answer, list) else text(answer)
+
+    def read(self, key: str) -> Hash:
+        return as_hash(self.client.hgetall(key))  # type: ignore[arg-type]
+
+    def queue(self, name: str) -> Queue:
+        """Raises `UnknownQueue`."""
+        found = self.config.queues.get(name)
+        if found is None:
+            raise UnknownQueue(f"there is no queue {name!r}; there are {', '.join(self.config.queues) or 'none'}")
+        return found
+
+    def wrap_up(self, queue: str, medium: str) -> tuple[float, str]:
+        """Seconds of wrap-up and whether a code is required, as scripts take them."""
+        found = self.config.queues.get(queue)
+        return (found.wrap_up.seconds, "1" if found.wrap_up.required else "") if found else (0.0, "")
+
+    def epoch(self) -> str:
+        """The name of the store's data, which changes when all of it was lost."""
+        self.client.set("cw:epoch", uuid.uuid4().hex, nx=True)
+        return text(self.client.get("cw:epoch"))
+
+
+def estimate_json(estimate: Estimate) -> str:
+    return json.dumps({"seconds": round(estimate.seconds, 1), "low": round(estimate.low, 1),
+                       "high": round(estimate.high, 1), "share": estimate.share})  # fmt: skip

@@ -1,0 +1,72 @@
+"""Callbacks: an entry whose leg is absent."""
+
+from __future__ import annotations
+
+REQUEST = """
+-- KEYS cw:journal
+-- ARGV now, contact, number, at ('0': when its turn comes)
+-- The waiting entry stays where it is; its leg may go. Gives 'yes', 'was', 'no' (not in a queue, or being connected).
+local now, contact = ARGV[1], ARGV[2]
+local entry = hash('cw:entry:' .. contact)
+if not in_queue(entry) then return 'no' end
+if entry.leg == 'absent' then
+  if entry.number == ARGV[3] and entry.not_before == ARGV[4] then return 'was' end
+  return 'no'
+end
+if entry.state == 'accepted' then return 'no' end
+withdraw(contact, entry, now, '', 'callback')
+set('cw:entry:' .. contact, {leg = 'absent', number = ARGV[3], not_before = ARGV[4], holder = '', attempts = 0,
+    state = 'waiting', offers = '', offer = '', requested_at = now})
+redis.call('ZREM', 'cw:kept', contact)
+redis.call('SADD', 'cw:callbacks:number:' .. ARGV[3], contact)
+if entry.customer_id ~= '' then redis.call('SADD', 'cw:callbacks:customer:' .. entry.customer_id, contact) end
+journal('callback.requested', now, contact, entry.queue, '', '', {
+  number = ARGV[3], customer_id = entry.customer_id, at = tonumber(ARGV[4])})
+return 'yes'
+"""
+
+MOVE = """
+-- KEYS cw:journal
+-- ARGV now, contact, number ('' as it is), at, why ('': somebody asked for it)
+local now, contact = ARGV[1], ARGV[2]
+local entry = hash('cw:entry:' .. contact)
+if not in_queue(entry) or entry.leg ~= 'absent' or entry.state ~= 'waiting' then return 'no' end
+local number = ARGV[3] == '' and entry.number or ARGV[3]
+if number ~= entry.number then
+  redis.call('SREM', 'cw:callbacks:number:' .. entry.number, contact)
+  redis.call('SADD', 'cw:callbacks:number:' .. number, contact)
+end
+set('cw:entry:' .. contact, {number = number, not_before = ARGV[4]})
+journal('callback.moved', now, contact, entry.queue, '', '', {number = number, at = tonumber(ARGV[4]), why = ARGV[5]})
+return 'yes'
+"""
+
+TRIED = """
+-- KEYS cw:journal
+-- ARGV now, offer, result, spacing in seconds, calls at most, seconds after which it is given up
+-- The customer wasn't reached: the agent is free at once, the entry keeps its place and waits for the next call.
+-- Gives 'again', 'failed', 'was' (noted before), 'no'.
+local now, id = ARGV[1], ARGV[2]
+local o = hash('cw:offer:' .. id)
+if o.state == 'refused' and (o.result or '') ~= '' then return 'was' end
+if o.callback ~= '1' or (o.state ~= 'offered' and o.state ~= 'accepted') then return 'no' end
+local entry = hash('cw:entry:' .. o.contact)
+redis.call('HSET', 'cw:offer:' .. id, 'result', ARGV[3])
+end_offer(id, o, 'refused', now)
+local attempts = redis.call('HINCRBY', 'cw:entry:' .. o.contact, 'attempts', 1)
+journal('callback.tried', now, o.contact, o.queue, o.agent, id, {
+  result = ARGV[3], attempts = attempts, number = entry.number, language = entry.language})
+local since = math.max(tonumber(entry.requested_at or entry.joined_at), tonumber(entry.not_before or '0'))
+if attempts == 1 then redis.call('HSET', 'cw:entry:' .. o.contact, 'due_at', since)
+else since = tonumber(entry.due_at or since) end
+local again = tonumber(now) + tonumber(ARGV[4])
+if attempts >= tonumber(ARGV[5]) or again - since > tonumber(ARGV[6]) then
+  leave(o.contact, entry, 'left', 'callback_failed', now)
+  journal('callback.failed', now, o.contact, o.queue, '', id, {
+    attempts = attempts, number = entry.number, result = ARGV[3], language = entry.language})
+  journal('queue.left', now, o.contact, o.queue, '', '', {why = 'callback_failed'})
+  return 'failed'
+end
+wait_again(o.contact, entry, now, string.format('%.6f', again))
+return 'again'
+"""
