@@ -35,10 +35,10 @@ $(BIN)/python:
 # Installed again only when pyproject.toml has changed.
 $(VENV)/.voice: pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV): the first time takes about a minute..."
-	@$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -q -e '.[voice,speech]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -q -e '.[voice,speech,phone]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV), with what the tests need..."
-	@$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -q -e '.[voice,speech,vosk,pocketsphinx,pyvoip,dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 -q -e '.[voice,speech,phone,vosk,pocketsphinx,pyvoip,dev]'
 	@touch $@ $(VENV)/.voice
