@@ -6,7 +6,7 @@ of its user ("everywhere"), and when its user is switched off. Its id changes at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, cast
 
@@ -75,10 +75,7 @@ def find(conn: Connection, token: str, life: Lifetime, now: datetime) -> Session
     """Whose session it is, unless it is over."""
     if not token or len(token) > 100:
         return None
-    query = sa.select(desk_sessions, *(column.label(f"user_{column.name}") for column in users.c)).join(
-        users, users.c.id == desk_sessions.c.user_id
-    )
-    row = conn.execute(query.where(desk_sessions.c.id == digest(token))).one_or_none()
+    row = conn.execute(sa.select(desk_sessions).where(desk_sessions.c.id == digest(token))).one_or_none()
     if row is None or row.expires_at <= now or row.seen_at + life.idle <= now:
         return None
     user = conn.execute(sa.select(users).where(users.c.id == row.user_id, users.c.active)).one_or_none()
@@ -99,12 +96,13 @@ def find(conn: Connection, token: str, life: Lifetime, now: datetime) -> Session
     )
 
 
-def renew(conn: Connection, session: Session, now: datetime) -> str:
-    """The same session under another token, which is returned; the old one is worth nothing."""
+def renew(conn: Connection, session: Session, now: datetime) -> Session | None:
+    """The same session under another token; the old one is worth nothing. `None` where it ended meanwhile."""
     token = new_token()
     same = sa.update(desk_sessions).where(desk_sessions.c.id == session.id)
-    changed = conn.execute(same.values(id=digest(token), seen_at=now, renew=False)).rowcount
-    return token if changed else ""
+    if conn.execute(same.values(id=digest(token), seen_at=now, renew=False)).rowcount != 1:
+        return None
+    return replace(session, id=digest(token), token=token, seen_at=now, renew=False)
 
 
 def touch(conn: Connection, session: Session, now: datetime) -> None:

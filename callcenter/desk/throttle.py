@@ -11,9 +11,10 @@ An attempt is counted before the password is looked at, so that a thousand at on
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from callcenter import locks
 from callcenter.desk_tables import login_failures as failures
@@ -29,14 +30,16 @@ def attempt(conn: Connection, keys: list[str], now: datetime) -> timedelta | Non
     """Count an attempt for all keys; gives the wait instead, and counts nothing, where one of them has to wait."""
     for key in sorted(keys):
         locks.hold(conn, f"login:{key}")
-    rows = {row.key: row for row in conn.execute(sa.select(failures).where(failures.c.key.in_(keys)))}
+    rows: dict[str, Row[Any]] = {
+        row.key: row for row in conn.execute(sa.select(failures).where(failures.c.key.in_(keys)))
+    }
     waiting = [row.blocked_until - now for row in rows.values() if row.blocked_until > now]
     if waiting:
         return max(waiting)
     for key in keys:
         row = rows.get(key)
         fresh = row is None or now - row.last_at > FORGOTTEN
-        count = 1 if fresh or row is None else row.count + 1
+        count = 1 if fresh or row is None else row._mapping["count"] + 1
         values = {"count": count, "last_at": now, "blocked_until": now + _wait(key, count)}
         if row is None:
             conn.execute(sa.insert(failures).values(key=key, **values))

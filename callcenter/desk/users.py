@@ -67,9 +67,7 @@ def add(
     """Store a user, who has no password yet. Raises `InvalidUser`."""
     user_id = uuid.uuid4().hex
     values = _checked(login=login, name=name, role=role, email=email, agent_id=agent_id)
-    _insert_or_update(
-        conn, sa.insert(users).values(id=user_id, **values, preferences={}, active=True, created_at=at), values
-    )
+    _insert_or_update(conn, sa.insert(users).values(id=user_id, **values, preferences={}, active=True, created_at=at))
     return get(conn, user_id)
 
 
@@ -84,7 +82,7 @@ def change(conn: Connection, user_id: str, **fields: Any) -> User:
     values = _checked(**(known | fields))
     if before.role == "admin" and before.active and not (active and values["role"] == "admin") and _admins(conn) == 1:
         raise InvalidUser("one admin must be left")
-    _insert_or_update(conn, sa.update(users).where(users.c.id == user_id).values(**values, active=active), values)
+    _insert_or_update(conn, sa.update(users).where(users.c.id == user_id).values(**values, active=active))
     return get(conn, user_id)
 
 
@@ -103,7 +101,8 @@ def set_password(conn: Connection, user_id: str, hashed: str) -> None:
 
 
 def password_hash(conn: Connection, user_id: str) -> str | None:
-    return conn.execute(sa.select(users.c.password_hash).where(users.c.id == user_id)).scalar_one()
+    found: str | None = conn.execute(sa.select(users.c.password_hash).where(users.c.id == user_id)).scalar_one()
+    return found
 
 
 def weakness(user: User, password: str, company: str) -> str:
@@ -182,7 +181,7 @@ def _checked(*, login: str, name: str, role: str, email: str, agent_id: str | No
     if not LOGIN.fullmatch(login):
         raise InvalidUser("a login has 1 to 64 letters, digits and . _ @ + -, and begins with a letter or a digit")
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InvalidUser(f"a name has 1 to {LONGEST_NAME} characters")
+        raise InvalidUser("a name has 1 to 100 characters")
     if role not in ROLES:
         raise InvalidUser(f"there is no role {role}; there are {', '.join(ROLES)}")
     if email and (not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > 254):
@@ -193,9 +192,9 @@ def _checked(*, login: str, name: str, role: str, email: str, agent_id: str | No
     return {"login": login, "name": name, "role": role, "email": email, "agent_id": agent_id}
 
 
-def _insert_or_update(conn: Connection, statement: sa.Insert | sa.Update, values: Mapping[str, Any]) -> None:
+def _insert_or_update(conn: Connection, statement: sa.Insert | sa.Update) -> None:
     try:
         with conn.begin_nested():
             conn.execute(statement)
     except IntegrityError:
-        raise InvalidUser(f"the login {values['login']}, or the agent, belongs to another user") from None
+        raise InvalidUser("the login or the agent belongs to another user") from None

@@ -1,0 +1,76 @@
+"""The audit log, to read and to take along."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, stream_with_context
+
+from callcenter.db import reading
+from callcenter.desk import audit
+from callcenter.desk.routing import link, page
+from callcenter.desk.visit import Visit
+
+link(90, "audit_log", "Audit log", icon="log", needs="audit.read", key="a")
+
+PAGE = 100
+
+
+@page("/audit", needs="audit.read")
+def audit_log(visit: Visit) -> Response:
+    before = visit.arg("before")
+    found = audit.listed(
+        visit.conn, limit=PAGE + 1, before=int(before) if before.isdigit() and len(before) < 19 else None,
+        **_filters(visit),
+    )  # fmt: skip
+    given = {name: visit.arg(name) for name in ("login", "action", "target", "since", "until") if visit.arg(name)}
+    older = found[PAGE - 1].id if len(found) > PAGE else None
+    return visit.render("audit.html", entries=found[:PAGE], older=older, given=given)
+
+
+@page("/audit.csv", needs="audit.read", transaction="own")
+def audit_csv(visit: Visit) -> Response:
+    filters = _filters(visit)
+    visit.log("audit.exported", "audit", filters={name: str(value) for name, value in filters.items()})
+
+    def lines() -> Iterator[str]:
+        with reading(visit.desk.engine) as conn:
+            yield _line(["at", "login", "role", "action", "target", "address", "data"])
+            for entry in audit.everything(conn, **filters):
+                data = json.dumps(entry.data, ensure_ascii=False)
+                yield _line(
+                    [entry.at.isoformat(), entry.login, entry.role, entry.action, entry.target, entry.address, data]
+                )
+
+    response = Response(stream_with_context(lines()), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = "attachment; filename=audit.csv"
+    return response
+
+
+def _filters(visit: Visit) -> dict[str, Any]:
+    """What the address asks for; days are the company's."""
+    found: dict[str, Any] = {
+        name: visit.arg(name).strip() for name in ("login", "action", "target") if visit.arg(name).strip()
+    }
+    for name, later in (("since", 0), ("until", 1)):
+        try:
+            day = datetime.fromisoformat(visit.arg(name, 10)).replace(tzinfo=visit.words.zone)
+            found[name] = day + timedelta(days=later)
+        except (ValueError, OverflowError):
+            continue
+    return found
+
+
+def _line(cells: list[str]) -> str:
+    """A line of CSV (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe
+    (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    out = io.StringIO()
+    csv.writer(out).writerow(
+        [f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells]
+    )
+    return out.getvalue()

@@ -1,0 +1,109 @@
+"""What the desk is given: settings, the company, and the flows of the voice engine, which it doesn't know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from callcenter.desk.secret import Key
+from callcenter.desk.sessions import Lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OpenID Connect provider. `name` is what the button says."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`base_url` is how browsers reach us; files outside of `folders` are never served. `live_url` is where
+    `callwright live` is reached, "" where it isn't."""
+
+    base_url: str
+    key: Key
+    folders: tuple[Path, ...]
+    files_dir: Path
+    life: Lifetime = field(default_factory=lambda: Lifetime(timedelta(hours=2), timedelta(hours=12)))
+    oidc: Provider | None = None
+    live_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """`country` is ISO 3166, `timezone` of the tz database."""
+
+    name: str
+    timezone: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSummary:
+    name: str
+    steps: int
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`hash` of a published version; the first of a list answers new calls."""
+
+    hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """A mistake in the files at hand; `where` is file:line:column."""
+
+    where: str
+    what: str
+    fix: str
+    warning: bool
+
+
+class FlowsRefused(Exception):
+    """The files have mistakes; nothing was changed."""
+
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
+        super().__init__(f"{len(problems)} mistakes")
+        self.problems = problems
+
+
+class Flows(Protocol):
+    """The published flows. All of it may take a while: never call it in a transaction."""
+
+    def company(self) -> Company:
+        """Of the published version; something plain where there is none."""
+
+    def flows(self) -> list[FlowSummary]:
+        """Of the published version, by name."""
+
+    def versions(self) -> list[Version]:
+        """The newest first."""
+
+    def picture(self, name: str) -> str:
+        """A flow of the published version as SVG. Raises KeyError."""
+
+    def problems(self) -> list[FileProblem]:
+        """Of the files at hand, whether published or not."""
+
+    def changed(self) -> bool:
+        """Whether the files at hand differ from the published version."""
+
+    def publish(self) -> str:
+        """Publish the files at hand; gives the hash. Raises `FlowsRefused`."""
+
+    def roll_back(self, hash: str) -> None:
+        """Raises KeyError."""
+
+    def data(self, name: str) -> object:
+        """What a file beside the flows holds (`canned`, `agents`), `None` where it isn't there."""
