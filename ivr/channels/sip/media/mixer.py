@@ -7,15 +7,16 @@ pushes what arrives, the listener's own 20 ms tick pulls.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ivr.channels.leg import FRAME_BYTES
-from ivr.channels.sip.media.g711 import CODECS, Codec, translation
+from ivr.channels.sip.media.g711 import Codec, translation
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # until 3.12 it is the standard library's, which deprecates it
+    import audioop
 
 if TYPE_CHECKING:
     from ivr.channels.sip.media.stream import RtpStream
@@ -24,6 +25,8 @@ BRIDGE_START, BRIDGE_MOST = 2 * FRAME_BYTES, 6 * FRAME_BYTES
 """A lane begins to give audio when it has 40 ms, and drops the oldest beyond 120 ms."""
 _LATE = 8000
 """A timestamp that lies up to a second back is late or repeated; one further back is a clock that began anew."""
+
+_LAWS = {"PCMU": (audioop.ulaw2lin, audioop.lin2ulaw), "PCMA": (audioop.alaw2lin, audioop.lin2alaw)}
 
 
 class Lane:
@@ -129,19 +132,10 @@ def detach(lane: Lane) -> None:
     lane.talker.refresh()
 
 
-def mix(frames: Iterable[bytes], codec: Codec) -> bytes:
+def mix(frames: Sequence[bytes], codec: Codec) -> bytes:
     """The sum of coded frames of one length, clipped at full scale."""
-    samples = np.stack([codec.linear[np.frombuffer(frame, np.uint8)] for frame in frames])
-    total = samples.sum(axis=0, dtype=np.int32)
-    return bytes(_codes(codec.name)[np.clip(total, -32768, 32767) + 32768])
-
-
-@lru_cache(maxsize=4)
-def _codes(name: str) -> NDArray[np.uint8]:
-    """The code whose level is nearest to each 16-bit sample, from -32768 on."""
-    linear = CODECS[name].linear
-    order = np.argsort(linear, kind="stable")
-    levels = linear[order].astype(np.int32)
-    nearest = np.searchsorted((levels[1:] + levels[:-1]) / 2, np.arange(-32768, 32768))
-    codes: NDArray[np.uint8] = order.astype(np.uint8)[nearest]
-    return codes
+    decode, encode = _LAWS[codec.name]
+    total = decode(frames[0], 2)
+    for frame in frames[1:]:
+        total = audioop.add(total, decode(frame, 2), 2)
+    return encode(total, 2)
