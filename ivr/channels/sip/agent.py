@@ -58,7 +58,7 @@ class Agent:
 
     def _may_connect(self, ip: str) -> bool:
         """Whether a TCP connection from there is kept: a stranger that could only be ignored is not."""
-        return bool(self.settings.users) or self.guard.allows(ip)
+        return bool(self.settings.users or self.settings.accounts) or self.guard.allows(ip)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine that `close` will end."""
@@ -158,7 +158,8 @@ class Agent:
         except BadValue as error:
             on_failed(str(error))
             return
-        now = flow if flow.reliable and flow.alive and not dialog.routes else self.transports.flow_now(hop)
+        own = dialog.pinned or (flow.reliable and not dialog.routes)
+        now = flow if own and flow.alive else self.transports.flow_now(hop)
         if now:
             use(now)
             return

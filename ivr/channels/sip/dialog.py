@@ -29,6 +29,8 @@ class Dialog:
     routes: list[str] = field(default_factory=list)
     local_cseq: int = 0
     remote_cseq: int = 0
+    pinned: bool = False
+    """Requests go over the flow that the call was placed on, whatever the peer's Contact says."""
 
     @property
     def key(self) -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from aiosipua.headers import AuthCredentials, parse_auth
@@ -18,6 +18,9 @@ NONCE_SECONDS = 60.0
 _HASHES = {"SHA-256": "sha256", "MD5": "md5"}
 _MAX_USED = 20_000
 
+Secrets = Callable[[str, str], str | None]
+"""H(A1), the hex digest of `user:realm:password` (RFC 7616 section 3.4.2), of a user by a hash's name; None for a user
+who is unknown or has no such hash."""
 Verdict = Literal["ok", "stale", "wrong", "no"]
 """`wrong` is a guess: a nonce that we gave to this very address, and a name or password that is not right. `no` is
 anything that could not have been right, so that a forged source address can't lock its owner out."""
@@ -27,23 +30,41 @@ class DigestServer:
     """Challenges and checks. A nonce carries its time and our seal, so that unanswered challenges cost no memory."""
 
     def __init__(
-        self, users: Mapping[str, str], realm: str, clock: Clock, digests: Sequence[str] = tuple(_HASHES)
+        self, users: Mapping[str, str] | Secrets, realm: str, clock: Clock, digests: Sequence[str] = tuple(_HASHES)
     ) -> None:
-        """Raises ValueError for a hash that is neither SHA-256 nor MD5."""
-        self._users, self._realm, self._clock = users, realm, clock
+        """`users` are passwords by name, or a look-up. Raises ValueError for a hash that is neither SHA-256 nor MD5."""
+        self._realm, self._clock = realm, clock
+        self._secret = users if callable(users) else self._of_passwords(users)
         if not digests or set(digests) - set(_HASHES):
             raise ValueError(f"digests are {', '.join(_HASHES)}, not {', '.join(digests) or 'none'}")
         self._hashes = {name: _HASHES[name] for name in digests}
         self._key = secrets.token_bytes(32)
         self._used: dict[str, tuple[float, int]] = {}
 
-    def challenges(self, source: str, *, stale: bool = False) -> list[str]:
-        """WWW-Authenticate values for a client at `source`, the best hash first (RFC 8760 section 2.4)."""
+    def _of_passwords(self, users: Mapping[str, str]) -> Secrets:
+        return lambda name, algorithm: self.hash_of(name, users[name], algorithm) if name in users else None
+
+    def hash_of(self, name: str, password: str, algorithm: str) -> str:
+        """H(A1) by this hash."""
+        text = f"{name}:{self._realm}:{password}".encode("utf-8", "replace")
+        return hashlib.new(_HASHES[algorithm], text, usedforsecurity=False).hexdigest()
+
+    def name_of(self, request: Request) -> str:
+        """Whose credentials for this realm the request carries, or ""; whether they are right, `check` says."""
+        for value in request.headers("authorization"):
+            credentials = parse_auth(value, credentials=True)
+            if credentials.scheme.lower() == "digest" and credentials.params.get("realm") == self._realm:
+                return str(credentials.params.get("username", ""))
+        return ""
+
+    def challenges(self, source: str, *, stale: bool = False, only: Sequence[str] | None = None) -> list[str]:
+        """WWW-Authenticate values for a client at `source`, the best hash first (RFC 8760 section 2.4); of `only`
+        these hashes, where any of them is in use."""
         nonce = self._nonce(source)
         tail = ", stale=true" if stale else ""
         return [
             f'Digest realm="{self._realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}'
-            for name in self._hashes
+            for name in ([name for name in self._hashes if name in only] if only else []) or self._hashes
         ]
 
     def check(self, request: Request) -> Verdict:
@@ -57,7 +78,8 @@ class DigestServer:
     def _check(self, credentials: AuthCredentials, request: Request) -> Verdict:
         get = credentials.params.get
         name, nonce, count = get("username", ""), get("nonce", ""), get("nc", "")
-        algorithm = self._hashes.get(get("algorithm", "MD5").upper())
+        named = get("algorithm", "MD5").upper()
+        algorithm = self._hashes.get(named)
         # The digest covers the `uri` parameter, so that must be the URI that is asked for.
         if algorithm is None or get("qop", "").lower() != "auth" or get("uri", "") != request.uri:
             return "no"
@@ -71,13 +93,13 @@ class DigestServer:
             return hashlib.new(algorithm, text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
         # An unknown name costs the same time as a wrong password.
-        password = self._users.get(name)
-        secret = digest(f"{name}:{self._realm}:{password if password is not None else secrets.token_hex(8)}")
+        known = self._secret(name, named)
+        secret = known or self.hash_of(name, secrets.token_hex(8), named)
         what = digest(f"{request.method}:{request.uri}")
         right = digest(f"{secret}:{nonce}:{count}:{get('cnonce', '')}:auth:{what}")
         if not hmac.compare_digest(right.encode(), get("response", "").lower().encode("utf-8", "replace")):
             return "wrong"
-        if password is None:
+        if known is None:
             return "wrong"
         now = self._clock.time()
         if now - issued > NONCE_SECONDS:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ivr.channels.leg import LegEvent
 from ivr.channels.sip import indialog, reception
 from ivr.channels.sip.agent import Agent
+from ivr.channels.sip.bindings import Bindings
 from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.dialog import Key
 from ivr.channels.sip.flow import Flow
@@ -25,6 +26,7 @@ from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request
 from ivr.channels.sip.outgoing import OutgoingLeg
+from ivr.channels.sip.registrar import LOCAL, TelephoneRegistrar
 from ivr.channels.sip.registration import Registrar
 from ivr.channels.sip.settings import SipSettings
 from ivr.channels.sip.values import Uri, parse_uri
@@ -51,6 +53,10 @@ class SipEndpoint(Agent):
         self._idle = asyncio.Event()
         self._idle.set()
         self._gate = Gate(self)
+        accounts = settings.accounts
+        self.telephones = (
+            TelephoneRegistrar(self, accounts, settings.bindings or Bindings()) if accounts is not None else None
+        )
         self.registrars = [Registrar(self, registration) for registration in settings.registrations]
 
     @classmethod
@@ -98,7 +104,8 @@ class SipEndpoint(Agent):
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 - how long it may ring; this coroutine returns at once
     ) -> OutgoingLeg:
-        """Call `target`: a SIP URI, or a number or name to be dialled at the first registrar.
+        """Call `target`: a SIP URI, `sip:USER@local` for a telephone registered with us (the one that registered last),
+        or a number or name to be dialled at the first registrar.
 
         Returns at once; `Answered` or `HungUp` follows, whose reason starts with the status of a refusal. `caller` is a
         number, a name or a SIP URI for the From; `headers` are added to the INVITE. Raises ValueError for a target
@@ -107,8 +114,18 @@ class SipEndpoint(Agent):
         uri, sender = self._addresses(target, caller)
         leg = OutgoingLeg(self, uri, caller or sender, dict(headers or {}), timeout)
         self.count(leg)
-        self.spawn(leg.start(sender))
+        self.spawn(self._dial_local(leg, sender) if uri.host == LOCAL else leg.start(sender))
         return leg
+
+    async def _dial_local(self, leg: OutgoingLeg, sender: str) -> None:
+        """Call a telephone where its REGISTER came from."""
+        user = leg.called
+        for binding in await self.telephones.bindings.find(user) if self.telephones else []:
+            flow = self.transports.flow_of(binding.protocol, binding.source)
+            if flow is not None:
+                await leg.start(sender, parse_uri(binding.contact), flow)
+                return
+        leg.end("error", "480 not registered")
 
     def _addresses(self, target: str, caller: str) -> tuple[Uri, str]:
         home = self.settings.registrations[0] if self.settings.registrations else None
@@ -152,6 +169,8 @@ class SipEndpoint(Agent):
         for leg in list(self.legs.values()):
             leg.release()
         self.layer.close()
+        if self.telephones is not None:
+            await self.telephones.bindings.close()
         await self.transports.close()
 
     async def _released(self) -> None:

@@ -48,17 +48,28 @@ class Gate:
                 endpoint.oddities.note("stray response", f"{message.status} {message.method}")
             return
         self._note_source(message)
-        if allowed or endpoint.layer.knows(message) or endpoint.within_dialog(message) or self._identified(message):
+        registrar = endpoint.telephones
+        if registrar is not None and message.method == "REGISTER" and not endpoint.layer.knows(message):
+            # a telephone shows its password wherever it is
+            if self._identified(message, registrar.digest, registrar.algorithms(message)):
+                endpoint.layer.on_request(message)
+            return
+        if (
+            allowed
+            or endpoint.layer.knows(message)
+            or endpoint.within_dialog(message)
+            or self._identified(message, self._digest)
+        ):
             endpoint.layer.on_request(message)
 
     def _may_ask(self, source: str) -> bool:
         """Whether a stranger from there is answered at all."""
         return self._digest is not None and not self._lockout.locked(source)
 
-    def _identified(self, request: Request) -> bool:
+    def _identified(self, request: Request, digest: DigestServer | None, only: list[str] | None = None) -> bool:
         """Digest for strangers; where no user is configured they get nothing at all."""
         source = request.flow.remote[0]
-        if self._digest is None:
+        if digest is None:
             self._endpoint.oddities.note("not allowed", source)
             return False
         if self._lockout.locked(source):
@@ -67,7 +78,7 @@ class Gate:
         if request.method in ("ACK", "CANCEL"):
             # Neither can be challenged (section 22.1), and without a transaction neither means anything.
             return False
-        verdict = self._digest.check(request)
+        verdict = digest.check(request)
         if verdict == "ok":
             return True
         if request.header("authorization") and verdict in ("no", "wrong"):
@@ -75,7 +86,7 @@ class Gate:
         if verdict == "wrong":
             self._lockout.failed(source)
         response = make_response(request, 401, "", self._endpoint.tag_of(request))
-        for challenge in self._digest.challenges(source, stale=verdict == "stale"):
+        for challenge in digest.challenges(source, stale=verdict == "stale", only=only):
             response.headers.append("WWW-Authenticate", challenge)
         response.headers.set_single("Server", self._endpoint.settings.user_agent)
         request.flow.send(bytes(response))

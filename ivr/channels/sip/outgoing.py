@@ -40,13 +40,19 @@ class OutgoingLeg(SipLeg):
         self._acks: dict[str, tuple[bytes, Flow] | None] = {}
         self._limit: Handle | None = None
         self._cseq = 1
+        self._pinned = False
 
-    async def start(self, sender: str) -> None:
-        """Find a flow and a media port, then send the INVITE with `sender`, a URI, in the From."""
+    async def start(self, sender: str, target: Uri | None = None, flow: Flow | None = None) -> None:
+        """Find a flow and a media port, then send the INVITE with `sender`, a URI, in the From.
+
+        `target` is the Request-URI and `flow` the way there of a telephone that is registered with us: all of the call
+        goes that way, because its Contact may be an address behind a NAT.
+        """
+        self._target, self._pinned = target or self._target, flow is not None
         try:
             if self.endpoint.draining or self.endpoint.calls > self.endpoint.settings.max_calls:
                 raise BlockingIOError("no more calls")
-            flow = await self.endpoint.transports.flow_to(self._target)
+            flow = flow or await self.endpoint.transports.flow_to(self._target)
             self.take_flow(flow)
             self.stream = await self.endpoint.open_stream(self.on_media)
             if self.over:
@@ -126,6 +132,7 @@ class OutgoingLeg(SipLeg):
         except BadValue as error:
             self.end("error", f"unusable 2xx: {error}")
             return
+        dialog.pinned = self._pinned
         first = not self._acks
         self._acks[response.to.tag] = None
         self._ack(dialog, invite, response.to.tag)

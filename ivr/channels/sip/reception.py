@@ -111,6 +111,14 @@ def options(endpoint: SipEndpoint, transaction: ServerTransaction, request: Requ
     endpoint.describe_to(transaction)
 
 
+@_serves("REGISTER")
+def register(endpoint: SipEndpoint, transaction: ServerTransaction, request: Request) -> None:
+    if endpoint.telephones is None:
+        transaction.reply(405, Allow=endpoint.allow)
+    else:
+        endpoint.telephones.serve(transaction, request)
+
+
 @_serves("REFER")
 def refer(endpoint: SipEndpoint, transaction: ServerTransaction, request: Request) -> None:
     transaction.reply(603)

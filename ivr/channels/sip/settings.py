@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ivr.channels.sip.transaction import Timers
+
+if TYPE_CHECKING:
+    from ivr.channels.sip.bindings import Bindings
+    from ivr.channels.sip.registrar import Accounts
 
 Network = IPv4Network | IPv6Network
 
@@ -55,6 +60,10 @@ class SipSettings:
     """The hashes that callers may use, in the order they are offered. RFC 8760 wants the strongest first; a telephone
     that reads only the first challenge and knows only MD5 needs ("MD5",)."""
     registrations: tuple[Registration, ...] = ()
+    accounts: Accounts | None = field(default=None, repr=False)
+    """Telephones that may register with us; None: REGISTER is not served."""
+    bindings: Bindings | None = field(default=None, repr=False)
+    """Where it is kept who is registered; None: in memory alone."""
     max_calls: int = 1000
     retry_after: int = 10
     session_expires: int = 1800

@@ -120,6 +120,13 @@ class Transports:
         known = self._connections.open.get((uri.transport, uri.address, uri.port or _default_port(uri)))
         return known if known and known.alive else None
 
+    def flow_of(self, protocol: str, remote: tuple[str, int]) -> Flow | None:
+        """A flow to a peer that came to us: its connection while that is open, or the UDP socket."""
+        if protocol == "UDP":
+            return self.udp.flow(remote)
+        known = self._connections.open.get((protocol, *remote))
+        return known if known and known.alive else None
+
     async def flow_to(self, uri: Uri) -> Flow:
         """A flow to a URI's host by its A or AAAA record (SRV records are not looked up). Raises Unreachable."""
         address = uri.address if _is_ip(uri.address) else await self._resolve(uri)

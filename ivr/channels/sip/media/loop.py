@@ -170,10 +170,11 @@ class MediaLoop:
                     if flags == 0x80 and kind == stream.payload_type and ssrc == reception.ssrc and size <= 1612:
                         self.packets_in += 1
                         transit = (arrival - timestamp) & 0xFFFFFFFF
-                        if (sequence - reception.highest) & 0xFFFF == 1:
+                        ahead = (sequence - reception.highest) & 0xFFFF
+                        if 0 < ahead <= reception.step:
                             # what Reception.count() does, for the usual case
-                            reception.received += 1
-                            reception.highest += 1
+                            reception.received += ahead
+                            reception.highest += ahead
                             change = transit - reception.transit
                             reception.transit = transit
                             if -80000 < change < 80000:

@@ -64,15 +64,19 @@ def is_rtcp(buffer: bytearray | bytes, size: int) -> bool:
 class Reception:
     """What a source sent, counted for receiver reports (RFC 3550 section 6.4.1, appendices A.1, A.3 and A.8).
 
-    `highest` is the extended sequence number; `jitter` is in timestamp units.
+    `highest` is the extended sequence number; `jitter` is in timestamp units. Where the kernel lets pass only some
+    packets (`sieve`), each that comes stands for the `step` before it at most: losses are then told in such steps.
     """
 
-    __slots__ = ("_expected_before", "_received_before", "base", "highest", "jitter", "received", "ssrc", "transit")
+    __slots__ = (
+        "_expected_before", "_received_before", "base", "highest", "jitter", "received", "ssrc", "step", "transit",
+    )  # fmt: skip
 
     def __init__(self, ssrc: int, sequence: int, transit: int) -> None:
         self.ssrc = ssrc
         self.transit = transit
         self.jitter = 0.0
+        self.step = 1
         self.restart(sequence)
 
     def restart(self, sequence: int) -> None:
@@ -82,8 +86,8 @@ class Reception:
 
     def count(self, sequence: int, transit: int) -> None:
         """Count one more packet; `transit` is arrival minus timestamp, modulo 2**32, in timestamp units."""
-        self.received += 1
         ahead = (sequence - self.highest) & 0xFFFF
+        self.received += min(ahead, self.step) if 0 < ahead < 3000 else 1
         if ahead < 3000:
             self.highest += ahead
         elif ahead < 0x10000 - 100:

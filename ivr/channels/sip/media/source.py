@@ -69,14 +69,16 @@ class Newcomer:
     `alone`: it does so while the source's SSRC is silent, so the source has changed over to it.
     """
 
-    __slots__ = ("_alone", "_heard", "_seen", "_sequence", "_ssrc")
+    __slots__ = ("_alone", "_heard", "_patience", "_seen", "_sequence", "_ssrc")
 
     def __init__(self) -> None:
         self._ssrc = self._sequence = -1
         self._seen = self._alone = self._heard = 0
+        self._patience = _MIN_SEQUENTIAL
 
-    def count(self, ssrc: int, sequence: int, heard: int) -> None:
-        """Take one packet; `heard` is how many the source's SSRC has sent so far."""
+    def count(self, ssrc: int, sequence: int, heard: int, step: int = 1) -> None:
+        """Take one packet; `heard` is how many the source's SSRC has sent so far, of which one in `step` is seen."""
+        self._patience = max(_MIN_SEQUENTIAL, step + 1)
         if ssrc != self._ssrc or (sequence - self._sequence) & 0xFFFF != 1:
             self._seen = self._alone = 0
         if heard != self._heard:
@@ -91,4 +93,4 @@ class Newcomer:
 
     @property
     def alone(self) -> bool:
-        return self._alone >= _MIN_SEQUENTIAL
+        return self._alone >= self._patience

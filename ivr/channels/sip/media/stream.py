@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ivr.channels.leg import FRAME_BYTES
-from ivr.channels.sip.media import mixer
+from ivr.channels.sip.media import mixer, sieve
 from ivr.channels.sip.media.dtmf import EventReceiver, Step, digit_steps
 from ivr.channels.sip.media.ear import Ear
 from ivr.channels.sip.media.g711 import CODECS, PCMU, Codec
@@ -35,7 +35,7 @@ class RtpStream:
     """State of one stream. `emit` takes a message for the signalling process."""
 
     __slots__ = (
-        "_filter", "_life", "_life_at", "_newcomer", "_steps", "address", "codec", "detour", "digits", "ear", "emit",
+        "_filter", "_life", "_life_at", "_newcomer", "_sieved", "_steps", "address", "codec", "detour", "digits", "ear", "emit",
         "event_type", "first_sequence", "heard_by", "hearing", "id", "locked", "payload_type", "player", "port",
         "receiving", "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence",
         "silence", "slot", "ssrc", "tape", "tapped", "timestamp_offset", "translate",
@@ -62,6 +62,7 @@ class RtpStream:
         self.digits = EventReceiver()
         self.reception: Reception | None = None
         self._newcomer = Newcomer()
+        self._sieved: tuple[int, int] | None = None
         self.ear = Ear(tones)
         self.hearing: mixer.Hearing | None = None
         self.heard_by: tuple[mixer.Lane, ...] = ()
@@ -94,6 +95,7 @@ class RtpStream:
     def _unlock(self) -> None:
         if self.locked:
             renew(self.rtp, self.address)
+            self._sieved = None
         self.locked = False
         self._new_source()
 
@@ -106,6 +108,21 @@ class RtpStream:
         self.refresh_sending()
         self.ear.detect_tones(self.remote is not None and self.event_type is None and self.receiving)
         self.tapped = self.receiving and (self.ear.wanted or bool(self.heard_by))
+        self._sieve()
+
+    def _sieve(self) -> None:
+        """Have the kernel drop audio that nobody wants, of the source and SSRC that are known."""
+        reception = self.reception
+        drop = None if reception is None or self.tapped else (self.payload_type, reception.ssrc)
+        if drop == self._sieved:
+            return
+        if drop is None:
+            sieve.detach(self.rtp)
+        elif not sieve.attach(self.rtp, *drop):
+            return
+        elif reception is not None:
+            reception.step = sieve.EVERY
+        self._sieved = drop
 
     # -- sending, when the loop's short way won't do
 
@@ -268,11 +285,12 @@ class RtpStream:
             reception.count(packet.sequence, transit if is_audio else reception.transit)
             return True
         if reception is not None:
-            newcomer.count(packet.ssrc, packet.sequence, reception.received)
+            newcomer.count(packet.ssrc, packet.sequence, reception.received, reception.step)
             if not newcomer.alone:
                 return False
         self._new_source()
         self.reception = Reception(packet.ssrc, packet.sequence, transit)
+        self._sieve()
         return True
 
     def pressed(self, digit: str, now: float) -> None:
@@ -288,6 +306,8 @@ class RtpStream:
 
     def tap(self, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
         """Hand received audio to whoever wants it."""
+        if self.reception is not None:
+            self.reception.step = 1  # the first packet since the kernel lets all of them pass
         if not payload:
             return
         for lane in self.heard_by:
