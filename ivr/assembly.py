@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 from sqlalchemy.engine import Engine
 
 from callcenter.db import open_database
+from callcenter.desk.secret import Key, key_from
+from callcenter.live import Live
+from callcenter.tickets import Tickets
 from ivr.actions import specs
+from ivr.embedded import redis_url
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import Published
 from ivr.runner import Runner
@@ -13,6 +20,9 @@ from ivr.settings import Settings
 from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 from ivr.vault import Vault
+
+if TYPE_CHECKING:
+    from ivr.live.context import Context
 
 
 def make_published(settings: Settings, engine: Engine) -> Published:
@@ -37,3 +47,29 @@ def make_recognition(settings: Settings, renderer: Renderer) -> RecognitionServi
         return None
     service = RecognitionService(renderer.catalogue.languages, workers=settings.speech_workers)
     return service if service.pools else None
+
+
+def make_key(settings: Settings) -> Key:
+    """The server's key, SESSION_KEY or the one in DATA_DIR: the same for all processes. Raises ValueError."""
+    return key_from(settings.session_key, settings.data_dir / "session.key")
+
+
+def make_tickets(settings: Settings) -> Tickets:
+    """Raises ValueError for a wrong SESSION_KEY."""
+    return Tickets(make_key(settings).derived("tickets"))
+
+
+def make_live_context(settings: Settings) -> Context:
+    """What the live process works with. Raises ValueError for a wrong setting, `NoRedis`."""
+    from ivr.live.context import THREADS, Context
+    from ivr.live.hub import Hub
+
+    url = redis_url(settings)
+    return Context(
+        settings=settings,
+        runner=make_runner(settings),
+        tickets=make_tickets(settings),
+        live=Live(url),
+        hub=Hub(url),
+        pool=ThreadPoolExecutor(THREADS, thread_name_prefix="live"),
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTACTS = Counter("callwright_contacts_total", "Contacts that began", ["channel"])
 STEPS = Counter("callwright_steps_total", "Inputs taken by flows", ["channel"])
@@ -10,3 +13,13 @@ REPEATED = Counter("callwright_repeated_requests_total", "Repeated or late reque
 ACTIONS = Histogram("callwright_action_seconds", "Self-service actions", ["action", "exit"])
 FAULTS = Counter("callwright_faults_total", "Faults that a caller was apologised to for", ["channel", "kind"])
 CALLS = Gauge("callwright_calls", "Calls in progress", ["channel"], multiprocess_mode="livesum")
+LIVE_CONNECTIONS = Gauge("callwright_live_connections", "WebSockets", ["path"], multiprocess_mode="livesum")
+
+
+def exposed() -> bytes:
+    """All metrics in Prometheus' text format."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -18,6 +18,7 @@ class Ports:
 
     web: int
     sip: int
+    live: int
     notes: tuple[str, ...] = ()
 
 
@@ -28,6 +29,7 @@ def choose(settings: Settings) -> Ports:
     chosen = {}
     for name, host, kinds in (
         ("port", settings.host, (socket.SOCK_STREAM,)),
+        ("live_port", settings.host, (socket.SOCK_STREAM,)),
         ("sip_port", settings.sip_host, (socket.SOCK_STREAM, socket.SOCK_DGRAM)),
     ):
         wanted = getattr(settings, name)
@@ -36,10 +38,10 @@ def choose(settings: Settings) -> Ports:
             continue
         if wanted and name in settings.model_fields_set:
             raise PortTaken(f"port {wanted} on {host} is taken by another program; set {name.upper()}=0 for a free one")
-        chosen[name] = _free(host, kinds)
+        chosen[name] = _free(host, kinds, set(chosen.values()))
         if wanted:
             notes.append(f"port {wanted} is taken, so {name.upper()} is {chosen[name]} this time; set it to choose")
-    return Ports(chosen["port"], chosen["sip_port"], tuple(notes))
+    return Ports(chosen["port"], chosen["sip_port"], chosen["live_port"], tuple(notes))
 
 
 def is_free(host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> bool:
@@ -57,11 +59,12 @@ def is_free(host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> bool:
     return True
 
 
-def _free(host: str, kinds: tuple[socket.SocketKind, ...]) -> int:
+def _free(host: str, kinds: tuple[socket.SocketKind, ...], chosen: set[int]) -> int:
+    """A free port that isn't among those chosen before: nobody listens on them yet."""
     while True:
         with _bind(host, 0, kinds[0]) as probe:
             port = int(probe.getsockname()[1])
-        if is_free(host, port, kinds):
+        if port not in chosen and is_free(host, port, kinds):
             return port
 
 

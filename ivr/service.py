@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import cycle
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callcenter.db import reading
+from callcenter.desk import invitations
 from callcenter.tables import accounts
 from ivr import embedded, ports, startup
 from ivr.assembly import make_published
@@ -35,7 +36,7 @@ from ivr.speech.renderer import Renderer
 from ivr.startup import CannotStart
 from ivr.supervisor import Program, Supervisor
 
-PROCFILE = "web: callwright web\nsip: callwright sip\nworker: callwright worker\nclock: callwright clock\n"
+PROCFILE = "".join(f"{name}: callwright {name}\n" for name in ("web", "live", "sip", "worker", "clock"))
 """Where the working directory has none."""
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 SLOW_START_SECONDS = 60
@@ -47,9 +48,11 @@ class Service:
     def __init__(self, settings: Settings, console: Console) -> None:
         chosen = ports.choose(settings)
         self.notes = chosen.notes
-        self.settings = settings.model_copy(update={"port": chosen.web, "sip_port": chosen.sip})
+        listening = {"port": chosen.web, "sip_port": chosen.sip, "live_port": chosen.live}
+        self.settings = settings.model_copy(update=listening)
         self.console = console
         self.private_redis = not settings.redis_url
+        self.first_run = ""
         self.environment = self._environment(self.settings)
         self._colours: dict[str, str] = {}
         self._palette = cycle(COLOURS)
@@ -63,6 +66,7 @@ class Service:
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
             "PYTHONUNBUFFERED": "1",
             "PORT": str(settings.port),
+            "LIVE_PORT": str(settings.live_port),
             "SIP_PORT": str(settings.sip_port),
             "REDIS_URL": redis_url,
             # Made anew at every start and never written: what is sealed dies with this run.
@@ -93,6 +97,9 @@ class Service:
                 for problem in made.refused.problems:
                     self.say("system", str(problem))
                 self.say("system", f"the flows have mistakes, so version {made.flows.hash} goes on answering calls")
+            with engine.begin() as connection:
+                token = invitations.for_first_admin(connection, datetime.now(UTC))
+                self.first_run = invitations.path(token) if token else ""
             with reading(engine) as connection:
                 sample = sa.select(accounts.c.number).where(accounts.c.number == SAMPLE_ACCOUNT)
                 return made.flows, connection.execute(sample).first() is not None
@@ -142,7 +149,8 @@ class Service:
         path = Path("Procfile")
         procfile = parse_procfile(path.read_text() if path.exists() else PROCFILE)
         # No new jobs, then no new calls and requests, then no jobs at all.
-        order = {"clock": (0, 10.0), "sip": (1, self.settings.sip_drain_seconds + 15), "web": (1, 40.0)}
+        drain = self.settings.sip_drain_seconds + 15
+        order = {"clock": (0, 10.0), "sip": (1, drain), "web": (1, 40.0), "live": (1, 20.0)}
         for name, command in procfile.processes.items():
             stop_order, seconds = order.get(name, (2, 30.0))
             # `exec`, so that signals reach the program and not a shell.
@@ -161,7 +169,7 @@ class Service:
                 told = True
                 self.say("system", f"{' and '.join(silent)}: no answer yet; the reason is in the lines above")
             await asyncio.sleep(0.1)
-        self.console.print(banner(self.settings, flows, demo=demo))
+        self.console.print(banner(self.settings, flows, demo=demo, first_run=self.first_run))
 
     def _web_answers(self) -> bool:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.settings.host, self.settings.host)  # noqa: S104

@@ -32,9 +32,18 @@ class Settings(BaseSettings):
     live_port: int = Field(8081, ge=0, le=65535, description="the port for WebSockets, on HOST")
     live_url: str = Field("", description="how browsers reach it: wss://voice.example.com/live; empty: PUBLIC_BASE_URL")
     live_connections: int = Field(5000, ge=1, description="WebSockets at once; further ones get 503")
-    session_key: str = Field("", description="base64 key of 32 bytes that signs tickets; empty: kept in DATA_DIR")
+    session_key: str = Field("", description="base64 key of 32 bytes that signs and seals; empty: kept in DATA_DIR")
+    proxies: int = Field(0, ge=0, le=9, description="proxies in front whose X-Forwarded-For is believed")
     chat_origins: str = Field("", description="sites that have the chat, with commas: https://www.example.com")
     chat_token_key: str = Field("", description="checks your own login's tokens: a secret, or a PEM file's path")
+
+    # The desk
+    desk_idle_minutes: float = Field(120, gt=0, description="who does nothing for so long is signed out")
+    desk_session_hours: float = Field(12, gt=0, description="everybody signs in again after so long")
+    oidc_issuer: str = Field("", description="single sign-on: an OpenID Connect issuer, https://login.example.com")
+    oidc_client_id: str = Field("", description="our name there; its redirect address: PUBLIC_BASE_URL/desk/oidc/return")
+    oidc_client_secret: str = Field("", description="our secret there")
+    oidc_name: str = Field("single sign-on", description="what its button says: Sign in with ...")
 
     # SIP
     sip_host: str = Field("127.0.0.1", description="the address that SIP and RTP listen on")

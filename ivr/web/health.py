@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import redis
 import sqlalchemy as sa
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
+from ivr import metrics as metrics_
 from ivr.embedded import NoRedis, redis_url
 from ivr.published import Published
 from ivr.settings import Settings
@@ -56,10 +55,6 @@ def blueprint(settings: Settings, engine: Engine, published: Published) -> Bluep
 
     @routes.get("/metrics")
     def metrics() -> Response:
-        registry = REGISTRY
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(metrics_.exposed(), content_type=CONTENT_TYPE_LATEST)
 
     return routes

@@ -40,7 +40,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_taken_default_gives_way(monkeypatch: pytest.MonkeyPatch, taken: int, taken_udp: int) -> None:
-    defaults(monkeypatch, port=taken, sip_port=taken_udp)
+    defaults(monkeypatch, port=taken, live_port=0, sip_port=taken_udp)
     chosen = ports.choose(Settings(_env_file=None))
     assert chosen.web not in (0, taken)
     assert chosen.sip not in (0, taken_udp)
@@ -49,12 +49,13 @@ def test_a_taken_default_gives_way(monkeypatch: pytest.MonkeyPatch, taken: int, 
 
 def test_a_taken_port_that_was_set_is_an_error(taken: int) -> None:
     with pytest.raises(ports.PortTaken, match=f"port {taken} .* set SIP_PORT=0"):
-        ports.choose(Settings(_env_file=None, port=0, sip_port=taken))
+        ports.choose(Settings(_env_file=None, port=0, live_port=0, sip_port=taken))
 
 
 def test_port_0_is_a_free_one() -> None:
-    chosen = ports.choose(Settings(_env_file=None, port=0, sip_port=0))
+    chosen = ports.choose(Settings(_env_file=None, port=0, live_port=0, sip_port=0))
     assert chosen.notes == ()
+    assert chosen.web != chosen.live
     assert ports.is_free("127.0.0.1", chosen.sip, (socket.SOCK_STREAM, socket.SOCK_DGRAM))
 
 

@@ -26,7 +26,15 @@ class Running:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ivr.cli", "run"],
             cwd=ROOT,
-            env={**clean, "DATA_DIR": str(folder), "PORT": "0", "SIP_PORT": "0", "COLUMNS": "120", **settings},
+            env={
+                **clean,
+                "DATA_DIR": str(folder),
+                "PORT": "0",
+                "SIP_PORT": "0",
+                "LIVE_PORT": "0",
+                "COLUMNS": "120",
+                **settings,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
