@@ -28,8 +28,9 @@ CARDS = {
 """The sandbox gateway's, see `ivr/actions/payments/sandbox.py`."""
 
 
-def banner(settings: Settings, flows: FlowSet, *, demo: bool) -> RenderableType:
-    """`settings` with the ports that were taken; `demo` where the sample account is there to be billed."""
+def banner(settings: Settings, flows: FlowSet, *, demo: bool, first_run: str = "") -> RenderableType:
+    """`settings` with the ports that were taken; `demo` where the sample account is there to be billed; `first_run` is
+    the path of the link that makes the first admin, while there is none."""
     host = f"[{settings.sip_host}]" if ":" in settings.sip_host else settings.sip_host
     if settings.sip_host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = settings.sip_public_host or "this-machine"
@@ -40,6 +41,11 @@ def banner(settings: Settings, flows: FlowSet, *, demo: bool) -> RenderableType:
     rows.add_row("Call", Text(address, "bold cyan"))
     rows.add_row("", f"Linphone: dial that address, no account needed; baresip: /dial {address}")
     rows.add_row("Web", Text(settings.base_url, "cyan"))
+    if first_run:
+        rows.add_row("Desk", Text(f"{settings.base_url}{first_run}", "bold cyan"))
+        rows.add_row("", "makes the first admin, once, within a day")
+    else:
+        rows.add_row("Desk", Text(f"{settings.base_url}/desk/", "cyan"))
     rows.add_row("Twilio", _twilio(settings))
     keys = ", ".join(f"{key} {what}" for key, what in _keys(flows))
     rows.add_row("Press", keys)

@@ -63,7 +63,7 @@ def path(token: str) -> str:
 
 
 def _made(conn: Connection, user_id: str | None, now: datetime, life: timedelta) -> str:
-    token = new_token()
+    token = new_token(16)  # short enough for a line of a terminal
     conn.execute(
         sa.insert(invitations).values(id=digest(token), user_id=user_id, created_at=now, expires_at=now + life)
     )

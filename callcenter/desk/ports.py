@@ -49,7 +49,6 @@ class Company:
 class FlowSummary:
     name: str
     steps: int
-    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

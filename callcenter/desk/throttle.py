@@ -33,7 +33,7 @@ def attempt(conn: Connection, keys: list[str], now: datetime) -> timedelta | Non
     rows: dict[str, Row[Any]] = {
         row.key: row for row in conn.execute(sa.select(failures).where(failures.c.key.in_(keys)))
     }
-    waiting = [row.blocked_until - now for row in rows.values() if row.blocked_until > now]
+    waiting: list[timedelta] = [row.blocked_until - now for row in rows.values() if row.blocked_until > now]
     if waiting:
         return max(waiting)
     for key in keys:

@@ -109,8 +109,10 @@ class Visit:
     def url(self, page: str, **values: Any) -> str:
         return url_for(f"desk.{page}", **values)
 
-    def render(self, template: str, status: int = 200, **context: Any) -> Response:
-        return Response(self.desk.render(self, template, **context), status, content_type="text/html; charset=utf-8")
+    def render(self, template: str, status_code: int = 200, /, **context: Any) -> Response:
+        return Response(
+            self.desk.render(self, template, **context), status_code, content_type="text/html; charset=utf-8"
+        )
 
     def go(self, page: str, *, said: str = "", fault: str = "", **values: Any) -> Response:
         """On to another page, which says what was done or what was wrong (in the visitor's language)."""

@@ -8,6 +8,7 @@ import structlog
 from flask import Flask, Response
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from callcenter.api import blueprint as api
 from callcenter.attributes import NONE, AttributeProblem, Schema
@@ -21,6 +22,7 @@ from ivr.published import NothingPublished
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.web import audio, health, pages
+from ivr.web.desk import make_desk
 
 log = structlog.get_logger("callwright.web")
 
@@ -59,7 +61,10 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.register_blueprint(audio.blueprint(recordings))
     company, schema = _of(fallback.flows)
     app.register_blueprint(api(engine, schema=schema, region=company))
+    app.register_blueprint(make_desk(settings, engine, published, schema))
     app.register_blueprint(pages.blueprint(settings, published))
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> tuple[str, int] | Response:

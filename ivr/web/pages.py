@@ -1,4 +1,4 @@
-"""The front page: what runs here and how to reach it. Nothing about callers: there is no login yet."""
+"""The front page: what runs here and how to reach it. Nothing about callers: they are behind the desk's login."""
 
 from __future__ import annotations
 

@@ -1,0 +1,131 @@
+"""The desk with what it can't know by itself: the settings, and the published flows."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.attributes import Schema
+from callcenter.desk.app import blueprint
+from callcenter.desk.ports import Company, Config, FileProblem, FlowsRefused, FlowSummary, Provider, Version
+from callcenter.desk.sessions import Lifetime
+from ivr.actions import specs
+from ivr.assembly import make_key
+from ivr.flow.check import check
+from ivr.flow.draw import svg
+from ivr.flow.load import read_folders
+from ivr.flow.model import FlowSet
+from ivr.flow.problems import FlowError, Problem
+from ivr.published import NothingPublished, Published
+from ivr.settings import Settings
+
+FRESH = 5.0
+"""Seconds that a page may show an earlier version's name or time zone."""
+NOBODY = Company("Callwright", "UTC", "")
+
+
+def make_desk(settings: Settings, engine: Engine, published: Published, schema: Schema) -> Blueprint:
+    """Raises ValueError for a wrong SESSION_KEY, or half of an OpenID Connect provider."""
+    return blueprint(engine, config(settings), PublishedFlows(settings, published), schema=schema)
+
+
+def config(settings: Settings) -> Config:
+    """What the settings say of the desk. Raises ValueError."""
+    provider = None
+    if settings.oidc_issuer:
+        if not settings.oidc_client_id or not settings.oidc_client_secret:
+            raise ValueError("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET")
+        provider = Provider(
+            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_name
+        )
+    return Config(
+        base_url=settings.base_url,
+        key=make_key(settings),
+        folders=(settings.recordings_dir, settings.files_dir),
+        files_dir=settings.files_dir,
+        life=Lifetime(timedelta(minutes=settings.desk_idle_minutes), timedelta(hours=settings.desk_session_hours)),
+        oidc=provider,
+        live_url=settings.live_base_url,
+    )
+
+
+class PublishedFlows:
+    """`callcenter.desk.ports.Flows` on the versions in the database and the files at hand."""
+
+    def __init__(self, settings: Settings, published: Published) -> None:
+        self._settings = settings
+        self._published = published
+        self._current: tuple[float, FlowSet | None] = (float("-inf"), None)
+        self._pictures: dict[tuple[str, str], str] = {}
+
+    def company(self) -> Company:
+        flows = self._flows()
+        if flows is None:
+            return NOBODY
+        return Company(flows.company.name, flows.company.timezone, flows.company.country)
+
+    def flows(self) -> list[FlowSummary]:
+        flows = self._flows()
+        if flows is None:
+            return []
+        return [FlowSummary(name, len(flow.steps)) for name, flow in sorted(flows.flows.items())]
+
+    def versions(self) -> list[Version]:
+        return [Version(hash, at) for hash, at in self._published.history()]
+
+    def picture(self, name: str) -> str:
+        flows = self._flows()
+        if flows is None or name not in flows.flows:
+            raise KeyError(name)
+        key = (flows.hash, name)
+        if key not in self._pictures:
+            self._pictures = {known: drawn for known, drawn in self._pictures.items() if known[0] == flows.hash}
+            self._pictures[key] = svg(flows, [name])
+        return self._pictures[key]
+
+    def problems(self) -> list[FileProblem]:
+        flows, problems = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
+        if not any(not problem.warning for problem in problems):
+            problems = [*problems, *check(flows)]
+        return [_problem(problem) for problem in sorted(problems)]
+
+    def changed(self) -> bool:
+        flows, _ = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
+        current = self._flows()
+        return current is None or flows.hash != current.hash
+
+    def publish(self) -> str:
+        try:
+            flows = self._published.publish(self._settings.flows_dir, self._settings.prompts_dir)
+        except FlowError as error:
+            raise FlowsRefused([_problem(problem) for problem in error.problems]) from None
+        self._current = (time.monotonic(), flows)
+        return flows.hash
+
+    def roll_back(self, hash: str) -> None:
+        self._current = (time.monotonic(), self._published.roll_back(hash))
+
+    def data(self, name: str) -> Any:
+        flows = self._flows()
+        return None if flows is None else flows.files.get(name)
+
+    def _flows(self) -> FlowSet | None:
+        at, flows = self._current
+        if time.monotonic() - at < FRESH:
+            return flows
+        try:
+            flows = self._published.current()
+        except (NothingPublished, FlowError, SQLAlchemyError):
+            flows = flows or self._published.latest()
+        self._current = (time.monotonic(), flows)
+        return flows
+
+
+def _problem(problem: Problem) -> FileProblem:
+    mark = problem.mark
+    return FileProblem(f"{mark.file}:{mark.line}:{mark.column}", problem.what, problem.fix, problem.warning)
