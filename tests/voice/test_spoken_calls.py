@@ -90,7 +90,42 @@ def test_a_bill_is_paid_by_voice_alone_and_its_card_lands_nowhere(
     assert_lands_nowhere(written, [CARD])
 
 
-@pytest.mark.parametrize("words", ["what are your hours today", "opening hours", "are you open right now"])
+def test_a_bill_is_paid_half_by_voice_and_half_by_keys(
+    line: Line, recorded: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    phone = line.call()
+    for heard, words, keys in (
+        ("main.how_can_we_help", "pay a bill", ""),
+        ("pay.ask_account", "", "10203040"),
+        ("pay.how_much", "another amount", ""),
+        ("pay.ask_amount", "twenty five dollars", ""),
+        ("system.confirm", "", "1"),
+        ("pay.ask_card", "", f"{CARD}#"),
+        ("pay.ask_expiry", "one two two nine", ""),
+        ("pay.ask_security_code", "", "1234"),
+    ):
+        assert phone.hears(heard), events(line, "heard")
+        say(phone, recorded(words)) if words else phone.press(keys)
+    assert phone.hears("pay.approved"), events(line, "heard")
+    phone.hang_up()
+    phone.close()
+    with line.engine.connect() as connection:
+        payment = connection.execute(sa.select(payments)).one()
+    assert (payment.status, payment.amount, payment.card_last4) == ("approved", 2500, CARD[-4:])
+    written = [path for path in tmp_path.iterdir() if path.name != "versions"]
+    assert_lands_nowhere(written, [CARD])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "what are your hours today",
+        "opening hours",
+        "are you open right now",
+        "when do you close tonight",
+        "how late are you open",
+    ],
+)
 def test_the_hours_are_asked_for_in_the_callers_own_words(
     line: Line, recorded: Callable[[str], bytes], words: str
 ) -> None:

@@ -11,6 +11,7 @@ from ivr import metrics
 from ivr.channels.leg import CallLeg, Clip
 from ivr.flow.effects import Collect
 from ivr.flow.inputs import Words
+from ivr.prompts.written import written
 from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
 from ivr.speech.recognise import Heard, NoRecogniser, Want
 from ivr.speech.recognise.listener import Listener, ListenEvent, SpeechBegan, Trouble, Understood
@@ -138,8 +139,27 @@ def words(event: Understood | Trouble, ask: Collect) -> Words | None:
     if not heard.text:
         return None
     others = [other.text for other in heard.alternatives if other.text != heard.text]
-    confidence = max(heard.confidence, FREELY) if ask.open and not heard.matched else heard.confidence
+    confidence = max(heard.confidence, FREELY) if ask.open and not heard.matched else sure(heard, ask)
     return Words(heard.text, confidence, tuple(others[:ALTERNATIVES]))
+
+
+def sure(heard: Heard, ask: Collect) -> float:
+    """How likely it is that the caller meant what the best reading means: "another" and "another amount" may both be
+    one choice of a menu, and which of the two was said then matters to nobody."""
+    meant = _choice(ask, heard.text)
+    if meant is None or not heard.matched:
+        return heard.confidence
+    alike = sum(other.confidence for other in heard.alternatives if _choice(ask, other.text) == meant)
+    return min(1.0, max(heard.confidence, round(alike, 4)))
+
+
+def _choice(ask: Collect, text: str) -> str | None:
+    """The key of the choice that words stand for."""
+    said = text.casefold()
+    for choice in ask.choices:
+        if any(said == words.casefold() for words in (*choice.words, written(choice.label))):
+            return choice.key
+    return None
 
 
 __all__ = ["Ear", "SpeechBegan", "Trouble", "Understood", "want", "words"]
