@@ -37,7 +37,7 @@ queue_entries = sa.Table(
     sa.Column("number", sa.Text, nullable=False, server_default=""),  # whom to call back; empty: no callback
     sa.Column("callback", sa.Text, nullable=False, server_default=""),  # requested, done, failed, cancelled
     sa.Column("requested_at", UtcDateTime),
-    sa.Column("callback_at", UtcDateTime),  # the time that was chosen
+    sa.Column("callback_at", UtcDateTime),  # the time that was chosen, or of the next attempt
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("data", Json, nullable=False),  # caller, language, skills, last_agent, data
     sa.Index(None, "state"),

@@ -1,33 +1,88 @@
-"""A real Valkey server for tests: one for all of them, emptied before each."""
+"""A real Valkey server for tests, on a Unix socket of its own: one for a run, or one that a test kills."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from ivr import embedded
+from ivr.embedded import binary
+
+
+class Valkey:
+    """`aof`: what was written survives the server's death."""
+
+    def __init__(self, folder: Path, *, aof: bool = False) -> None:
+        self.folder, self.aof = folder, aof
+        self.socket = folder / "s"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}?db=0"
+
+    def client(self, **options: object) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        command = [str(binary()), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
+                   "--save", "", "--appendonly", "yes" if self.aof else "no", "--daemonize", "no"]  # fmt: skip
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with self.client() as client:
+                    client.ping()
+                return
+            except redis.RedisError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((self.folder / "log").read_text()) from None
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """At once, as `kill -9` does."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+def _server(aof: bool) -> Iterator[Valkey]:
+    folder = Path(tempfile.mkdtemp(prefix="vk"))
+    server = Valkey(folder, aof=aof)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the server."""
-    folder: Path = tmp_path_factory.mktemp("valkey")
-    process = subprocess.Popen(embedded.server_command(folder))
-    try:
-        embedded.wait_until_up(embedded.server_url(folder))
-        yield embedded.server_url(folder)
-    finally:
-        process.terminate()
-        process.wait()
+def valkey_server() -> Iterator[Valkey]:
+    yield from _server(aof=False)
 
 
 @pytest.fixture
-def redis_url(valkey: str) -> str:
-    """The URL of an empty server."""
-    with redis.Redis.from_url(valkey) as client:
+def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
+    """Emptied before each test."""
+    with valkey_server.client() as client:
         client.flushall()
-    return valkey
+    yield valkey_server
+
+
+@pytest.fixture
+def mortal_valkey() -> Iterator[Valkey]:
+    """A server of its own with its persistence on, for a test that kills it."""
+    yield from _server(aof=True)

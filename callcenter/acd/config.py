@@ -146,7 +146,7 @@ class Queue(Model):
     strategy: Annotated[str, AfterValidator(_strategy)] = "longest_idle"
     skills: Skills = Field(default_factory=dict)
     relax: list[Relaxation] = Field(default_factory=list)
-    language_after: Seconds | None = Field(120, description="from when on agents are asked who don't speak the language")
+    language_after: Seconds | None = Field(120, description="then agents are asked who don't speak it")
     last_agent_wait: Seconds = Field(30, description="how long the strategy last_agent waits for that agent alone")
     rings: list[Ring] = Field(default_factory=list, description="empty: all agents of the queue at once")
     priority: Priority = 0

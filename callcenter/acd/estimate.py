@@ -78,7 +78,9 @@ def handling(seconds: Sequence[float], usual: float) -> tuple[float, float, int]
     return mean, min(max(spread / count / (mean * mean), 0.05), 4.0) if mean > 0 else 1.0, count
 
 
-def staffing(agents: Iterable[Agent], waiting: Mapping[str, int], queues: Mapping[str, frozenset[str]]) -> dict[str, float]:
+def staffing(
+    agents: Iterable[Agent], waiting: Mapping[str, int], queues: Mapping[str, frozenset[str]]
+) -> dict[str, float]:
     """How many agents each queue has. `queues` gives each queue's groups. An agent of several queues is divided among
     them as those who wait are, each queue counted with one more."""
     found = dict.fromkeys(queues, 0.0)

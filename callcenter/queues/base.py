@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import redis
@@ -82,14 +82,25 @@ class Base:
 
     def run(self, script: str, *arguments: object, key: str = "cw:journal") -> Any:
         """Run a script; its answer as text, or a list of text."""
+        answer = self._script(script)(keys=[key], args=[str(argument) for argument in arguments])
+        return [text(item) for item in answer] if isinstance(answer, list) else text(answer)
+
+    def run_all(self, script: str, calls: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Run a script that gives a list, once for each of these arguments, in one round trip."""
+        known = self._script(script)
+        with self.client.pipeline(transaction=False) as pipeline:
+            for arguments in calls:
+                known(keys=["cw:journal"], args=arguments, client=pipeline)
+            return [[text(item) for item in answer] for answer in pipeline.execute()]
+
+    def _script(self, script: str) -> Any:
         known = self._scripts.get(script)
         if known is None:
             known = self._scripts[script] = self.client.register_script(PRELUDE + script)
-        answer = known(keys=[key], args=[str(argument) for argument in arguments])
-        return [text(item) for item in answer] if isinstance(answer, list) else text(answer)
+        return known
 
     def read(self, key: str) -> Hash:
-        return as_hash(self.client.hgetall(key))  # type: ignore[arg-type]
+        return as_hash(self.client.hgetall(key))
 
     def queue(self, name: str) -> Queue:
         """Raises `UnknownQueue`."""

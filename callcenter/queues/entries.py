@@ -56,7 +56,7 @@ class Entries(Base):
         most = "" if configured.max_size is None or joined_at is not None else configured.max_size
         state = self._join(contact_id, queue, fields, most)
         if state == "full":
-            size = int(cast(int, self.client.zcard(f"cw:queue:{queue}")))
+            size = int(self.client.zcard(f"cw:queue:{queue}"))
             return Place(0, size, None, "full", queue, float(fields["joined_at"]))
         return self.place(contact_id) or Place(0, 0, None, cast(EntryState, state), queue)
 

@@ -1,14 +1,14 @@
 """Offers: claim, acceptance, conversation, wrap-up.
 
-    offered ──> accepted ──> connected ──> wrap_up ──> done
-       └───────────┴──> refused, expired, withdrawn
+offered ──> accepted ──> connected ──> wrap_up ──> done
+   └───────────┴──> refused, expired, withdrawn
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callcenter.acd.model import Offer, Proposal
@@ -27,29 +27,27 @@ AGENTS_OWN = ("rejected", "no_answer", "expired")
 class Offers(Base):
     def claim(self, proposal: Proposal) -> list[str]:
         """Make the proposal's offers, so far as they still can be made; gives their ids."""
+        return self.claim_all([proposal])[0]
+
+    def claim_all(self, proposals: Sequence[Proposal]) -> list[list[str]]:
+        """The same for several, in one round trip."""
         at = self.clock()
-        configured = self.queue(proposal.queue)
-        lease = CLAIM_SECONDS if proposal.absent else configured.offer_seconds
-        wanted = []
-        for agent_id in proposal.agents:
-            agent = self.config.agents.get(agent_id)
-            if agent is None:
-                continue
-            wanted.append(
+        calls = []
+        for proposal in proposals:
+            lease = CLAIM_SECONDS if proposal.absent else self.queue(proposal.queue).offer_seconds
+            wanted = [
                 {
                     "agent": agent_id,
                     "offer": uuid.uuid4().hex,
-                    "device": text(self.client.hget(f"cw:agent:{agent_id}", "device") or agent.device),
                     "capacity": self.config.capacity(agent_id).get(proposal.medium, 0),
                     "interrupts": list(self.config.interrupts(agent_id).get(proposal.medium, ())),
                 }
-            )
-        return list(
-            self.run(
-                scripts.CLAIM, moment(at), moment(at + lease), proposal.contact_id, proposal.queue, proposal.medium,
-                json.dumps(wanted),
-            )
-        )  # fmt: skip
+                for agent_id in proposal.agents
+                if agent_id in self.config.agents
+            ]
+            calls.append((moment(at), moment(at + lease), proposal.contact_id, proposal.queue, proposal.medium,
+                          json.dumps(wanted)))  # fmt: skip
+        return self.run_all(scripts.CLAIM, calls)
 
     def offer(self, offer_id: str) -> Offer:
         """Raises `NoSuchOffer`."""
@@ -61,7 +59,7 @@ class Offers(Base):
     def offers_of(self, agent_id: str) -> list[Offer]:
         """What an agent is asked for, talks on or wraps up, the oldest first."""
         found = []
-        for offer_id in self.client.smembers(f"cw:agent_offers:{agent_id}"):  # type: ignore[union-attr]
+        for offer_id in self.client.smembers(f"cw:agent_offers:{agent_id}"):
             values = self.read(f"cw:offer:{text(offer_id)}")
             if values:
                 found.append(offer_of(text(offer_id), values))
@@ -111,7 +109,7 @@ class Offers(Base):
         blameless = found["state"] == "accepted" or found.get("callback") == "1"
         if not blameless and found["medium"] == "voice":
             kept = self.client.zscore("cw:kept", found["contact"])
-            blameless = kept is None or float(kept) < self.clock() - KEPT_SECONDS / 2  # type: ignore[arg-type]
+            blameless = kept is None or float(kept) < self.clock() - KEPT_SECONDS / 2
         return self._refuse(offer_id, "expired", if_lapsed=True, blameless=blameless)
 
     def complete(self, offer_id: str, why: str = "ended") -> bool:

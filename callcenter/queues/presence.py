@@ -64,7 +64,7 @@ class Presence(Base):
 
     def agents(self) -> dict[str, Agent]:
         """All who are signed in."""
-        ids = sorted(text(item) for item in self.client.smembers("cw:agents"))  # type: ignore[union-attr]
+        ids = sorted(text(item) for item in self.client.smembers("cw:agents"))
         return {agent.id: agent for agent in map(self.agent, ids) if agent is not None}
 
     def presence_of(self, agent_id: str) -> tuple[str, str, float]:

@@ -54,13 +54,15 @@ local entry = hash('cw:entry:' .. o.contact)
 redis.call('HSET', 'cw:offer:' .. id, 'result', ARGV[3])
 end_offer(id, o, 'refused', now)
 local attempts = redis.call('HINCRBY', 'cw:entry:' .. o.contact, 'attempts', 1)
-journal('callback.tried', now, o.contact, o.queue, o.agent, id, {
-  result = ARGV[3], attempts = attempts, number = entry.number, language = entry.language})
 local since = math.max(tonumber(entry.requested_at or entry.joined_at), tonumber(entry.not_before or '0'))
-if attempts == 1 then redis.call('HSET', 'cw:entry:' .. o.contact, 'due_at', since)
+if attempts == 1 then redis.call('HSET', 'cw:entry:' .. o.contact, 'due_at', string.format('%.6f', since))
 else since = tonumber(entry.due_at or since) end
 local again = tonumber(now) + tonumber(ARGV[4])
-if attempts >= tonumber(ARGV[5]) or again - since > tonumber(ARGV[6]) then
+local last = attempts >= tonumber(ARGV[5]) or again - since > tonumber(ARGV[6])
+journal('callback.tried', now, o.contact, o.queue, o.agent, id, {
+  result = ARGV[3], attempts = attempts, number = entry.number, language = entry.language, last = last,
+  at = again})
+if last then
   leave(o.contact, entry, 'left', 'callback_failed', now)
   journal('callback.failed', now, o.contact, o.queue, '', id, {
     attempts = attempts, number = entry.number, result = ARGV[3], language = entry.language})

@@ -98,7 +98,8 @@ if entry.leg == 'absent' then
   journal('callback.cancelled', now, contact, entry.queue, '', '', {why = why})
 end
 leave(contact, entry, 'left', why, now)
-journal('queue.left', now, contact, entry.queue, '', '', {why = why, seconds = tonumber(now) - tonumber(entry.queued_at)})
+journal('queue.left', now, contact, entry.queue, '', '', {
+  why = why, seconds = tonumber(now) - tonumber(entry.queued_at)})
 return 'left'
 """
 

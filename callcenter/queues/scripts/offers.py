@@ -5,7 +5,7 @@ from __future__ import annotations
 CLAIM = """
 -- KEYS cw:journal
 -- ARGV now, lease_until, contact, queue, medium, JSON list of
---      {agent, offer, device, capacity, interrupts: [medium...]}
+--      {agent, offer, capacity, interrupts: [medium...]}
 -- Gives the offers made, none if the contact no longer waits there or none of the agents is free.
 local now, lease, contact, queue, medium = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local entry = hash('cw:entry:' .. contact)
@@ -28,13 +28,13 @@ for _, want in ipairs(cjson.decode(ARGV[6])) do
   if free then
     made[#made + 1] = want.offer
     set('cw:offer:' .. want.offer, {contact = contact, agent = want.agent, queue = queue, medium = medium,
-        state = 'offered', device = want.device, made_at = now, lease_until = lease, holder = '',
+        state = 'offered', device = a.device, made_at = now, lease_until = lease, holder = '',
         callback = entry.leg == 'absent' and '1' or ''})
     redis.call('ZADD', 'cw:leases', lease, want.offer)
     redis.call('SADD', 'cw:agent_offers:' .. want.agent, want.offer)
     set(key, {offer = want.offer, ['offered:' .. queue] = now})
     journal(entry.leg == 'absent' and 'callback.due' or 'offer.made', now, contact, queue, want.agent, want.offer,
-            {lease_until = tonumber(lease), device = want.device, medium = medium, number = entry.number,
+            {lease_until = tonumber(lease), device = a.device, medium = medium, number = entry.number,
              holder = entry.holder, attempts = tonumber(entry.attempts or '0')})
     settle(want.agent, now)
   end

@@ -1,0 +1,184 @@
+"""Callbacks: the caller's entry stays in the queue with its place, and its leg goes. When the turn comes, an agent is
+reserved first (`callback.due` in the journal); then the process that wins `claim_callback` dials the customer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from callcenter import customers, identifiers
+from callcenter.acd.model import Place
+from callcenter.queues.base import Base, UnknownQueue
+from callcenter.queues.entries import Entries
+from callcenter.queues.redis_hash import entry_fields, moment, text
+from callcenter.queues.scripts import callbacks as scripts
+
+RESULTS = ("no_answer", "busy", "machine", "failed")
+
+
+class OutsideHours(ValueError):
+    """The queue isn't open at the chosen time. `next_open` is when it is, in seconds since 1970, if that is known."""
+
+    def __init__(self, next_open: float | None) -> None:
+        super().__init__("the queue isn't open at that time")
+        self.next_open = next_open
+
+
+class NotInQueue(LookupError):
+    """The contact isn't in a queue, or is being connected at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A callback that waits. `at` is the chosen time (0: when its turn comes), or that of the next attempt."""
+
+    contact_id: str
+    queue: str
+    number: str
+    customer_id: str
+    joined_at: float
+    at: float
+    attempts: int
+    state: str
+
+
+class Callbacks(Entries, Base):
+    def request_callback(
+        self,
+        contact_id: str,
+        number: str,
+        *,
+        at: float | None = None,
+        queue: str = "",
+        channel: str = "voice",
+        caller: str = "",
+        customer_id: str = "",
+        language: str = "",
+        skills: Mapping[str, int] | None = None,
+        priority: int | None = None,
+        joined_at: float | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Place:
+        """Call back instead of waiting, at the place that the contact has; a contact that isn't in a queue joins
+        `queue`, also a full one. `at` is a chosen time; without it, when the turn comes. Asking again changes the
+        number or the time. Raises `InvalidIdentifier` for a number that nobody can have, `OutsideHours`, `NotInQueue`,
+        `UnknownQueue`."""
+        number = self.dialled(number)
+        due = moment(at) if at is not None else "0"
+        known = self.entry(contact_id)
+        there = known.get("state") in ("waiting", "offered", "accepted")
+        self._check_hours(known["queue"] if there else queue, at)
+        if not there and queue:
+            configured = self.queue(queue)
+            fields = entry_fields(
+                channel=channel, joined_at=self.clock() if joined_at is None else joined_at,
+                priority=configured.priority if priority is None else priority, caller=caller, customer_id=customer_id,
+                language=language, skills=skills, last_agent="", holder="", data=data, number=number,
+                not_before=at or 0.0, attempts=0, requested_at=self.now(),
+            )  # fmt: skip
+            self._join(contact_id, queue, fields)
+        elif known.get("leg") == "absent":
+            self.run(scripts.MOVE, self.now(), contact_id, number, due, "")
+        elif self.run(scripts.REQUEST, self.now(), contact_id, number, due) == "no":
+            raise NotInQueue(contact_id)
+        place = self.place(contact_id)
+        if place is None or place.state not in ("waiting", "offered", "accepted"):
+            raise NotInQueue(contact_id)
+        return place
+
+    def cancel_callback(self, contact_id: str, why: str = "cancelled") -> bool:
+        """Nobody will call. False if there is no callback that waits, or the conversation has begun."""
+        return self.entry(contact_id).get("leg") == "absent" and self.leave(contact_id, why)
+
+    def move_callback(self, contact_id: str, *, at: float | None = None, number: str = "") -> bool:
+        """To another time (`None`: when its turn comes) or number. False if there is no callback that waits, or it is
+        being dialled. Raises `OutsideHours`, `InvalidIdentifier`."""
+        entry = self.entry(contact_id)
+        if entry.get("leg") != "absent":
+            return False
+        self._check_hours(entry["queue"], at)
+        number = self.dialled(number) if number else ""
+        due = moment(at) if at is not None else "0"
+        return bool(self.run(scripts.MOVE, self.now(), contact_id, number, due, "") == "yes")
+
+    def postpone(self, contact_id: str, at: float, why: str) -> bool:
+        """The router's: not now (the queue is closed)."""
+        return bool(self.run(scripts.MOVE, self.now(), contact_id, "", moment(at), why) == "yes")
+
+    def callbacks_of(self, *keys: str) -> list[Requested]:
+        """The callbacks that wait for any of these customer ids or numbers, the oldest first. `of_person` finds the
+        keys of a person."""
+        ids: set[str] = set()
+        for key in keys:
+            for kind in ("customer", "number"):
+                ids |= {text(item) for item in self.client.smembers(f"cw:callbacks:{kind}:{key}")}
+        found = [self.requested(contact_id) for contact_id in sorted(ids)]
+        return sorted((one for one in found if one), key=lambda one: (one.joined_at, one.contact_id))
+
+    def requested(self, contact_id: str) -> Requested | None:
+        """A contact's callback, if it waits."""
+        entry = self.entry(contact_id)
+        if entry.get("leg") != "absent" or entry["state"] not in ("waiting", "offered", "accepted"):
+            return None
+        return Requested(
+            contact_id, entry["queue"], entry["number"], entry["customer_id"], float(entry["joined_at"]),
+            float(entry["not_before"]), int(entry.get("attempts") or 0), entry["state"],
+        )  # fmt: skip
+
+    def callback_tried(self, offer_id: str, result: str) -> str:
+        """The customer wasn't reached: `no_answer`, `busy`, `machine` or `failed`. The agent is free at once. Gives
+        `again` (it keeps its place and is dialled after the queue's spacing), `failed` (that was the last attempt),
+        or `was` (noted before). Raises ValueError for another word, `NotInQueue` for an offer that isn't one of a
+        callback or is over."""
+        if result not in RESULTS:
+            raise ValueError(f"a callback's result is {', '.join(RESULTS)}, not {result!r}")
+        offer = self.read(f"cw:offer:{offer_id}")
+        try:
+            rule = self.queue(offer.get("queue", "")).callback
+        except UnknownQueue:
+            raise NotInQueue(offer_id) from None
+        answer = self.run(scripts.TRIED, self.now(), offer_id, result, rule.spacing, rule.retries + 1, rule.limit)
+        if answer == "no":
+            raise NotInQueue(offer_id)
+        return str(answer)
+
+    def dialled(self, number: str) -> str:
+        """A number as it is stored: E.164, or a SIP address as it is. Raises `InvalidIdentifier`."""
+        if re.fullmatch(r"sips?:[^\s@]+@\S+", number):
+            return number
+        return identifiers.normalise("phone", number, self.region)
+
+    def open_at(self, queue: str, at: float) -> bool:
+        hours = self.queue(queue).hours
+        return hours is None or self.hours.is_open(hours, at)
+
+    def _check_hours(self, queue: str, at: float | None) -> None:
+        if at is None or not queue:
+            return
+        if not self.open_at(queue, at):
+            raise OutsideHours(self.hours.next_open(self.queue(queue).hours or "", at))
+
+    def context(self, contact_id: str) -> dict[str, Any]:
+        """What the flow gave with the contact (`data` of `join`)."""
+        stored = self.entry(contact_id).get("data")
+        found: dict[str, Any] = json.loads(stored) if stored else {}
+        return found
+
+
+def of_person(conn: Connection, queues: Callbacks, customer_id: str, addresses: Iterable[str] = ()) -> list[Requested]:
+    """A person's callbacks that wait, whichever of their identifiers asked: those of all customers who were merged
+    into this one, and to any of their telephone numbers. `addresses` are further numbers, such as the caller's."""
+    keys = set(addresses)
+    if customer_id:
+        try:
+            person = customers.get(conn, customer_id)
+        except customers.UnknownCustomer:
+            keys.add(customer_id)
+        else:
+            keys |= {*person.members, *(known.value for known in person.identifiers if known.kind == "phone")}
+    return queues.callbacks_of(*sorted(keys))

@@ -1,0 +1,87 @@
+"""A router's own copy of what waits and who is there, kept up by the journal.
+
+The journal says which contacts and agents have changed; those are read anew. So the copy may be late, never wrong for
+long, and what is claimed on it is checked by the claim itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from callcenter.acd.config import Config
+from callcenter.acd.model import Agent, Proposal, Snapshot
+from callcenter.acd.waiting import Waiting
+from callcenter.queues.journal import Fact, Tail
+from callcenter.queues.store import Queues
+
+
+class Mirror:
+    """`snapshot` is the copy. `changed` are facts of the last `update`, in order."""
+
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
+        self._config: Config = queues.config
+        self._stale_contacts: set[str] = set()
+        self._stale_agents: set[str] = set()
+        self.reload()
+
+    @property
+    def waiting(self) -> Waiting:
+        return self.snapshot.waiting
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        return self._agents
+
+    def reload(self) -> None:
+        """Read all of it anew. Raises `redis.RedisError`."""
+        self._config = self._queues.config
+        self._tail = Tail(self._queues.client)
+        found = self._queues.snapshot()
+        self._agents = dict(found.agents)
+        self.snapshot = Snapshot(found.queues, self._agents, found.waiting)
+        self._stale_contacts.clear()
+        self._stale_agents.clear()
+
+    def update(self, block: float | None = None) -> list[Fact]:
+        """Take in what changed, waiting up to `block` seconds for something; gives the facts. Raises
+        `redis.RedisError`."""
+        if self._queues.config is not self._config:
+            self.reload()
+        known_stale = bool(self._stale_contacts or self._stale_agents)
+        facts = self._tail.read(block=None if known_stale else block)
+        if self._tail.lost:
+            self.reload()
+        for fact in facts:
+            if fact.contact:
+                self._stale_contacts.add(fact.contact)
+            if fact.agent:
+                self._stale_agents.add(fact.agent)
+        self._refresh()
+        return facts
+
+    def claimed(self, proposal: Proposal, offers: Iterable[str]) -> None:
+        """Don't propose it again before the journal says what has become of it."""
+        ids = list(offers)
+        self._stale_contacts.add(proposal.contact_id)
+        self._stale_agents.update(proposal.agents)
+        if ids:
+            self.waiting.remove(proposal.contact_id)
+            for agent_id in proposal.agents:
+                agent = self._agents.get(agent_id)
+                if agent is not None:
+                    self._agents[agent_id] = replace(agent, offer=ids[0])
+
+    def _refresh(self) -> None:
+        for contact_id, entry in self._queues.waiting_entries(self._stale_contacts).items():
+            if entry is None:
+                self.waiting.remove(contact_id)
+            else:
+                self.waiting.add(entry)
+        for agent_id, agent in self._queues.signed_in(self._stale_agents).items():
+            if agent is None:
+                self._agents.pop(agent_id, None)
+            else:
+                self._agents[agent_id] = agent
+        self._stale_contacts.clear()
+        self._stale_agents.clear()

@@ -1,0 +1,57 @@
+"""Putting back what the store has lost, from what the journal had brought into the database.
+
+Processes with legs put theirs back themselves (`Queues.keep` tells them); callbacks, chats and messages have no such
+process. Whatever is put back by both is there once: joining again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from callcenter.db import reading
+from callcenter.queues import projection
+from callcenter.queues.redis_hash import entry_fields, moment
+from callcenter.queues.store import Queues
+
+
+def restore(engine: Engine, queues: Queues) -> int:
+    """Join every open entry again with its `joined_at`, reconnect conversations, sign agents in; gives how many
+    entries were put back. Safe at any time and several times at once."""
+    with reading(engine) as conn:
+        rows, agents = projection.open_entries(conn), projection.presences(conn)
+    for agent in agents:
+        if agent["agent"] in queues.config.agents and not queues.read(f"cw:agent:{agent['agent']}"):
+            queues.sign_in(agent["agent"], device=agent["device"])
+            if agent["presence"] != "available":
+                queues._present(agent["agent"], agent["presence"], agent["reason"], "", "0")
+    return sum(_put_back(queues, row) for row in rows)
+
+
+def _put_back(queues: Queues, row: Mapping[str, Any]) -> bool:
+    # What the store knows of a contact is newer than the database, whatever it is.
+    if queues.entry(row["contact_id"]):
+        return False
+    queue = row["queue"] if row["queue"] in queues.config.queues else queues.config.default
+    if not queue:
+        return False
+    data = row["data"]
+    if row["state"] == "connected":
+        return queues.reconnect(
+            row["offer"], row["contact_id"], row["agent"], queue, channel=row["channel"],
+            connected_at=row["connected_at"].timestamp(), joined_at=row["joined_at"].timestamp(),
+            caller=data["caller"], customer_id=row["customer_id"], language=data["language"], holder=row["holder"],
+            data=data["data"],
+        )  # fmt: skip
+    requested = row["callback"] == "requested"
+    fields = entry_fields(
+        channel=row["channel"], joined_at=row["joined_at"].timestamp(), priority=row["priority"],
+        caller=data["caller"], customer_id=row["customer_id"], language=data["language"], skills=data["skills"],
+        last_agent=data["last_agent"], holder="" if requested else row["holder"], data=data["data"],
+        number=row["number"] if requested else "",
+        not_before=row["callback_at"].timestamp() if requested and row["callback_at"] else 0.0,
+        attempts=row["attempts"], restored="1",
+        requested_at=moment(row["requested_at"].timestamp()) if row["requested_at"] else "",
+    )  # fmt: skip
+    return queues._join(row["contact_id"], queue, fields) == "waiting"

@@ -1,0 +1,207 @@
+"""The router: matches who waits with who is free, as soon as either changes; ends what is over; calls back.
+
+Any number may run at once. A router that dies leaves nothing behind: all that it knows is in the store, and another
+one, or the same one started again, goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import redis
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.acd.match import match
+from callcenter.acd.model import Proposal
+from callcenter.acd.overflow import overflows
+from callcenter.queues import journal, projection, reaper
+from callcenter.queues.base import KEPT_SECONDS, UnknownQueue
+from callcenter.queues.journal import Fact
+from callcenter.queues.mirror import Mirror
+from callcenter.queues.restore import restore
+from callcenter.queues.staffing import Staffing
+from callcenter.queues.store import Queues
+
+logger = logging.getLogger(__name__)
+
+WAIT = 0.25
+"""Seconds between looks at what changes by time alone: skills that relax, agents whose delay is over."""
+RARELY = 1.0
+BATCH = 50
+"""Proposals claimed in one round trip."""
+AGAIN = 0.2
+"""Seconds before another try, where the store or the database doesn't answer."""
+
+
+class Router:
+    """One thread's router. `engine` is for putting back what the store lost; without it nothing is put back.
+    `reload` gives a newer configuration, or `None`. `on_facts` is called with all that happened, and must be quick."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        engine: Engine | None = None,
+        *,
+        reload: Callable[[], None] | None = None,
+        on_facts: Callable[[list[Fact]], None] | None = None,
+    ) -> None:
+        self.queues = queues
+        self.engine = engine
+        self.staffing = Staffing()
+        self._reload = reload
+        self._on_facts = on_facts
+        self._mirror: Mirror | None = None
+        self._rarely_at = 0.0
+        self._timer: float | None = None
+        self._epoch = ""
+        self._patient_until = 0.0
+
+    def run(self, stopping: threading.Event) -> None:
+        """Until `stopping` is set. Errors are told and tried again."""
+        while not stopping.is_set():
+            try:
+                self.once(WAIT)
+            except (redis.RedisError, SQLAlchemyError) as error:
+                logger.warning("the router waits: %s: %s", type(error).__name__, str(error).splitlines()[0:1])
+                self.forget()
+                stopping.wait(AGAIN)
+            except Exception:
+                logger.exception("the router begins anew")
+                self.forget()
+                stopping.wait(AGAIN)
+
+    def forget(self) -> None:
+        """Read all anew the next time. Nobody could keep a leg while the store was away, so legs get time for it."""
+        self._mirror = None
+
+    def once(self, block: float | None = None) -> int:
+        """One round; waits up to `block` seconds for something to happen. Gives the number of offers made."""
+        if self._mirror is None:
+            self._begin()
+        assert self._mirror is not None
+        facts = self._mirror.update(self._until_timer(block))
+        if facts:
+            self.staffing.note(facts)
+            if self._on_facts is not None:
+                self._on_facts(facts)
+        self._timers()
+        made = self._offer()
+        self._rarely()
+        return made
+
+    def _begin(self) -> None:
+        self._patient_until = self.queues.clock() + KEPT_SECONDS
+        self._look_for_loss()
+        self._mirror = Mirror(self.queues)
+        self._rarely_at = 0.0
+
+    def _look_for_loss(self) -> None:
+        epoch = self.queues.epoch()
+        if epoch == self._epoch:
+            return
+        if self.engine is not None:
+            # First the drain takes note of the loss, so that what is put back comes after it.
+            journal.drain(self.engine, self.queues.client, epoch)
+            restored = restore(self.engine, self.queues)
+            if restored:
+                logger.warning("put back into the queues: %d", restored)
+        self._epoch = epoch
+        self._patient_until = self.queues.clock() + KEPT_SECONDS
+
+    def _until_timer(self, block: float | None) -> float | None:
+        if block is None or self._timer is None:
+            return block
+        return min(block, max(0.001, self._timer - self.queues.clock()))
+
+    def _timers(self) -> None:
+        now = self.queues.clock()
+        if self._timer is not None and self._timer <= now:
+            reaper.reap_timers(self.queues)
+        self._timer = reaper.next_timer(self.queues)
+
+    def _offer(self) -> int:
+        mirror = self._mirror
+        assert mirror is not None
+        now = self.queues.clock()
+        proposals = [proposal for proposal in match(mirror.snapshot, now) if self._in_hours(proposal, now)]
+        made = 0
+        for start in range(0, len(proposals), BATCH):
+            batch = proposals[start : start + BATCH]
+            for proposal, offers in zip(batch, self.queues.claim_all(batch), strict=True):
+                mirror.claimed(proposal, offers)
+                made += len(offers)
+        return made
+
+    def _in_hours(self, proposal: Proposal, now: float) -> bool:
+        """Nobody is called back while the queue is closed."""
+        if not proposal.absent or self.queues.open_at(proposal.queue, now):
+            return True
+        hours = self.queues.queue(proposal.queue).hours
+        opens = self.queues.hours.next_open(hours or "", now)
+        self.queues.postpone(proposal.contact_id, now + 3600 if opens is None else opens, "closed")
+        return False
+
+    def _rarely(self) -> None:
+        now = self.queues.clock()
+        # A clock that was set back doesn't stop it.
+        if 0 <= now - self._rarely_at < RARELY:
+            return
+        self._rarely_at = now
+        self._look_for_loss()
+        if self._reload is not None:
+            self._reload()
+        assert self._mirror is not None
+        snapshot = self._mirror.snapshot
+        if now >= self._patient_until:
+            reaper.reap_legs(self.queues)
+            reaper.reap_desks(self.queues)
+        self.staffing.publish(self.queues, snapshot)
+        for move in overflows(snapshot, now, self.staffing.current):
+            self.queues.move(move.contact_id, move.to, why=move.why, from_=move.from_queue)
+        self._rehome()
+
+    def _rehome(self) -> None:
+        """Contacts of queues that aren't configured any longer go to the first one."""
+        assert self._mirror is not None
+        to = self.queues.config.default
+        for name in self._mirror.waiting.sizes():
+            if to and name not in self.queues.config.queues:
+                for entry in self._mirror.waiting.in_order(name):
+                    try:
+                        self.queues.move(entry.contact_id, to, why="no_such_queue")
+                    except UnknownQueue:
+                        return
+
+
+class Drain:
+    """Brings the journal into the database, in a thread of its own: a slow database delays no offer."""
+
+    def __init__(self, engine: Engine, queues: Queues, messages: projection.Messages | None = None) -> None:
+        self.engine, self.queues, self.messages = engine, queues, messages
+        self._trimmed_at = time.monotonic()
+
+    def once(self) -> int:
+        """What is there; gives how many entries."""
+        done = journal.drain(self.engine, self.queues.client, self.queues.epoch(), self.messages)
+        if time.monotonic() - self._trimmed_at > journal.KEPT / 10:
+            journal.trim(self.engine, self.queues.client)
+            self._trimmed_at = time.monotonic()
+        return done
+
+    def run(self, stopping: threading.Event, pause: float = 0.2) -> None:
+        """Until `stopping` is set, and once more."""
+        while True:
+            last = stopping.is_set()
+            try:
+                self.once()
+            except (redis.RedisError, SQLAlchemyError) as error:
+                logger.warning("the journal waits: %s: %s", type(error).__name__, str(error).splitlines()[0:1])
+            except Exception:
+                logger.exception("the journal can't be drained")
+            if last:
+                return
+            stopping.wait(pause)
