@@ -68,9 +68,9 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The contact can't wait there. `nobody`: no agent of the queue has signed in."""
+    """The contact can't wait there (any longer). `nobody`: no agent of the queue has signed in."""
 
-    why: Literal["closed", "full", "nobody", "failed"]
+    why: Literal["closed", "full", "nobody", "max_wait", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

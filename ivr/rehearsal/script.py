@@ -59,7 +59,7 @@ class Result(Model):
 class Agents(Model):
     """What comes of waiting for an agent. Where a script has none, nobody has signed in."""
 
-    refused: Literal["closed", "full", "nobody", "failed"] | None = Field(None, description="why there is no place")
+    refused: Literal["closed", "full", "nobody", "max_wait", "failed"] | None = Field(None, description="why there is no place")
     position: int | None = Field(None, ge=1, description="the place in the queue that is told first")
     wait: list[Seconds] | None = Field(None, min_length=2, max_length=2, description="the estimate: from, to")
     again_after: Seconds | None = Field(None, description="when the caller is told again that the wait goes on")

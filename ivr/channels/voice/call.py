@@ -20,10 +20,11 @@ from ivr.channels.leg import CallLeg, Clip, LegOver, RecordingEnded
 from ivr.channels.voice import errand, question, recorder
 from ivr.channels.voice.ear import Ear
 from ivr.channels.voice.line import Gone, Line
+from ivr.channels.voice.waiting import Lobby
 from ivr.flow import inputs
-from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
+from ivr.flow.effects import Collect, Effect, End, Enqueue, Record, RequestCallback, RunAction, Say, Transfer
 from ivr.flow.inputs import Fault, Input, Recorded
-from ivr.flow.session import VOICE, Session, speech
+from ivr.flow.session import QUEUE, VOICE, Session, speech
 from ivr.prompts.parts import Part, Prompt
 from ivr.runner import Runner, Turn
 from ivr.speech.errors import SpeechError
@@ -40,7 +41,8 @@ STORE_TRIES = (0.5, 1.0, 2.0, 4.0)
 
 class VoiceCall:
     """`executor` runs what blocks; `recordings_dir` is where messages are kept; `fallback_number` is where callers
-    are sent while we can't serve them ("" for nowhere). Without `recognition` callers have keys only."""
+    are sent while we can't serve them ("" for nowhere). Without `recognition` callers have keys only; without a
+    `lobby` they can't wait for agents."""
 
     def __init__(
         self,
@@ -53,8 +55,10 @@ class VoiceCall:
         recordings_dir: Path,
         fallback_number: str = "",
         recognition: RecognitionService | None = None,
+        lobby: Lobby | None = None,
     ) -> None:
         self.leg = leg
+        self.lobby = lobby
         self.line = Line(leg)
         self.ear = None if recognition is None else Ear(leg, recognition)
         self._understood = () if recognition is None else recognition.languages
@@ -89,7 +93,8 @@ class VoiceCall:
             functools.partial(
                 self.runner.start,
                 channel=self.channel,
-                capabilities=speech(self._understood) if self._understood else VOICE,
+                capabilities=(speech(self._understood) if self._understood else VOICE)
+                | (QUEUE if self.lobby is not None else frozenset()),
                 external_id=self.leg.id,
                 caller=self.leg.caller,
                 called=self.leg.called,
@@ -122,6 +127,9 @@ class VoiceCall:
 
     async def _carry_out(self, effects: Sequence[Effect]) -> Input | None:
         """Carry out what the flow wants; gives the Input that it then waits for, `None` when the call is over."""
+        if self.lobby is not None and not any(isinstance(one, Enqueue | RequestCallback | End) for one in effects):
+            assert self._session is not None
+            await self.lobby.step_out(self._session.contact_id)
         spoken = [prompt for effect in effects for prompt in _prompts(effect)]
         # What is said first is rendered when it is said, which is now.
         ahead = [asyncio.ensure_future(self.renderer.clips(prompt)) for prompt in spoken[1:]]
@@ -139,8 +147,13 @@ class VoiceCall:
                         return await self._act(effect)
                     case Transfer(target):
                         return await errand.transfer(self.line, target)
-                    case End():
+                    case Enqueue():
+                        return await self._queue(effect)
+                    case RequestCallback():
+                        return await self._call_back(effect)
+                    case End(outcome):
                         self.leg.hang_up()
+                        await self._out_of_line(outcome)
                         return None
             raise RuntimeError("the flow neither waits nor ends")
         except SpeechError as error:
@@ -187,9 +200,26 @@ class VoiceCall:
         running = self.runner.begin(self._session, action)
         return await errand.act(self.line, running, action, lambda: self._clips(action.filler or Prompt((), "")))
 
+    async def _queue(self, effect: Enqueue) -> Input:
+        assert self.lobby is not None
+        assert self._session is not None
+        if effect.told:
+            return await self.lobby.wait(self.line, self._session, effect)
+        return await self.lobby.enter(self._session, effect)
+
+    async def _call_back(self, effect: RequestCallback) -> Input:
+        assert self.lobby is not None
+        assert self._session is not None
+        return await self.lobby.book(self._session, effect)
+
     # Endings
 
+    async def _out_of_line(self, reason: str) -> None:
+        if self.lobby is not None and self._session is not None:
+            await self.lobby.left(self._session.contact_id, reason)
+
     async def _hung_up(self) -> None:
+        await self._out_of_line("abandoned")
         await self._feed_quietly(inputs.HungUp())
 
     async def _feed_quietly(self, given: Input) -> None:
@@ -204,6 +234,7 @@ class VoiceCall:
 
     async def _apologise(self, kind: str) -> None:
         """The last resort: say that we are sorry, send the caller to the fallback number if there is one, let go."""
+        await self._out_of_line("fault")
         metrics.FAULTS.labels(self.channel, kind).inc()
         try:
             try:

@@ -18,7 +18,7 @@ from ivr.flow.verb import verb
 from ivr.flow.verbs.menu import Choice, choose
 from ivr.prompts.written import written
 
-REFUSALS = ("closed", "full", "nobody")
+REFUSALS = ("closed", "full", "nobody", "max_wait")
 
 
 @verb
@@ -43,7 +43,9 @@ class Queue(StepModel):
         return (*(choice.key for choice in self.choices), "served", *REFUSALS)
 
     def target(self, exit: str) -> str | None:
-        return super().target(exit) or ("end" if exit == "served" else None)
+        """`served` ends the contact, and `max_wait` leads where `full` does, unless the step says otherwise."""
+        usual = {"served": "end", "max_wait": super().target("full")}
+        return super().target(exit) or usual.get(exit)
 
     def targets(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
         for index, choice in enumerate(self.choices):

@@ -1,0 +1,82 @@
+"""How a queue connects, as audio: its music, what the agent is whispered, what is said of recording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from callcenter.acd.config import Config
+from ivr.bridge.parts import Manner, Recording
+from ivr.channels.leg import Clip
+from ivr.flow import template
+from ivr.flow.effects import Enqueue
+from ivr.flow.model import PROMPT_ID, FlowSet
+from ivr.flow.session import Session
+from ivr.prompts.parts import Prompt
+from ivr.speech.errors import SpeechError
+from ivr.speech.music import music
+from ivr.speech.renderer import Renderer
+
+log = structlog.get_logger("callwright.voice")
+
+ACCEPT_KEY = "1"
+"""What an agent presses on a telephone that an answering machine might pick up."""
+
+
+class Manners:
+    """`flows` gives the published ones, `config` the queues' configuration."""
+
+    def __init__(
+        self, renderer: Renderer, flows: Callable[[], FlowSet], config: Callable[[], Config], recordings_dir: Path
+    ) -> None:
+        self._renderer, self._flows, self._config = renderer, flows, config
+        self._recordings_dir = recordings_dir
+
+    async def music(self, effect: Enqueue, language: str) -> list[Clip]:
+        """What a contact of this queue hears while it waits: the step's, the queue's, or a tune of our own."""
+        if effect.music is not None:
+            clips = await self._clips(effect.music)
+            if clips:
+                return clips
+        queue = self._config().queues.get(effect.queue)
+        named = queue.music if queue is not None else None
+        return (await self.said(named, language) if named else []) or [music()]
+
+    async def of(self, queue_name: str, device: str, session: Session) -> Manner:
+        """How an agent on this device is connected with this contact."""
+        flows = self._flows()
+        queue = self._config().queues.get(queue_name)
+        label = (queue.label if queue is not None else "") or queue_name
+        whisper = (queue.whisper if queue is not None else None) or "system.queue_whisper"
+        recording = None
+        if queue is not None and queue.record.on:
+            consent = await self.said("system.recorded", session.language) if queue.record.consent != "never" else []
+            recording = Recording(self._recordings_dir, consent=consent)
+        number = re.fullmatch(r"\+?\d+", device) is not None
+        return Manner(
+            music=await self.music(Enqueue(queue_name), session.language),
+            whisper=await self.said(whisper, flows.default_language, {"queue": label, "caller": session.caller}),
+            accept_key=ACCEPT_KEY if number else "",
+            recording=recording,
+        )
+
+    async def said(self, ref: str, language: str, values: Mapping[str, Any] | None = None) -> list[Clip]:
+        """A prompt's audio, by its id or as it stands; nothing where it can't be said."""
+        flows = self._flows()
+        text = flows.text(language, ref) if PROMPT_ID.match(ref) else ref
+        if text is None:
+            return []
+        known = {"company": flows.company.name, "language": language, **(values or {})}
+        parts = template.parse(text).fill(known, flows.company.currency)
+        return await self._clips(Prompt(parts, language, ref if PROMPT_ID.match(ref) else ""))
+
+    async def _clips(self, prompt: Prompt) -> list[Clip]:
+        try:
+            return await self._renderer.clips(prompt)
+        except SpeechError as error:
+            log.error("can't speak", why=str(error))
+            return []

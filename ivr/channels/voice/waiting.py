@@ -1,0 +1,324 @@
+"""Callers who wait for an agent: music, announcements, choices by key, and the ringing of agents meanwhile.
+
+One `Lobby` for each process with legs. It follows the journal of queues for its own contacts, keeps their entries
+alive, and puts them back with their original joining time when the store has lost them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import redis
+import structlog
+
+from callcenter.queues.journal import Fact, Tail
+from ivr.bridge.parts import Accepted, Offer
+from ivr.channels.leg import CallLeg, Digit
+from ivr.channels.voice.line import Line
+from ivr.channels.voice.manners import Manners
+from ivr.flow.collect import Collector
+from ivr.flow.effects import Enqueue, RequestCallback
+from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued, Refused, Served
+from ivr.flow.session import Session
+from ivr.queueing import Queueing
+
+if TYPE_CHECKING:
+    from ivr.bridge.conversation import Bridge
+
+log = structlog.get_logger("callwright.voice")
+T = TypeVar("T")
+
+KEEP_SECONDS = 5.0
+PATIENCE = 2.0
+"""Seconds until Redis is tried again."""
+WITHDRAWN = ("offer.withdrawn", "offer.expired", "offer.refused")
+
+
+@dataclass(eq=False)
+class Waiter:
+    """One contact. `facts` are what the journal says of it; `out` is whether it does something else meanwhile,
+    `talking` with whom it speaks and since when."""
+
+    session: Session
+    effect: Enqueue
+    joined_at: float
+    facts: deque[Fact] = field(default_factory=deque)
+    out: bool = False
+    talking: tuple[Offer, float] | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Lobby:
+    """`address` finds what to dial for a device; it blocks, and gives "" where the device isn't there.
+    `on_callback` is given each `callback.due`."""
+
+    def __init__(
+        self,
+        queueing: Queueing,
+        bridge: Bridge,
+        manners: Manners,
+        executor: Executor,
+        address: Callable[[str, str], str],
+        on_callback: Callable[[Fact], None] = lambda fact: None,
+    ) -> None:
+        self._queueing = queueing
+        self._queues = queueing.queues
+        self._bridge = bridge
+        self._manners = manners
+        self._executor = executor
+        self._address = address
+        self._on_callback = on_callback
+        self._waiters: dict[str, Waiter] = {}
+        self._kept: Callable[[], Sequence[str]] = lambda: ()
+        self._stopping = threading.Event()
+        self._following: threading.Thread | None = None
+        self._keeping: asyncio.Task[None] | None = None
+
+    def start(self, kept: Callable[[], Sequence[str]] = lambda: ()) -> None:
+        """Follow and keep, from now on; `kept` gives further contacts whose legs this process has."""
+        self._kept = kept
+        loop = asyncio.get_running_loop()
+        self._following = threading.Thread(target=self._follow, args=(loop,), name="journal", daemon=True)
+        self._following.start()
+        self._keeping = loop.create_task(self._keep())
+
+    async def close(self) -> None:
+        self._stopping.set()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._following is not None:
+            await asyncio.to_thread(self._following.join)
+
+    # What a call does
+
+    async def enter(self, session: Session, effect: Enqueue) -> Queued | Refused:
+        """Take a place, or the one that the contact has."""
+        waiter = self._waiters.get(session.contact_id)
+        if waiter is None:
+            # Before it joins: an offer may be made at once.
+            waiter = self._waiters[session.contact_id] = Waiter(session, effect, self._queues.clock())
+        waiter.session, waiter.effect, waiter.out = session, effect, False
+        told = await self._blocking(self._queueing.enter, session, effect)
+        if isinstance(told, Refused):
+            self._waiters.pop(session.contact_id, None)
+        return told
+
+    async def wait(self, line: Line, session: Session, effect: Enqueue) -> Input:
+        """Wait until there is something for the flow: a choice, news, an agent's part done. Raises `Gone`."""
+        waiter = self._waiters.get(session.contact_id)
+        if waiter is None:
+            return await self.enter(session, effect)
+        waiter.session, waiter.effect = session, effect
+        rings: dict[str, asyncio.Task[Accepted | None]] = {}
+        try:
+            return await self._wait(line, waiter, rings)
+        finally:
+            for ring in rings.values():
+                ring.cancel()
+            await asyncio.gather(*rings.values(), return_exceptions=True)
+
+    async def book(self, session: Session, request: RequestCallback) -> CallbackBooked:
+        """Give the line back and keep the place."""
+        booked = await self._blocking(self._queueing.book, session, request)
+        if booked.booked:
+            self._waiters.pop(session.contact_id, None)
+        return booked
+
+    async def step_out(self, contact_id: str) -> None:
+        """The caller does something else; the place is kept."""
+        waiter = self._waiters.get(contact_id)
+        if waiter is not None and not waiter.out:
+            waiter.out = True
+            await self._blocking(self._queueing.step_out, contact_id)
+
+    async def left(self, contact_id: str, reason: str) -> None:
+        """The call is over."""
+        if self._waiters.pop(contact_id, None) is not None:
+            await self._blocking(self._queueing.leave, contact_id, reason)
+
+    # Waiting
+
+    async def _wait(self, line: Line, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]]) -> Input:
+        chosen = _choice(line, waiter.effect)
+        if chosen is not None:
+            return chosen
+        music = await self._manners.music(waiter.effect, waiter.session.language)
+        line.leg.play(music, loop=True)
+        news_at = line.now() + self._queues.queue(waiter.effect.queue).announce.every
+        while True:
+            for fact in _taken(waiter):
+                self._happened(fact, waiter, rings)
+            accepted = await self._accepted(rings)
+            if accepted is not None:
+                served = await self._talk(line.leg, waiter, accepted, rings)
+                if served is not None:
+                    return served
+                line.leg.play(music, loop=True)
+            waiter.wake.clear()
+            if waiter.facts or any(ring.done() for ring in rings.values()):
+                continue
+            woken = asyncio.ensure_future(waiter.wake.wait())
+            try:
+                event = await line.event(news_at, until=woken)
+            finally:
+                woken.cancel()
+            if isinstance(event, Digit):
+                line.press(event)
+                chosen = _choice(line, waiter.effect)
+                if chosen is not None:
+                    line.leg.stop()
+                    return chosen
+            elif event is None and line.now() >= news_at and not rings:
+                told = await self._blocking(self._queueing.news, waiter.session.contact_id, waiter.effect.queue)
+                if told is not None:
+                    line.leg.stop()
+                    return told
+                news_at = line.now() + PATIENCE
+
+    def _happened(self, fact: Fact, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]]) -> None:
+        if fact.kind == "offer.made" and fact.offer not in rings:
+            ring = rings[fact.offer] = asyncio.ensure_future(self._ring(fact, waiter))
+            ring.add_done_callback(lambda _: waiter.wake.set())
+        elif fact.kind in WITHDRAWN and (gone := rings.get(fact.offer)) is not None and not gone.done():
+            gone.cancel()
+
+    async def _ring(self, fact: Fact, waiter: Waiter) -> Accepted | None:
+        """Ring the agent's device; `None` where the offer came to nothing."""
+        try:
+            device = str(fact.data.get("device", "desk"))
+            target = await self._blocking(self._address, fact.agent, device)
+            if not target:
+                await self._blocking(self._queues.refuse, fact.offer, "failed")
+                return None
+            offer = Offer(
+                id=fact.offer,
+                contact_id=fact.contact,
+                queue=fact.queue,
+                agent_id=fact.agent,
+                device=target,
+                lease_until=float(fact.data.get("lease_until", fact.at + 20)),
+                caller=waiter.session.caller,
+            )
+            return await self._bridge.ring(offer, await self._manners.of(fact.queue, target, waiter.session))
+        except redis.RedisError as error:
+            log.error("an agent can't be rung", offer=fact.offer, error=type(error).__name__)
+            return None
+
+    async def _accepted(self, rings: dict[str, asyncio.Task[Accepted | None]]) -> Accepted | None:
+        """An agent who took an offer, if one did; rings that are over are forgotten, and a second agent let go."""
+        first: Accepted | None = None
+        for offer, ring in list(rings.items()):
+            if not ring.done():
+                continue
+            del rings[offer]
+            if ring.cancelled():
+                continue
+            if ring.exception() is not None:
+                log.error("ringing failed", offer=offer, error=repr(ring.exception()))
+                continue
+            accepted = ring.result()
+            if accepted is not None and first is None:
+                first = accepted
+            elif accepted is not None:
+                await self._bridge.drop(accepted)
+        return first
+
+    async def _talk(
+        self, leg: CallLeg, waiter: Waiter, accepted: Accepted, rings: dict[str, asyncio.Task[Accepted | None]]
+    ) -> Served | None:
+        """The conversation; `None` when the caller waits again."""
+        for ring in rings.values():
+            ring.cancel()
+        await asyncio.gather(*rings.values(), return_exceptions=True)
+        rings.clear()
+        manner = await self._manners.of(accepted.offer.queue, accepted.offer.device, waiter.session)
+        waiter.talking = (accepted.offer, self._queues.clock())
+        try:
+            ending = await self._bridge.talk(leg, accepted, manner)
+        finally:
+            waiter.talking = None
+        log.info("talked", contact=waiter.session.contact_id, agent=accepted.offer.agent_id, how=ending.how)
+        if ending.how == "requeue":
+            return None
+        self._waiters.pop(waiter.session.contact_id, None)
+        return Served(accepted.offer.agent_id)
+
+    # The store
+
+    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread of its own: the journal, from now on."""
+        tail: Tail | None = None
+        while not self._stopping.is_set():
+            try:
+                if tail is None:
+                    tail = Tail(self._queues.client)
+                facts = tail.read(block=0.5)
+            except redis.RedisError as error:
+                log.warning("the journal can't be read", error=type(error).__name__)
+                self._stopping.wait(PATIENCE)
+                continue
+            if facts:
+                loop.call_soon_threadsafe(self._told, facts)
+
+    def _told(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if fact.kind == "callback.due":
+                self._on_callback(fact)
+            waiter = self._waiters.get(fact.contact)
+            if waiter is not None:
+                waiter.facts.append(fact)
+                waiter.wake.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            try:
+                await self._keep_once()
+            except Exception as error:  # Redis is away: the entries are put back when it is here again
+                log.warning("places can't be kept", error=type(error).__name__)
+
+    async def _keep_once(self) -> None:
+        ids = [*self._waiters, *self._kept()]
+        for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids):
+            waiter = self._waiters.get(contact_id)
+            if waiter is None:
+                continue
+            session = waiter.session
+            if waiter.talking is None:
+                log.warning("a place is put back", contact=contact_id)
+                await self._blocking(
+                    functools.partial(self._queueing.enter, session, waiter.effect, joined_at=waiter.joined_at)
+                )
+                continue
+            offer, since = waiter.talking
+            await self._blocking(
+                functools.partial(
+                    self._queues.reconnect, offer.id, contact_id, offer.agent_id, offer.queue,
+                    channel=session.channel, connected_at=since, joined_at=waiter.joined_at, caller=session.caller,
+                    language=session.language, holder=self._queueing.holder,
+                )
+            )  # fmt: skip
+
+    async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
+
+
+def _taken(waiter: Waiter) -> list[Fact]:
+    facts = list(waiter.facts)
+    waiter.facts.clear()
+    return facts
+
+
+def _choice(line: Line, effect: Enqueue) -> Keys | None:
+    """A key that is a choice, of those pressed until now; the others mean nothing here."""
+    pressed, line.keys = line.keys.ahead, Collector()
+    keys = {choice.key for choice in effect.choices}
+    return next((Keys(key) for key in reversed(pressed) if key in keys), None)

@@ -1,0 +1,174 @@
+"""What flows want of queues, carried out on `callcenter.queues`: the same for every channel.
+
+Everything here blocks, and turns what can go wrong into an Input: a store that can't be reached is `Refused("failed")`,
+never an exception that a caller would hear as silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import redis
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.acd import announce
+from callcenter.acd.model import Place
+from callcenter.db import reading
+from callcenter.queues.base import UnknownQueue
+from callcenter.queues.callbacks import NotInQueue, OutsideHours
+from callcenter.queues.store import Queues
+from callcenter.tables import contacts
+from ivr.flow.effects import Enqueue, RequestCallback
+from ivr.flow.inputs import CallbackBooked, Queued, Refused
+from ivr.flow.session import Session
+
+log = structlog.get_logger("callwright.queueing")
+
+
+class Queueing:
+    """Thread-safe. `holder` names this process, whose legs' entries it keeps ("" where contacts have none: messages);
+    `timezone` gives the company's."""
+
+    def __init__(self, queues: Queues, engine: Engine, timezone: Callable[[], str], *, holder: str = "") -> None:
+        self.queues = queues
+        self.holder = holder
+        self._engine = engine
+        self._timezone = timezone
+
+    def enter(self, session: Session, effect: Enqueue, *, joined_at: float | None = None) -> Queued | Refused:
+        """A place for this contact, or why there is none. One that has a place keeps it; `joined_at` gives it back to
+        one that the store has lost."""
+        try:
+            queue = self.queues.queue(effect.queue)
+            known = self.queues.place(session.contact_id)
+            waiting = known is not None and known.position > 0
+            if not waiting and joined_at is None:
+                if queue.hours and not self.queues.hours.is_open(queue.hours, self.queues.clock()):
+                    return Refused("closed")
+                if not self.staffed(effect.queue):
+                    return Refused("nobody")
+            elif waiting:
+                self.queues.resume(session.contact_id)
+            place = self.queues.join(
+                session.contact_id,
+                effect.queue,
+                channel=session.channel,
+                caller=session.caller,
+                customer_id=self._customer(session.contact_id),
+                language=session.language,
+                skills=effect.skills,
+                priority=effect.priority,
+                joined_at=joined_at,
+                holder=self.holder,
+                data=effect.data,
+            )
+            if place.state == "full":
+                return Refused("full")
+            return Refused("max_wait") if place.too_long else self._told(session.contact_id, place)
+        except (UnknownQueue, ValueError, redis.RedisError) as error:
+            log.error("no place in a queue", queue=effect.queue, contact=session.contact_id, error=_words(error))
+            return Refused("failed")
+
+    def news(self, contact_id: str, queue: str) -> Queued | Refused | None:
+        """What may be told a contact that waits, now: `None` for nothing. Never more often than the queue says."""
+        try:
+            place = self.queues.place(contact_id)
+            if place is None or place.position < 1:
+                return None
+            if place.too_long:
+                return Refused("max_wait")
+            last = self.queues.announced(contact_id)
+            policy = self.queues.queue(place.queue).announce
+            if last is not None and self.queues.clock() - last.at < policy.every:
+                return None
+            return self._told(contact_id, place)
+        except (UnknownQueue, redis.RedisError) as error:
+            log.warning("nothing can be told", contact=contact_id, queue=queue, error=_words(error))
+            return None
+
+    def _told(self, contact_id: str, place: Place) -> Queued:
+        """What is to be said of a place; an estimate that is said is stored as promised."""
+        policy = self.queues.queue(place.queue).announce
+        due = announce.due(policy, self.queues.announced(contact_id), place, self.queues.clock())
+        if due is None:
+            self.queues.announce(contact_id, place.position, None)
+            return Queued()
+        self.queues.announce(contact_id, place.position, due.estimate)
+        low, high = (due.estimate.low, due.estimate.high) if due.estimate else (None, None)
+        return Queued(due.position, low, high)
+
+    def book(self, session: Session, request: RequestCallback) -> CallbackBooked:
+        """Give the line back and keep the place."""
+        try:
+            at = self._moment(request.at)
+            if self.queues.place(session.contact_id) is None:
+                queue = self.queues.queue(request.queue)
+                if at is None and queue.hours and not self.queues.hours.is_open(queue.hours, self.queues.clock()):
+                    at = self.queues.hours.next_open(queue.hours, self.queues.clock())
+            self.queues.request_callback(
+                session.contact_id,
+                request.number,
+                at=at,
+                queue=request.queue,
+                channel=session.channel,
+                caller=session.caller,
+                customer_id=self._customer(session.contact_id),
+                language=session.language,
+                data=request.data,
+            )
+            return CallbackBooked(True)
+        except OutsideHours:
+            return CallbackBooked(False, "closed")
+        except ValueError as error:
+            log.info("no callback", contact=session.contact_id, why=str(error))
+            return CallbackBooked(False, "bad_number")
+        except (UnknownQueue, NotInQueue, redis.RedisError) as error:
+            log.error("no callback", contact=session.contact_id, error=_words(error))
+            return CallbackBooked(False, "failed")
+
+    def leave(self, contact_id: str, reason: str) -> None:
+        """The contact is over or elsewhere. A callback that it asked for stays."""
+        try:
+            if self.queues.entry(contact_id).get("leg") != "absent":
+                self.queues.leave(contact_id, reason)
+        except redis.RedisError as error:  # not kept any more, it will be taken for lost
+            log.warning("a queue can't be left", contact=contact_id, error=_words(error))
+
+    def step_out(self, contact_id: str) -> None:
+        """The contact does something else for a while; its place is kept."""
+        try:
+            self.queues.pause(contact_id)
+        except redis.RedisError as error:
+            log.warning("a place can't be held", contact=contact_id, error=_words(error))
+
+    def staffed(self, queue: str) -> bool:
+        """Whether an agent of the queue has signed in."""
+        members: Any = self.queues.client.smembers("cw:agents")
+        names = (one.decode() if isinstance(one, bytes) else str(one) for one in members)
+        return any(self.queues.config.serves(name, queue) for name in names)
+
+    def _customer(self, contact_id: str) -> str:
+        try:
+            with reading(self._engine) as conn:
+                query = sa.select(contacts.c.customer_id).where(contacts.c.id == contact_id)
+                return conn.execute(query).scalar_one_or_none() or ""
+        except SQLAlchemyError as error:  # the agent is told less; the caller waits all the same
+            log.warning("a customer can't be looked up", contact=contact_id, error=type(error).__name__)
+            return ""
+
+    def _moment(self, text: str) -> float | None:
+        """Unix time of an ISO 8601 date and time, on the company's clock unless it has an offset. Raises ValueError."""
+        if not text:
+            return None
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(self._timezone()))).astimezone(UTC).timestamp()
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
