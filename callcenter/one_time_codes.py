@@ -114,7 +114,7 @@ def forget(conn: Connection, now: datetime) -> int:
     over = sa.or_(one_time_codes.c.expires_at <= now, one_time_codes.c.used_at.is_not(None))
     done = sa.update(messages).where(
         messages.c.id.in_(sa.select(one_time_codes.c.message_id).where(over)),
-        messages.c.status.in_(("sent", "parked")),
+        messages.c.status.not_in(("queued", "sending")),
         messages.c.body != HIDDEN,
     )
     cleared = conn.execute(done.values(body=HIDDEN)).rowcount

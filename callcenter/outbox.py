@@ -1,12 +1,15 @@
 """The outbox: messages are queued in the transaction of what caused them, and sent afterwards.
 
-    queued ──> sending ──> sent
-      ^           ├──────> queued   (a passing fault: tried again later)
-      │           └──────> parked   (refused, unconfigured or out of attempts: `error` says why)
+    queued ──> sending ──> sent ──> delivered ──> read     (what carriers report: `report`)
+      ^           │          └────> failed
+      │           ├──────> queued   (a passing fault, or quiet hours: tried later)
+      │           ├──────> parked   (refused, unconfigured, not allowed or out of attempts: `error` says why)
+      │           └──────> unknown  (its sender died, and nobody can say whether the carrier has it)
       └── `requeue` ──────────┘
 
-A message whose sender died is claimed again once its lease is over. So it is sent at least once; twice only if the
-process died between the carrier's answer and our commit.
+Each is sent once. What a dead sender left in `sending` is claimed when its lease is over: a carrier that keeps our ids
+gets it again under the same one, another is asked what it has (`Sender.look_up`). Where that can't be known the message
+stays visible as `unknown`, and is sent again only if a person says so, or settled when the carrier reports on it.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, Row
 
 from callcenter import events
 from callcenter.db import reading
@@ -26,12 +30,17 @@ from callcenter.ids import new_id
 from callcenter.messages import (
     NotConfiguredError,
     Outgoing,
+    OutgoingFile,
     RefusedError,
     Sender,
     TemporaryError,
+    UncertainError,
     open_sender,
+    shape_of,
 )
 from callcenter.messages.masking import masked, masked_html
+from callcenter.messages.rules import WORDS, Later, Never, Policy, verdict
+from callcenter.tables import files as files_table
 from callcenter.tables import messages
 
 logger = logging.getLogger(__name__)
@@ -75,6 +84,10 @@ def queue(
         if known is not None:
             return str(known)
     message_id = new_id(at)
+    shape = shape_of(channel)
+    if author.startswith("agent:"):  # who may have typed what a customer read out
+        body, html = masked(body), masked_html(html)
+    body = shape.plain(body)
     conn.execute(
         sa.insert(messages).values(
             id=message_id,
@@ -85,9 +98,9 @@ def queue(
             author=author,
             purpose=purpose,
             subject=subject,
-            # An agent may have typed what a customer read out.
-            body=masked(body) if author.startswith("agent:") else body,
-            html=masked_html(html) if author.startswith("agent:") else html,
+            body=body,
+            html=html,
+            segments=shape.segments(body),
             meta={**(meta or {}), **({"files": list(files)} if files else {})},
             status="queued",
             next_at=at,
@@ -98,52 +111,50 @@ def queue(
     return message_id
 
 
-def requeue(conn: Connection, message_id: str, at: datetime) -> bool:
-    """Give a parked message another chance; False when it isn't parked."""
-    parked = sa.update(messages).where(messages.c.id == message_id, messages.c.status == "parked")
-    return conn.execute(parked.values(status="queued", attempts=0, next_at=at, error="")).rowcount == 1
+def requeue(conn: Connection, message_id: str, at: datetime, *, again: bool = False) -> bool:
+    """Give a parked or failed message another chance; with `again` also one that may have been sent, because a person
+    says so. False when it is none of these."""
+    states = ("parked", "failed", "unknown") if again else ("parked", "failed")
+    stuck = sa.update(messages).where(messages.c.id == message_id, messages.c.status.in_(states))
+    return conn.execute(stuck.values(status="queued", attempts=0, next_at=at, error="")).rowcount == 1
 
 
-def sweep(engine: Engine, settings: Any, now: datetime) -> int:
-    """Deliver what is due, and what was left in `sending` for longer than its lease; returns how many were sent.
-    Several may run at once. Goes on with the rest the next time when it takes long."""
+def sweep(engine: Engine, settings: Any, now: datetime, *, policy: Policy | None = None) -> int:
+    """Deliver what is due, and settle what was left in `sending` for longer than its lease; returns how many were
+    sent. Several may run at once. Goes on with the rest the next time when it takes long."""
     started = time.monotonic()
     with reading(engine) as conn:
-        due = conn.execute(sa.select(messages.c.id).where(_due(now)).order_by(messages.c.next_at).limit(200)).scalars()
-        waiting = list(due)
+        due = sa.select(messages.c.id).where(_due(now)).order_by(messages.c.next_at, messages.c.id).limit(200)
+        waiting = list(conn.execute(due).scalars())
     sent = 0
     for message_id in waiting:
         if time.monotonic() - started > BUDGET:
             break
-        sent += deliver(engine, settings, message_id, now) == "sent"
+        sent += deliver(engine, settings, message_id, now, policy=policy) == "sent"
     return sent
 
 
-def deliver(engine: Engine, settings: Any, message_id: str, now: datetime) -> str:
-    """Send one message if it is due and nobody else has claimed it; returns its status afterwards ("" where it
-    isn't ours to send)."""
+def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, policy: Policy | None = None) -> str:
+    """Send one message if it is due, allowed, and nobody else has claimed it; returns its status afterwards ("" where
+    it isn't ours to send)."""
     with engine.begin() as conn:
-        claim = sa.update(messages).where(messages.c.id == message_id, _due(now))
-        claimed = claim.values(status="sending", attempts=messages.c.attempts + 1, next_at=now + LEASE)
-        if conn.execute(claimed).rowcount != 1:
+        row = conn.execute(sa.select(messages).where(messages.c.id == message_id, _due(now))).one_or_none()
+        if row is None:
             return ""
-        row = conn.execute(sa.select(messages).where(messages.c.id == message_id)).one()
-    values: dict[str, Any]
-    try:
-        carrier: Sender = open_sender(row.channel, settings)
-        reference = carrier.send(Outgoing(row.id, row.to, row.subject, row.body))
-        values = {"status": "sent", "sent_at": now, "reference": reference, "error": ""}
-    except (NotConfiguredError, RefusedError) as error:
-        values = {"status": "parked", "error": str(error)}
-    except TemporaryError as error:
-        values = _later(row.attempts, now, str(error))
-    except Exception as error:
-        logger.exception("the sender of %s broke on message %s", row.channel, row.id)
-        values = _later(row.attempts, now, f"the sender broke: {type(error).__name__}")
+        hindered = verdict(conn, row, now, policy or Policy()) if row.status == "queued" else None
+        if hindered is not None:
+            return _hinder(conn, row, hindered, now)
+        claim = sa.update(messages).where(*_same(row))
+        if conn.execute(claim.values(status="sending", attempts=row.attempts + 1, next_at=now + LEASE)).rowcount != 1:
+            return ""
+        message = _outgoing(conn, row)
+        known = _references(conn, row) if row.status == "sending" else ()
+    values = _attempt(settings, row, message, known, now)
     with engine.begin() as conn:
         # `attempts` tells our claim from a later one, made when our lease was over.
-        ours = (messages.c.id == row.id, messages.c.status == "sending", messages.c.attempts == row.attempts)
-        if conn.execute(sa.update(messages).where(*ours).values(values)).rowcount == 1 and values["status"] != "queued":
+        ours = (messages.c.id == row.id, messages.c.status == "sending", messages.c.attempts == row.attempts + 1)
+        done = conn.execute(sa.update(messages).where(*ours).values(values)).rowcount == 1
+        if done and values["status"] not in ("queued", "sending"):
             data = {"message": row.id, "channel": row.channel, "error": values["error"]}
             events.record(conn, row.contact_id, None, f"message_{values['status']}", data, now)
     if values["error"]:
@@ -151,11 +162,145 @@ def deliver(engine: Engine, settings: Any, message_id: str, now: datetime) -> st
     return str(values["status"])
 
 
+def _attempt(settings: Any, row: Row[Any], message: Outgoing, known: Sequence[str], now: datetime) -> dict[str, Any]:
+    """What becomes of a claimed message: the columns to change."""
+    attempts = row.attempts + 1
+    try:
+        carrier: Sender = open_sender(row.channel, settings)
+        if row.status == "sending" and not carrier.keeps_ids:
+            return _settled(carrier, row, message, known, now)
+        return _sent(carrier.send(message), now)
+    except (NotConfiguredError, RefusedError) as error:
+        return {"status": "parked", "error": str(error)}
+    except TemporaryError as error:
+        return _later(attempts, now, str(error))
+    except UncertainError as error:
+        return _uncertain(str(error), now)
+    except Exception as error:
+        logger.exception("the sender of %s broke on message %s", row.channel, row.id)
+        return _uncertain(f"the sender broke: {type(error).__name__}", now)
+
+
+def _settled(carrier: Sender, row: Row[Any], message: Outgoing, known: Sequence[str], now: datetime) -> dict[str, Any]:
+    """A message whose sender died: what the carrier knows of it decides."""
+    try:
+        found = carrier.look_up(message, row.next_at - LEASE, known)
+    except TemporaryError as error:
+        return _uncertain(str(error), now) if row.attempts <= len(BACK_OFF) else _unknown(str(error))
+    if found is None:
+        return _unknown(row.error or "its sender died while it was being sent")
+    return _sent(found or carrier.send(message), now)
+
+
+def report(
+    conn: Connection,
+    message_id: str,
+    status: Literal["sent", "delivered", "read", "failed"],
+    at: datetime,
+    *,
+    reference: str = "",
+    error: str = "",
+) -> str | None:
+    """Note what a carrier says of a message; the contact's id where that is news, else `None`. Reports may come in any
+    order, again, and before the carrier has answered us."""
+    row = conn.execute(sa.select(messages).where(messages.c.id == message_id)).one_or_none()
+    if row is None or row.direction != "out":
+        return None
+    order = ("queued", "sending", "unknown", "parked", "sent", "delivered", "read")
+    if row.status == "failed" or (status == "failed" and row.status in ("delivered", "read")):
+        return None
+    if status != "failed" and order.index(row.status) >= order.index(status):
+        return None
+    values: dict[str, Any] = {"status": status, "error": error, "sent_at": row.sent_at or at}
+    if reference and not row.reference:
+        values["reference"] = reference
+    if status in ("delivered", "read"):
+        values["delivered_at"] = row.delivered_at or at
+    if status == "read":
+        values["read_at"] = at
+    if conn.execute(sa.update(messages).where(*_same(row)).values(values)).rowcount != 1:
+        return report(conn, message_id, status, at, reference=reference, error=error)
+    data = {"message": row.id, "channel": row.channel, "error": error}
+    events.record(conn, row.contact_id, None, f"message_{status}", data, at)
+    return row.contact_id or ""
+
+
+def by_reference(conn: Connection, channel: str, reference: str, to: str) -> str | None:
+    """The id of the message to `to` that the carrier calls `reference`."""
+    query = sa.select(messages.c.id).where(
+        messages.c.channel == channel, messages.c.to == to, messages.c.reference == reference
+    )
+    return conn.execute(query.limit(1)).scalar_one_or_none()
+
+
+def _hinder(conn: Connection, row: Row[Any], hindered: Later | Never, now: datetime) -> str:
+    """Put off or park a message that may not go out, and say so once."""
+    if isinstance(hindered, Later):
+        values: dict[str, Any] = {"next_at": hindered.at, "error": hindered.why}
+        kind, more = "message_delayed", {"until": hindered.at.isoformat(), "why": hindered.why}
+    else:
+        values = {"status": "parked", "error": WORDS.get(hindered.why, hindered.why)}
+        kind, more = "message_parked", {"error": values["error"], "why": hindered.why}
+    if conn.execute(sa.update(messages).where(*_same(row)).values(values)).rowcount != 1:
+        return ""
+    events.record(conn, row.contact_id, None, kind, {"message": row.id, "channel": row.channel, **more}, now)
+    return str(values.get("status", "queued"))
+
+
+def _same(row: Row[Any]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Nobody has changed it since it was read."""
+    return (messages.c.id == row.id, messages.c.status == row.status, messages.c.attempts == row.attempts)
+
+
+def _outgoing(conn: Connection, row: Row[Any]) -> Outgoing:
+    ids = row.meta.get("files", ())
+    found = conn.execute(sa.select(files_table).where(files_table.c.id.in_(ids))).all() if ids else ()
+    return Outgoing(
+        id=row.id,
+        to=row.to,
+        subject=row.subject,
+        body=row.body,
+        sender=row.sender,
+        html=row.html,
+        contact_id=row.contact_id or "",
+        author=row.author,
+        meta=row.meta,
+        files=tuple(
+            OutgoingFile(file.name, file.media_type, Path(file.path))
+            for file in sorted(found, key=lambda file: ids.index(file.id))
+        ),
+    )
+
+
+def _references(conn: Connection, row: Row[Any]) -> list[str]:
+    """What the carrier calls other messages to this address that went out since this one was made."""
+    query = sa.select(messages.c.reference).where(
+        messages.c.status.in_(("sent", "delivered", "read", "failed")),
+        messages.c.next_at > row.created_at,
+        messages.c.to == row.to,
+        messages.c.reference != "",
+    )
+    return list(conn.execute(query).scalars())
+
+
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(messages.c.status.in_(("queued", "sending")), messages.c.next_at <= now)
+
+
+def _sent(reference: str, now: datetime) -> dict[str, Any]:
+    return {"status": "sent", "sent_at": now, "reference": reference, "error": ""}
 
 
 def _later(attempts: int, now: datetime, error: str) -> dict[str, Any]:
     if attempts > len(BACK_OFF):
         return {"status": "parked", "error": f"given up after {attempts} attempts: {error}"}
     return {"status": "queued", "next_at": now + BACK_OFF[attempts - 1], "error": error}
+
+
+def _uncertain(error: str, now: datetime) -> dict[str, Any]:
+    """It stays claimed; when the lease is over the carrier is asked."""
+    return {"status": "sending", "next_at": now + LEASE, "error": error}
+
+
+def _unknown(error: str) -> dict[str, Any]:
+    return {"status": "unknown", "error": f"{error}; it may have been sent"}

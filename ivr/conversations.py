@@ -21,9 +21,10 @@ from sqlalchemy.exc import IntegrityError
 from callcenter import contacts, customers, outbox
 from callcenter.db import reading
 from callcenter.messages import inbound as inbox
+from callcenter.messages import shape_of
 from callcenter.messages.inbound import Inbound, Received
 from callcenter.tables import contacts as contacts_table
-from callcenter.tables import sessions
+from callcenter.tables import files, messages, sessions
 from ivr.channels.text import MAX_WORDS, fold
 from ivr.flow.effects import Effect, RunAction
 from ivr.flow.inputs import ActionDone, Fault, Words
@@ -239,7 +240,8 @@ class Conversations:
             if message is not None and not inbox.handle(conn, message.id, now):
                 raise _Taken
             answered = message if message is not None else self._last(conn, contact.id)
-            for number, text in enumerate(fold(effects, carried)[0]):
+            said = (piece for text in fold(effects, carried)[0] for piece in shape_of(contact.channel).pieces(text))
+            for number, text in enumerate(said):
                 queued.append(
                     outbox.queue(
                         conn,
@@ -280,22 +282,21 @@ class Conversations:
 
     def _contact_of(self, message_id: str) -> str:
         with reading(self.engine) as conn:
-            table = inbox.messages
+            table = messages
             found = conn.execute(sa.select(table.c.contact_id).where(table.c.id == message_id)).scalar_one_or_none()
         if found is None:
             raise LookupError(f"there is no message {message_id}")
         return str(found)
 
     def _last(self, conn: sa.Connection, contact_id: str) -> Any:
-        table = inbox.messages
+        table = messages
         query = sa.select(table).where(table.c.contact_id == contact_id, table.c.direction == "in")
         return conn.execute(query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(1)).one_or_none()
 
     def _names(self, message_id: str) -> str:
         """What stands for the words of a message that has only files."""
         with reading(self.engine) as conn:
-            table = inbox.files_table
-            query = sa.select(table.c.name).where(table.c.message_id == message_id).order_by(table.c.created_at)
+            query = sa.select(files.c.name).where(files.c.message_id == message_id).order_by(files.c.created_at)
             return ", ".join(conn.execute(query).scalars())
 
     def _language(self, contact: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -18,7 +18,15 @@ from sqlalchemy.engine import Engine, Row
 
 from callcenter import events, outbox
 from callcenter.db import reading
-from callcenter.messages import Outgoing, Sender, TemporaryError, _factories, open_sender
+from callcenter.messages import (
+    NotConfiguredError,
+    Outgoing,
+    Sender,
+    TemporaryError,
+    UncertainError,
+    _factories,
+    open_sender,
+)
 from callcenter.tables import messages
 from tests.servers import Handler, serving
 
@@ -166,9 +174,8 @@ def test_an_unconfigured_channel_parks(
     assert reason in row(sqlite_engine, message).error
 
 
-def test_a_sender_that_died_is_taken_over(database_url: str, engine: Engine, mailbox: Any) -> None:
-    _, settings = mailbox
-    message = put(engine)
+def die(database_url: str) -> None:
+    """A process that is killed while it hands over what is due."""
     code = f"""
 import os
 from callcenter import messages, outbox
@@ -181,9 +188,115 @@ messages._factories["email"] = lambda settings: Killed()
 outbox.sweep(open_database({database_url!r}), {{}}, NOW)
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+
+
+class Carrier(Sender):
+    """What it is given, and what it says of a message whose sender died."""
+
+    def __init__(self, looked_up: Any = None, keeps_ids: bool = False) -> None:
+        self.looked_up = looked_up
+        self.keeps_ids = keeps_ids  # type: ignore[misc]
+        self.sent: list[str] = []
+
+    def send(self, message: Outgoing) -> str:
+        self.sent.append(message.id)
+        return "ours"
+
+    def look_up(self, message: Outgoing, since: datetime, known: Collection[str]) -> str | None:
+        assert since == NOW
+        if isinstance(self.looked_up, Exception):
+            raise self.looked_up
+        return str(self.looked_up) if self.looked_up is not None else None
+
+
+@pytest.mark.parametrize(
+    ("carrier", "status", "sent", "reference"),
+    [
+        (Carrier(), "unknown", 0, ""),
+        (Carrier(looked_up="theirs"), "sent", 0, "theirs"),
+        (Carrier(looked_up=""), "sent", 1, "ours"),
+        (Carrier(looked_up=TemporaryError("down")), "sending", 0, ""),
+        (Carrier(keeps_ids=True), "sent", 1, "ours"),
+    ],
+    ids=["nobody knows", "carrier has it", "carrier never had it", "carrier is down", "carrier keeps ids"],
+)
+def test_what_a_dead_sender_left(
+    database_url: str,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    carrier: Carrier,
+    status: str,
+    sent: int,
+    reference: str,
+) -> None:
+    carrier.sent.clear()
+    message = put(engine)
+    die(database_url)
+    with pytest.raises(NotConfiguredError):
+        open_sender("email", {})
+    monkeypatch.setitem(_factories, "email", lambda settings: carrier)
     assert row(engine, message).status == "sending"
-    assert outbox.sweep(engine, settings, NOW + timedelta(minutes=1)) == 0
-    assert outbox.sweep(engine, settings, NOW + outbox.LEASE) == 1
+    outbox.sweep(engine, {}, NOW + timedelta(minutes=1))
+    assert row(engine, message).status == "sending"
+    outbox.sweep(engine, {}, NOW + outbox.LEASE)
+    found = row(engine, message)
+    assert (found.status, found.reference, len(carrier.sent)) == (status, reference, sent)
+    with engine.begin() as conn:
+        kinds = [event.kind for event in events.of_contact(conn, "c")]
+        assert kinds == ([] if status == "sending" else [f"message_{status}"])
+        if status == "unknown":
+            assert "may have been sent" in found.error
+            assert not outbox.requeue(conn, message, NOW)
+            assert outbox.requeue(conn, message, NOW, again=True)
+
+
+def test_nobody_answered_after_it_was_handed_over(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(Carrier):
+        def send(self, message: Outgoing) -> str:
+            raise UncertainError("no answer")
+
+    monkeypatch.setitem(_factories, "email", lambda settings: Silent())
+    message = put(sqlite_engine)
+    assert outbox.deliver(sqlite_engine, {}, message, NOW) == "sending"
+    assert outbox.deliver(sqlite_engine, {}, message, NOW) == ""
+    assert outbox.deliver(sqlite_engine, {}, message, NOW + outbox.LEASE) == "unknown"
+    assert outbox.sweep(sqlite_engine, {}, NOW + timedelta(days=1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("reports", "status"),
+    [
+        (["sent", "delivered", "read"], "read"),
+        (["read", "sent", "delivered"], "read"),
+        (["delivered", "failed"], "delivered"),
+        (["failed", "delivered"], "failed"),
+        (["sent", "sent"], "sent"),
+    ],
+)
+def test_what_carriers_report(engine: Engine, reports: list[Any], status: str) -> None:
+    message = put(engine)
+    with engine.begin() as conn:
+        news = [outbox.report(conn, message, one, NOW, reference="R", error="") for one in reports]
+        assert news[0] == "c"
+        assert len([one for one in news if one]) == len(events.of_contact(conn, "c"))
+        assert outbox.report(conn, "unknown", "sent", NOW) is None
+        assert outbox.by_reference(conn, "email", "R", "dana@example.com") == message
+    found = row(engine, message)
+    assert (found.status, found.reference, found.sent_at) == (status, "R", NOW)
+    assert (found.delivered_at is None) == (status in ("failed", "sent"))
+
+
+def test_a_report_that_is_faster_than_the_answer(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Quick(Carrier):
+        def send(self, message: Outgoing) -> str:
+            with sqlite_engine.begin() as conn:
+                outbox.report(conn, message.id, "delivered", NOW, reference="R")
+            return "R"
+
+    monkeypatch.setitem(_factories, "email", lambda settings: Quick())
+    message = put(sqlite_engine)
+    outbox.deliver(sqlite_engine, {}, message, NOW)
+    assert (row(sqlite_engine, message).status, row(sqlite_engine, message).reference) == ("delivered", "R")
 
 
 def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +307,8 @@ def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeyp
             raise TemporaryError("too late")
 
     class Quick(Sender):
+        keeps_ids = True
+
         def send(self, message: Outgoing) -> str:
             return "quick"
 
@@ -206,7 +321,7 @@ def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(201, "sent"), (400, "parked"), (429, "queued"), (500, "queued"), (401, "queued")]
+    ("status", "expected"), [(201, "sent"), (400, "parked"), (429, "queued"), (500, "sending"), (401, "queued")]
 )
 def test_texts_through_twilio(sqlite_engine: Engine, status: int, expected: str) -> None:
     seen: list[Any] = []

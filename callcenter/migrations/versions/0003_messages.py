@@ -8,6 +8,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+INBOUND = sa.text("direction = 'in'")
 OPEN = sa.text("ended_at IS NULL")
 UNHANDLED = sa.text("direction = 'in' AND handled_at IS NULL")
 
@@ -33,12 +34,17 @@ def upgrade() -> None:
         op.add_column("messages", column)
     op.create_index(op.f("ix_messages_channel_provider_id"), "messages", ["channel", "provider_id"], unique=True)
     op.create_index(
+        "ix_messages_from", "messages", ["channel", "sender", "created_at"], sqlite_where=INBOUND,
+        postgresql_where=INBOUND,
+    )  # fmt: skip
+    op.create_index(
         "ix_messages_unhandled", "messages", ["created_at"], sqlite_where=UNHANDLED, postgresql_where=UNHANDLED
     )
 
 
 def downgrade() -> None:
     op.drop_index("ix_messages_unhandled", table_name="messages")
+    op.drop_index("ix_messages_from", table_name="messages")
     op.drop_index(op.f("ix_messages_channel_provider_id"), table_name="messages")
     for name in ("handled_at", "read_at", "delivered_at", "meta", "segments", "provider_id", "html", "purpose",
                  "author", "sender", "direction"):  # fmt: skip
