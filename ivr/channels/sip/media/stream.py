@@ -35,8 +35,8 @@ class RtpStream:
     """State of one stream. `emit` takes a message for the signalling process."""
 
     __slots__ = (
-        "_filter", "_life", "_life_at", "_newcomer", "_sieved", "_steps", "address", "codec", "detour", "digits", "ear", "emit",
-        "event_type", "first_sequence", "heard_by", "hearing", "id", "locked", "payload_type", "player", "port",
+        "_filter", "_life", "_life_at", "_newcomer", "_sieved", "_steps", "address", "codec", "detour", "digits", "ear",
+        "emit", "event_type", "first_sequence", "heard_by", "hearing", "id", "locked", "payload_type", "player", "port",
         "receiving", "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence",
         "silence", "slot", "ssrc", "tape", "tapped", "timestamp_offset", "translate",
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ivr.channels.sip.media import sieve
 from ivr.channels.sip.media.g711 import PCMU
 from ivr.channels.sip.media.inband import ToneDetector
 from ivr.channels.sip.media.rtp import Packet
@@ -90,6 +91,8 @@ def test_a_stray_packet_costs_the_source_none_of_its_counts(heard: Heard) -> Non
 
 
 def test_a_new_ssrc_is_believed_after_two_packets_in_sequence(heard: Heard) -> None:
+    heard.stream.ear.listen(True)
+    heard.stream.refresh()
     heard.audio(PHONE, 0, 10)
     heard.audio(MOVED, 90000)
     assert heard.stream.reception is not None
@@ -98,6 +101,15 @@ def test_a_new_ssrc_is_believed_after_two_packets_in_sequence(heard: Heard) -> N
     assert heard.stream.reception.ssrc == MOVED
     heard.key(MOVED, 91000, 3)
     assert heard.digits == "3"
+
+
+def test_where_the_kernel_drops_audio_the_source_has_to_be_silent_for_longer_than_that_explains(heard: Heard) -> None:
+    heard.audio(PHONE, 0, 10)
+    heard.audio(MOVED, 90000, sieve.EVERY)
+    assert heard.stream.reception is not None
+    assert heard.stream.reception.ssrc == PHONE
+    heard.audio(MOVED, 99000)
+    assert heard.stream.reception.ssrc == MOVED
 
 
 def test_packets_out_of_sequence_make_no_source(heard: Heard) -> None:
