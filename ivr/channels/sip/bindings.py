@@ -111,7 +111,7 @@ class Bindings:
             pipe.delete(key)
             if bindings:
                 pipe.hset(key, mapping={binding.key: json.dumps(asdict(binding)) for binding in bindings})
-                pipe.expireat(key, int(max(binding.expires_at for binding in bindings)) + 1)
+                pipe.expire(key, int(max(binding.expires_at for binding in bindings) - self._clock()) + 1)
             pipe.execute()
 
     async def close(self) -> None:

@@ -28,6 +28,8 @@ LOCAL = "local"
 DEFAULT_EXPIRES, LEAST_EXPIRES, MOST_EXPIRES = 600, 60, 3600
 MAX_CONTACTS = 4
 """Telephones of one user; a further one takes the place of that which registered longest ago."""
+_CONTACT = re.compile(r'(?:[^,"<>]|"(?:[^"\\]|\\.)*+"|<[^<>]*+>)++')
+_CONTACTS = re.compile(rf"{_CONTACT.pattern}(?:,(?:{_CONTACT.pattern})?)*+")
 _USER = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 
 
@@ -145,11 +147,13 @@ def _user_of(uri: str) -> str:
 
 
 def _split(values: list[str]) -> list[str]:
-    """Contact values; several may stand in one header, with commas between."""
+    """Contact values; several may stand in one header, with commas between. Raises BadValue for open brackets."""
     found: list[str] = []
     for value in values:
-        found += re.findall(r'(?:[^,"<]|"(?:[^"\\]|\\.)*"|<[^>]*>)+', value)
-    return [value.strip() for value in found if value.strip()]
+        if not _CONTACTS.fullmatch(value):
+            raise BadValue(f"not a Contact: {value[:80]!r}")
+        found += (match[0].strip() for match in _CONTACT.finditer(value))
+    return [value for value in found if value]
 
 
 def _expires(contact: NameAddr, request: Request) -> int:

@@ -25,7 +25,8 @@ def command(
 ) -> list[str]:
     """`keys` fill `[name]` in the scenario."""
     sipp = need("sipp", "sip-tester")
-    options = f"-m 1 -i 127.0.0.1 -p {free_port()} -mi 127.0.0.1 -mp {keys.pop('media_port', '') or free_port()}"
+    port, media_port = (keys.pop(name, "") or free_port() for name in ("port", "media_port"))
+    options = f"-m 1 -i 127.0.0.1 -p {port} -mi 127.0.0.1 -mp {media_port}"
     given = [word for name, value in keys.items() for word in ("-key", name, value)]
     return [
         sipp, f"{server[0]}:{server[1]}", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "ivr", *options.split(),
