@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.valkey"]
+
 os.environ.setdefault("UV_USE_IO_URING", "0")  # as in ivr.channels.sip.service
 NO_SKIP = os.environ.get("CALLWRIGHT_NO_SKIP") == "1"
 

@@ -86,3 +86,9 @@ def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
 def mortal_valkey() -> Iterator[Valkey]:
     """A server of its own with its persistence on, for a test that kills it."""
     yield from _server(aof=True)
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """The URL of an empty server."""
+    return valkey.url

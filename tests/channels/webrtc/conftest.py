@@ -1,3 +1,0 @@
-from tests.valkey import redis_url, valkey
-
-__all__ = ["redis_url", "valkey"]
