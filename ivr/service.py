@@ -36,7 +36,7 @@ from ivr.speech.renderer import Renderer
 from ivr.startup import CannotStart
 from ivr.supervisor import Program, Supervisor
 
-PROCFILE = "".join(f"{name}: callwright {name}\n" for name in ("web", "live", "sip", "worker", "clock"))
+PROCFILE = "".join(f"{name}: callwright {name}\n" for name in ("web", "live", "sip", "router", "worker", "clock"))
 """Where the working directory has none."""
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 SLOW_START_SECONDS = 60

@@ -111,6 +111,15 @@ class Entries(Base):
         since = moment(self.clock() - KEPT_SECONDS)
         return bool(self.run(scripts.LEAVE, self.now(), contact_id, "lost", "1", since) == "left")
 
+    def pause(self, contact_id: str) -> bool:
+        """The contact does something else for a while: it keeps its place and isn't offered, until `resume`. False if
+        it isn't waiting, or an agent has accepted it."""
+        return bool(self.run(scripts.PAUSE, self.now(), contact_id, "1") == "yes")
+
+    def resume(self, contact_id: str) -> bool:
+        """It may be offered again. False if it isn't waiting."""
+        return bool(self.run(scripts.PAUSE, self.now(), contact_id, "") == "yes")
+
     def set_priority(self, contact_id: str, priority: int) -> bool:
         """0 to 100, the highest first. False for a contact that isn't in a queue; ValueError beyond."""
         return bool(self.run(scripts.SET_PRIORITY, self.now(), contact_id, _priority(priority)) != "no")

@@ -38,7 +38,7 @@ class Queues(Callbacks, Offers, Pauses, Presence):
     def waiting_entries(self, contact_ids: Iterable[str]) -> dict[str, Entry | None]:
         """Entries as they are now; `None` for those that don't wait (any more)."""
         return {
-            contact_id: entry_of(contact_id, found, self.config) if found.get("state") == "waiting" else None
+            contact_id: entry_of(contact_id, found, self.config) if _waits(found) else None
             for contact_id, found in self._hashes("cw:entry:", contact_ids)
         }
 
@@ -55,6 +55,10 @@ class Queues(Callbacks, Offers, Pauses, Presence):
             pipeline.hgetall(prefix + id)
         found: list[Any] = pipeline.execute()
         return [(id, as_hash(values)) for id, values in zip(ordered, found, strict=True)]
+
+
+def _waits(entry: Hash) -> bool:
+    return entry.get("state") == "waiting" and entry.get("paused") != "1"
 
 
 def _batches(items: Iterable[str]) -> Iterable[list[str]]:

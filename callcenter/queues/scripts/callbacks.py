@@ -16,7 +16,7 @@ end
 if entry.state == 'accepted' then return 'no' end
 withdraw(contact, entry, now, '', 'callback')
 set('cw:entry:' .. contact, {leg = 'absent', number = ARGV[3], not_before = ARGV[4], holder = '', attempts = 0,
-    state = 'waiting', offers = '', offer = '', requested_at = now})
+    state = 'waiting', offers = '', offer = '', requested_at = now, paused = ''})
 redis.call('ZREM', 'cw:kept', contact)
 redis.call('SADD', 'cw:callbacks:number:' .. ARGV[3], contact)
 if entry.customer_id ~= '' then redis.call('SADD', 'cw:callbacks:customer:' .. entry.customer_id, contact) end

@@ -131,6 +131,23 @@ journal('queue.moved', now, contact, to, '', '', {from = entry.queue, why = ARGV
 return 'moved'
 """
 
+PAUSE = """
+-- KEYS cw:journal
+-- ARGV now, contact, '1' to pause, '' to go on
+-- A contact that does something else for a while keeps its place, and isn't offered. Gives 'yes', 'no'.
+local now, contact = ARGV[1], ARGV[2]
+local entry = hash('cw:entry:' .. contact)
+if entry.state ~= 'waiting' and entry.state ~= 'offered' then return 'no' end
+if (entry.paused or '') == ARGV[3] then return 'yes' end
+if ARGV[3] == '1' and entry.state == 'offered' then
+  withdraw(contact, entry, now, '', 'paused')
+  wait_again(contact, entry, now)
+end
+redis.call('HSET', 'cw:entry:' .. contact, 'paused', ARGV[3])
+journal(ARGV[3] == '1' and 'queue.paused' or 'queue.resumed', now, contact, entry.queue)
+return 'yes'
+"""
+
 PROMISE = """
 -- KEYS cw:journal
 -- ARGV now, contact, position, JSON of the estimate ('' if none was said)

@@ -9,7 +9,8 @@ CLAIM = """
 -- Gives the offers made, none if the contact no longer waits there or none of the agents is free.
 local now, lease, contact, queue, medium = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local entry = hash('cw:entry:' .. contact)
-if entry.state ~= 'waiting' or entry.queue ~= queue or tonumber(entry.not_before) > tonumber(now) then return {} end
+if entry.state ~= 'waiting' or entry.queue ~= queue or tonumber(entry.not_before) > tonumber(now)
+   or entry.paused == '1' then return {} end
 local made = {}
 for _, want in ipairs(cjson.decode(ARGV[6])) do
   local key = 'cw:agent:' .. want.agent

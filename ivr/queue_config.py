@@ -1,0 +1,111 @@
+"""Queues as the published flows have them: queues.yaml, agents.yaml and opening hours, put together for
+`callcenter.queues`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import redis
+import structlog
+from pydantic import ValidationError
+
+from callcenter.acd.config import Config, ConfigError
+from callcenter.queues.store import Queues
+from ivr.flow import template
+from ivr.flow.model import PROMPT_ID, FlowSet
+from ivr.hours import BusinessHours, status
+from ivr.prompts.parts import Prompt
+from ivr.prompts.written import written
+from ivr.published import NothingPublished, Published
+
+log = structlog.get_logger("callwright.queues")
+
+SOCKET_SECONDS = 3.0
+"""A store that doesn't answer for so long is an error: a caller waits."""
+LOOK_SECONDS = 2.0
+
+
+class PublishedHours:
+    """Opening hours by the name of their file, of the flows that `flows` gives."""
+
+    def __init__(self, flows: Callable[[], FlowSet | None]) -> None:
+        self._flows = flows
+
+    def is_open(self, name: str, at: float) -> bool:
+        """A file that isn't there or can't be read closes nothing."""
+        found = self._status(name, at)
+        return True if found is None else found[0]
+
+    def next_open(self, name: str, at: float) -> float | None:
+        found = self._status(name, at)
+        if found is None or found[0]:
+            return at
+        return found[1]
+
+    def _status(self, name: str, at: float) -> tuple[bool, float | None] | None:
+        flows = self._flows()
+        if flows is None or name not in flows.files:
+            return None
+        try:
+            hours = flows.memo.get(("hours", name)) or BusinessHours.model_validate(flows.files[name])
+        except ValidationError:
+            return None
+        flows.memo["hours", name] = hours
+        now = status(hours, datetime.fromtimestamp(at, UTC), flows.company.timezone)
+        return now.open_now, now.next_opens.timestamp() if now.next_opens else None
+
+
+class PublishedQueues:
+    """The configuration of queues, kept up with what is published. `refresh` looks at most every two seconds."""
+
+    def __init__(self, published: Published, client: redis.Redis) -> None:
+        self._published = published
+        self._hash = ""
+        self._looked_at = 0.0
+        self._flows: FlowSet | None = None
+        self.queues = Queues(client, Config(), hours=PublishedHours(lambda: self._flows))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over what was published meanwhile. A version whose queues can't be read changes nothing."""
+        now = time.monotonic()
+        if self._looked_at and now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        try:
+            flows = self._published.current()
+        except NothingPublished:
+            return
+        if flows.hash == self._hash:
+            return
+        try:
+            config = Config.from_files(flows.files)
+        except ConfigError as error:
+            log.error("queues stay as they were", version=flows.hash, why=str(error))
+            config = self.queues.config
+        self._flows, self._hash = flows, flows.hash
+        self.queues.region = flows.company.country
+        self.queues.config = config
+
+    def message(self, kind: str, queue: str, language: str) -> str:
+        """What to text to somebody whom a callback didn't reach (`tried`, `failed`): see
+        `callcenter.queues.projection`."""
+        flows, configured = self._flows, self.queues.config.queues.get(queue)
+        if flows is None or configured is None:
+            return ""
+        ref = configured.callback.tried_message if kind == "tried" else configured.callback.failed_message
+        if not ref:
+            return ""
+        text = flows.text(language, ref) if PROMPT_ID.match(ref) else ref
+        if text is None:
+            return ""
+        values = {"company": flows.company.name, "queue": configured.label or queue, "language": language}
+        parts = template.parse(text).fill(values, flows.company.currency)
+        return written(Prompt(parts, language or flows.default_language, ""))
+
+
+def connect(url: str) -> redis.Redis:
+    """A client that gives up in time, and tries a lost connection once more."""
+    return redis.Redis.from_url(url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS)

@@ -1,0 +1,35 @@
+"""The router's process: the router itself, the journal's way into the database, and what is told of each offer."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from callcenter.queues.router import Drain, Router
+from ivr.assembly import make_published
+from ivr.embedded import redis_url
+from ivr.queue_config import PublishedQueues, connect
+from ivr.settings import Settings
+from ivr.startup import open_migrated
+
+
+def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises `CannotStart` without a database, `NoRedis` without a store."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    engine = open_migrated(settings)
+    url = redis_url(settings)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    published = PublishedQueues(make_published(settings, engine), connect(url))
+    queues = published.queues
+    drain = Drain(engine, queues, published.message)
+    draining = threading.Thread(target=drain.run, args=(stopping,), name="journal")
+    draining.start()
+    try:
+        Router(queues, engine, reload=published.refresh).run(stopping)
+    finally:
+        stopping.set()
+        draining.join()
+        engine.dispose()
