@@ -19,6 +19,7 @@ from ivr.prompts.parts import Prompt
 
 GLOBAL_WORDS = ("person", "back", "repeat")
 CARD_LENGTHS = range(12, 20)
+MASKED = "•••"
 
 
 def global_answer(turn: Turn, given: Keys | Words, own: Iterable[str] = ()) -> Goto | str | None:
@@ -62,12 +63,17 @@ def normal(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s']", " ", text.casefold()).split())
 
 
+def on_record(text: str, language: str) -> str:
+    """Words as they may be kept: dots for what may be a card's number."""
+    figures = (digits_of(run) for run in re.findall(r"\d(?:[\s.-]*\d)+", text))
+    long = any(len(said) in CARD_LENGTHS for said in (*figures, *digits(text, lexicon(language))))
+    return MASKED if long else text[:500]
+
+
 def heard(turn: Turn, given: Input, secret: bool = False) -> None:
     """Put the caller's words in the event log: dots for a secret, and for what may be a card's number."""
     if isinstance(given, Words) and given.text.strip():
-        figures = (digits_of(run) for run in re.findall(r"\d(?:[\s.-]*\d)+", given.text))
-        long = any(len(said) in CARD_LENGTHS for said in (*figures, *digits(given.text, lexicon(turn.language))))
-        words = "•••" if secret or long else given.text[:500]
+        words = MASKED if secret else on_record(given.text, turn.language)
         turn.event("heard", step=turn.stack[-1][1], words=words, confidence=round(given.confidence, 3))
 
 

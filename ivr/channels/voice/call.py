@@ -20,6 +20,7 @@ from ivr.channels.leg import CallLeg, Clip, LegOver, RecordingEnded
 from ivr.channels.voice import errand, question, recorder
 from ivr.channels.voice.ear import Ear
 from ivr.channels.voice.line import Gone, Line
+from ivr.channels.voice.transcript import Transcript
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow import inputs
 from ivr.flow.effects import Collect, Effect, End, Enqueue, Record, RequestCallback, RunAction, Say, Transfer
@@ -66,6 +67,7 @@ class VoiceCall:
         self.renderer = renderer
         self.channel = channel
         self._executor = executor
+        self.transcript = Transcript(runner.engine, executor, runner.now)
         self._recordings_dir = recordings_dir
         self._fallback_number = fallback_number
         self._session: Session | None = None
@@ -174,7 +176,13 @@ class VoiceCall:
         if ready is not None:
             return ready
         clips = [clip for prompt in ask.prompts for clip in await self._clips(prompt)]
-        return await question.answer(self.line, ask, clips, self.ear)
+        assert self._session is not None
+        self.transcript.begin(self._session, ask)
+        besides = question.Besides(self.transcript.partial, self._filler)
+        return await question.answer(self.line, ask, clips, self.ear, besides)
+
+    def _filler(self) -> list[Clip]:
+        return self.renderer.cached(self._system("system.one_moment")) or [beep()]
 
     async def _record(self, effect: Record) -> Input:
         ended = await recorder.record(self.line, effect, self._recordings_dir)

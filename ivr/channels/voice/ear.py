@@ -14,7 +14,15 @@ from ivr.flow.inputs import Words
 from ivr.prompts.written import written
 from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
 from ivr.speech.recognise import Heard, NoRecogniser, Want
-from ivr.speech.recognise.listener import Listener, ListenEvent, SpeechBegan, Trouble, Understood
+from ivr.speech.recognise.listener import (
+    Listener,
+    ListenEvent,
+    Partial,
+    Pondering,
+    SpeechBegan,
+    Trouble,
+    Understood,
+)
 from ivr.speech.recognise.service import RecognitionService
 
 log = structlog.get_logger("callwright.voice")
@@ -162,4 +170,4 @@ def _choice(ask: Collect, text: str) -> str | None:
     return None
 
 
-__all__ = ["Ear", "SpeechBegan", "Trouble", "Understood", "want", "words"]
+__all__ = ["Ear", "Partial", "Pondering", "SpeechBegan", "Trouble", "Understood", "want", "words"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from ivr.channels.leg import Clip, Digit, PlayEnded
-from ivr.channels.voice.ear import Ear, SpeechBegan, Trouble, Understood, words
+from ivr.channels.voice.ear import Ear, Partial, Pondering, SpeechBegan, Trouble, Understood, words
 from ivr.channels.voice.line import Line
 from ivr.flow import collect
 from ivr.flow.effects import Collect
@@ -19,9 +19,20 @@ def begin(line: Line, ask: Collect) -> Keys | None:
     return None if answer is None else Keys(answer)
 
 
-async def answer(line: Line, ask: Collect, clips: Sequence[Clip], ear: Ear | None = None) -> Keys | Words:
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What is done with words beside taking them for an answer: `partial` is told what is understood so far, `filler`
+    gives what is played while a recogniser takes its time, from memory or a small file."""
+
+    partial: Callable[[str], None] = lambda text: None
+    filler: Callable[[], Sequence[Clip]] = tuple
+
+
+async def answer(
+    line: Line, ask: Collect, clips: Sequence[Clip], ear: Ear | None = None, besides: Besides | None = None
+) -> Keys | Words:
     """Play the prompt and wait for the answer; nothing at all is an answer too. Raises `Gone`."""
-    question = _Question(line, ask, clips, ear)
+    question = _Question(line, ask, clips, ear, besides or Besides())
     line.leg.pause_recording(ask.secret)
     try:
         found = await question.answer()
@@ -36,9 +47,10 @@ async def answer(line: Line, ask: Collect, clips: Sequence[Clip], ear: Ear | Non
 class _Question:
     """One open question. `play` is its prompt's number while that plays."""
 
-    def __init__(self, line: Line, ask: Collect, clips: Sequence[Clip], ear: Ear | None) -> None:
+    def __init__(self, line: Line, ask: Collect, clips: Sequence[Clip], ear: Ear | None, besides: Besides) -> None:
         self.line = line
         self.ask = ask
+        self.besides = besides
         self.ear = ear if ear is not None and ear.open(ask, clips) else None
         self.play = line.leg.play(clips) if clips else None
         self.held: list[Digit] = []  # keys that came while the prompt may not be interrupted
@@ -66,6 +78,12 @@ class _Question:
                     found = self._pressed(event)  # type: ignore[arg-type]
                 case SpeechBegan():
                     self._speaks()
+                    found = None
+                case Partial(text):
+                    self.besides.partial(text)
+                    found = None
+                case Pondering():
+                    line.leg.play(self.besides.filler())
                     found = None
                 case Understood() | Trouble():
                     found = self._spoken(spoken)  # type: ignore[arg-type]

@@ -32,6 +32,10 @@ from ivr.speech.endpoint import (
 from ivr.speech.recognise import DIGIT_KINDS, Heard, RecognitionError, Want
 from ivr.speech.recognise.service import Listening, RecognitionService
 
+PONDERING = 1.3
+"""Seconds from the end of speech until a caller should hear that we are still there, and at least so many from the
+end of the answer: what comes in time needs no word."""
+AT_LEAST = 0.3
 KEPT_FRAMES = 40
 """0.8 s of what was said over a prompt before we were sure that it is the caller."""
 
@@ -67,7 +71,12 @@ class Trouble:
     error: RecognitionError
 
 
-ListenEvent = SpeechBegan | Partial | Understood | Trouble
+@dataclass(frozen=True, slots=True)
+class Pondering:
+    """The caller has spoken, and what was said is not understood yet: time to let them hear something."""
+
+
+ListenEvent = SpeechBegan | Partial | Understood | Trouble | Pondering
 
 
 class Listener:
@@ -173,13 +182,17 @@ class Listener:
         self._on_event(SpeechBegan(self._over_prompt))
 
     async def _answer(self, listening: Listening, silence: float, cut: bool) -> None:
-        began = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        pondering = loop.call_later(max(AT_LEAST, PONDERING - silence), self._on_event, Pondering())
         event: ListenEvent
         try:
-            heard = await listening.result()
-            event = Understood(heard, silence + asyncio.get_running_loop().time() - began, cut)
+            heard = await listening.result(max(AT_LEAST, self._service.deadline - silence))
+            event = Understood(heard, silence + loop.time() - began, cut)
         except RecognitionError as error:
             event = Trouble(error)
+        finally:
+            pondering.cancel()
         self._answering = None
         self.stop()
         self._on_event(event)

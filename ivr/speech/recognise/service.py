@@ -24,8 +24,8 @@ from ivr.speech.recognise.pool import HANG_SECONDS, Job, Pool
 from ivr.speech.recognise.process import worker_command
 from ivr.speech.voices import base
 
-DEADLINE = 1.8
-"""Seconds from the end of speech until the caller has to hear something else."""
+DEADLINE = 3.2
+"""Seconds from the end of speech until we give up; the caller has heard a filler before (`listener.PONDERING`)."""
 BY_NAME_ONLY = 100
 """Engines of this rank and above are used only where they are named."""
 LONGEST = 60 * 8000

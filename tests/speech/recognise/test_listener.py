@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 
 import pytest
 
-from ivr.speech.recognise import NoRecogniser, RecogniserDied, Want
-from ivr.speech.recognise.listener import Listener, ListenEvent, Partial, SpeechBegan, Trouble, Understood
+from ivr.speech.recognise import NoRecogniser, RecogniserDied, RecogniserLate, Want
+from ivr.speech.recognise import listener as listening
+from ivr.speech.recognise.listener import (
+    Listener,
+    ListenEvent,
+    Partial,
+    Pondering,
+    SpeechBegan,
+    Trouble,
+    Understood,
+)
 from ivr.speech.recognise.service import RecognitionService
-from tests.speech.recognise.fakes import FakeRecogniser, worker
+from tests.speech.recognise.fakes import HANGS, WAITS, FakeRecogniser, worker
 
 QUIET = b"." * 160
 SPEECH = b"S" * 160
@@ -116,6 +126,44 @@ def test_a_secret_is_not_told_in_part() -> None:
         assert "SSS" not in repr(answer)
 
     on(work)
+
+
+def test_a_recogniser_that_takes_its_time_is_said_before_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "PONDERING", 0.0)
+    monkeypatch.setattr(listening, "AT_LEAST", 0.0)
+    go = tmp_path / "go"
+
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        listener.begin(Want(kind="menu"))
+        listener.frames(SPEECH * 20 + QUIET * 40)
+        assert await events.get() == SpeechBegan(over_prompt=False)
+        assert await events.get() == Pondering()
+        go.touch()
+        while isinstance(event := await events.get(), Partial):
+            pass
+        assert isinstance(event, Understood)
+
+    on(work, worker(WAITS, str(go)))
+
+
+def test_a_recogniser_that_hangs_is_given_up_at_the_deadline_from_the_end_of_speech(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "AT_LEAST", 0.0)
+
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        listener._service.deadline = 0.3  # less than the silence that ends the answer
+        listener.begin(Want(kind="menu"))
+        listener.frames(SPEECH * 20 + QUIET * 40)
+        assert await events.get() == SpeechBegan(over_prompt=False)
+        while isinstance(event := await events.get(), Pondering):
+            pass
+        assert isinstance(event, Trouble)
+        assert isinstance(event.error, RecogniserLate)
+
+    on(work, worker(HANGS))
 
 
 def test_after_stop_nothing_comes() -> None:
