@@ -8,12 +8,20 @@ from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import events, webhooks
+from callcenter.prepared import Prepared
 from callcenter.tables import contacts
 
-_INSERT = sa.insert(contacts)
+_INSERT = sa.insert(contacts).inline()
+_COLUMNS = ("id", "channel", "caller", "called", "direction", "language", "started_at", "served_by")
+_END = (
+    sa.update(contacts)
+    .where(contacts.c.id == sa.bindparam("contact"), contacts.c.ended_at.is_(None))
+    .values(ended_at=sa.bindparam("at"), outcome=sa.bindparam("how"))
+)
 
 
 def start(
@@ -47,11 +55,39 @@ def start(
 
 def end(conn: Connection, contact_id: str, *, outcome: str, at: datetime) -> bool:
     """Note how a contact ended. The first end counts: False when it had ended already or doesn't exist."""
-    ended = sa.update(contacts).where(contacts.c.id == contact_id, contacts.c.ended_at.is_(None))
-    if conn.execute(ended.values(ended_at=at, outcome=outcome)).rowcount != 1:
+    if conn.execute(_END, {"contact": contact_id, "at": at, "how": outcome}).rowcount != 1:
         return False
     webhooks.emit(conn, "contact.ended", {"contact_id": contact_id, "outcome": outcome}, at)
     return True
+
+
+class CallWriter:
+    """`start` and `end` on the driver's own connection, for what every call does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._start = Prepared(engine, _INSERT, _COLUMNS, column_keys=_COLUMNS)
+        self._end = Prepared(engine, _END, ("contact", "at", "how"))
+        self._webhooks = webhooks.Emitter(engine)
+
+    def start(
+        self,
+        driver: PoolProxiedConnection,
+        contact_id: str,
+        *,
+        channel: str,
+        caller: str,
+        called: str,
+        at: datetime,
+        language: str,
+    ) -> None:
+        row = (contact_id, channel, caller, called, "in", language, at, "")
+        self._start.execute(driver, dict(zip(_COLUMNS, row, strict=True)))
+
+    def end(self, driver: PoolProxiedConnection, contact_id: str, *, outcome: str, at: datetime) -> bool:
+        if self._end.execute(driver, {"contact": contact_id, "at": at, "how": outcome}) != 1:
+            return False
+        self._webhooks.emit(driver, "contact.ended", {"contact_id": contact_id, "outcome": outcome}, at)
+        return True
 
 
 def set_served_by(conn: Connection, contact_id: str, served_by: str, at: datetime) -> bool:

@@ -21,7 +21,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,8 +30,10 @@ from urllib.parse import urlsplit
 import requests
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter.db import reading
+from callcenter.prepared import Prepared
 from callcenter.tables import webhook_deliveries as deliveries
 from callcenter.tables import webhooks
 
@@ -109,17 +111,44 @@ def listed(conn: Connection) -> list[Webhook]:
     return [Webhook(row.id, row.url, tuple(row.events), row.active, row.created_at) for row in rows]
 
 
+_SUBSCRIBERS = sa.select(webhooks.c.id, webhooks.c.events).where(webhooks.c.active)
+_QUEUE = sa.insert(deliveries)
+
+
 def emit(conn: Connection, type: str, data: Mapping[str, Any], at: datetime) -> None:
     """Queue an event for all who subscribed to its type, within the caller's transaction. `data` is JSON: ids and
     words such as a status, never what a customer said."""
-    rows = []
-    for row in conn.execute(sa.select(webhooks.c.id, webhooks.c.events).where(webhooks.c.active)):
-        if type in row.events or "*" in row.events:
-            body = json.dumps({"type": type, "timestamp": at.isoformat(), "data": dict(data)}, ensure_ascii=False)
-            rows.append({"id": f"msg_{uuid.uuid4().hex}", "webhook_id": row.id, "type": type, "body": body,
-                         "status": "queued", "next_at": at, "created_at": at})  # fmt: skip
+    rows = _deliveries(conn.execute(_SUBSCRIBERS), type, data, at)
     if rows:
-        conn.execute(sa.insert(deliveries), rows)
+        conn.execute(_QUEUE, rows)
+
+
+class Emitter:
+    """`emit` on the driver's own connection, for what happens in every call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._subscribers = Prepared(engine, _SUBSCRIBERS)
+        self._queue = Prepared(engine, _QUEUE.inline(), _DELIVERY, column_keys=_DELIVERY)
+
+    def emit(self, driver: PoolProxiedConnection, type: str, data: Mapping[str, Any], at: datetime) -> None:
+        rows = _deliveries(self._subscribers.rows(driver), type, data, at)
+        if rows:
+            self._queue.execute(driver, *rows)
+
+
+_DELIVERY = ("id", "webhook_id", "type", "body", "status", "next_at", "created_at")
+
+
+def _deliveries(
+    subscribers: Iterable[Sequence[Any]], type: str, data: Mapping[str, Any], at: datetime
+) -> list[dict[str, Any]]:
+    rows = []
+    for webhook_id, events in subscribers:
+        if type in events or "*" in events:
+            body = json.dumps({"type": type, "timestamp": at.isoformat(), "data": dict(data)}, ensure_ascii=False)
+            rows.append({"id": f"msg_{uuid.uuid4().hex}", "webhook_id": webhook_id, "type": type, "body": body,
+                         "status": "queued", "next_at": at, "created_at": at})  # fmt: skip
+    return rows
 
 
 def replay(conn: Connection, delivery_id: str, at: datetime) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +15,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import contacts, outbox, recognition
-from callcenter.db import UtcDateTime, compact, driver_errors, reading, writing_quickly
+from callcenter.db import compact, driver_errors, reading, writing_quickly
+from callcenter.prepared import Prepared
 from callcenter.tables import events as event_rows
 from callcenter.tables import sessions
 from ivr.flow.effects import Effect, End, Event, Send
@@ -48,45 +48,6 @@ _BY_CALL = _STORED.where(
 _CHANGING = ("seq", "data", "reply", "reply_seq", "updated_at", "ended")
 
 
-class _Prepared:
-    """A statement that every turn of every call runs, compiled once: SQLAlchemy's way from the expression to the
-    driver costs more than the database does. Values still go through the columns' types. `names` maps the names that
-    `execute` takes to those of the statement's parameters."""
-
-    def __init__(
-        self, engine: Engine, statement: Any, names: Mapping[str, str], column_keys: Sequence[str] | None = None
-    ) -> None:
-        compiled = statement.compile(dialect=engine.dialect, column_keys=column_keys)
-        self._sql = str(compiled)
-        given = {parameter: name for name, parameter in names.items()}
-        types = {parameter: compiled.binds[parameter].type for parameter in given}
-        processors = {
-            # The rows of one turn carry one time.
-            parameter: lru_cache(8)(process) if isinstance(types.get(parameter), UtcDateTime) else process
-            for parameter, process in compiled._bind_processors.items()
-        }
-        order = compiled.positiontup if compiled.positional else list(given)
-        self._order = [(parameter, given[parameter], processors.get(parameter)) for parameter in order]
-        self._positional = compiled.positional
-
-    def execute(self, connection: PoolProxiedConnection, *rows: Mapping[str, Any]) -> int:
-        """Run it, once for each row of values in one go; returns how many rows it changed."""
-        cursor = connection.cursor()
-        if len(rows) == 1:
-            cursor.execute(self._sql, self._parameters(rows[0]))
-        else:
-            cursor.executemany(self._sql, [self._parameters(row) for row in rows])
-        return cursor.rowcount
-
-    def _parameters(self, row: Mapping[str, Any]) -> Any:
-        values = [row[key] if process is None else process(row[key]) for _, key, process in self._order]
-        return (
-            values
-            if self._positional
-            else {name: value for (name, _, _), value in zip(self._order, values, strict=True)}
-        )
-
-
 class SessionStore:
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine = engine
@@ -95,7 +56,7 @@ class SessionStore:
         self._writing: AbstractContextManager[Any] = (
             threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         )
-        self._step = _Prepared(
+        self._step = Prepared(
             engine,
             sa.update(sessions)
             .where(sessions.c.id == sa.bindparam("id"), sessions.c.seq == sa.bindparam("before"))
@@ -103,11 +64,11 @@ class SessionStore:
             {"id": "id", "before": "before", **{name: f"new_{name}" for name in _CHANGING}},
         )
         every = tuple(column.name for column in sessions.columns)
-        self._insert = _Prepared(
-            engine, sa.insert(sessions).inline(), {name: name for name in every}, column_keys=every
-        )
+        self._insert = Prepared(engine, sa.insert(sessions).inline(), {name: name for name in every}, column_keys=every)
         columns = ("at", "contact_id", "session_id", "kind", "data")
-        self._event = _Prepared(
+        self._by_call = Prepared(engine, _BY_CALL, ("channel", "external_id"))
+        self._contacts = contacts.CallWriter(engine)
+        self._event = Prepared(
             engine, sa.insert(event_rows).inline(), {name: name for name in columns}, column_keys=columns
         )
 
@@ -140,12 +101,18 @@ class SessionStore:
     ) -> bool:
         """Store a new contact with its session after its first step, and whose it is; False if this call has one
         already. `region` is the country of national phone numbers. With `contact` False the contact is there."""
-        with self._writing, self._transaction(whole=True) as (driver, connection):
-            assert connection is not None
-            if connection.execute(_BY_CALL, {"channel": session.channel, "external_id": external_id}).first():
+        others = [effect for effect in effects if _goes_elsewhere(effect)]
+        known = contact and recognition.identifier_of(session.channel, session.caller, region) is not None
+        whole = known or bool(others) or also is not None
+        with self._writing, self._transaction(whole=whole) as (driver, connection):
+            if self._by_call.rows(driver, {"channel": session.channel, "external_id": external_id}):
                 return False
             if contact:
-                self._start(connection, session, now, region)
+                self._contacts.start(driver, session.contact_id, channel=session.channel, caller=session.caller,
+                                     called=session.called, at=now, language=session.language)  # fmt: skip
+            if known and connection is not None:
+                recognition.recognise(connection, session.contact_id, channel=session.channel,
+                                      address=session.caller, at=now, region=region)  # fmt: skip
             row = {
                 "id": session.id,
                 "contact_id": session.contact_id,
@@ -161,24 +128,10 @@ class SessionStore:
             }
             self._insert.execute(driver, row)
             self._facts(driver, session, effects, now)
-            self._consequences(connection, session, [effect for effect in effects if _goes_elsewhere(effect)], now)
-            if also is not None:
+            self._consequences(driver, connection, session, others, now)
+            if also is not None and connection is not None:
                 also(connection)
         return True
-
-    def _start(self, connection: sa.Connection, session: Session, now: datetime, region: str) -> None:
-        contacts.start(
-            connection,
-            channel=session.channel,
-            caller=session.caller,
-            called=session.called,
-            at=now,
-            language=session.language,
-            contact_id=session.contact_id,
-        )
-        recognition.recognise(
-            connection, session.contact_id, channel=session.channel, address=session.caller, at=now, region=region
-        )
 
     def commit(
         self, session: Session, effects: Sequence[Effect], reply: str, now: datetime, *, also: Also | None = None
@@ -195,15 +148,14 @@ class SessionStore:
             "ended": session.ended,
         }
         others = [effect for effect in effects if _goes_elsewhere(effect)]
-        whole = session.ended or bool(others) or also is not None
+        whole = bool(others) or also is not None
         with self._writing, self._transaction(whole=whole) as (driver, connection):
             if self._step.execute(driver, values) != 1:
                 return False
             self._facts(driver, session, effects, now)
-            if connection is not None:
-                self._consequences(connection, session, others, now)
-                if also is not None:
-                    also(connection)
+            self._consequences(driver, connection, session, others, now)
+            if also is not None and connection is not None:
+                also(connection)
         return True
 
     @contextmanager
@@ -234,10 +186,16 @@ class SessionStore:
             self._event.execute(driver, *facts)
 
     def _consequences(
-        self, connection: sa.Connection, session: Session, effects: Sequence[Effect], now: datetime
+        self,
+        driver: PoolProxiedConnection,
+        connection: sa.Connection | None,
+        session: Session,
+        effects: Sequence[Effect],
+        now: datetime,
     ) -> None:
         """So is what it means for the contact, and what is to be sent."""
         for effect in effects:
+            assert connection is not None
             match effect:
                 case Event("language", data):
                     contacts.set_language(connection, session.contact_id, data["language"])
@@ -253,7 +211,7 @@ class SessionStore:
                         at=now,
                     )
         if session.ended:
-            contacts.end(connection, session.contact_id, outcome=session.outcome, at=now)
+            self._contacts.end(driver, session.contact_id, outcome=session.outcome, at=now)
 
     def _dump(self, session: Session) -> str:
         return compact(session.to_json(self._vault.seal))
