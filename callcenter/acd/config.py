@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from callcenter.acd.strategies import strategies
 
@@ -127,8 +137,10 @@ class Callback(Model):
     spacing: Seconds = Field(600, description="between calls")
     limit: Seconds = Field(86_400, description="given up so long after the request, or the time that was chosen")
     ring_seconds: Seconds = Field(30, description="how long the customer's telephone rings")
-    tried_message: str = Field("callback.tried", description="text after a call that reached nobody; empty: none")
-    failed_message: str = Field("callback.failed", description="text when it is given up; empty: none")
+    tried_message: str = Field(
+        "system.callback_tried", description="text after a call that reached nobody; empty: none"
+    )
+    failed_message: str = Field("system.callback_failed", description="text when it is given up; empty: none")
 
 
 class Record(Model):
@@ -202,7 +214,10 @@ def _phone(value: Any) -> Any:
     return value
 
 
-Phone = Annotated[str | PhoneAccount, BeforeValidator(_phone)]
+Phone = Annotated[
+    Annotated[str, BeforeValidator(_phone), Tag("phone")] | Annotated[PhoneAccount, Tag("phone_account")],
+    Discriminator(lambda value: "phone_account" if isinstance(value, dict | PhoneAccount) else "phone"),
+]
 
 
 class Penalties(Model):

@@ -36,7 +36,7 @@ def shape(view: View) -> Iterator[Problem]:
         yield from _queues(view, nodes["queues"], queues.queues, found.get("agents"))
     agents = found.get("agents")
     if agents is not None:
-        yield from _agents(nodes["agents"], agents.agents, queues.queues if queues is not None else {})
+        yield from _agents(nodes["agents"], agents.agents, queues.queues if queues is not None else None)
 
 
 def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Problem]:
@@ -92,7 +92,7 @@ def _agents(node: Node, agents: Any, queues: Any) -> Iterator[Problem]:
     users: dict[str, str] = {}
     for id, agent in agents.items():
         for number, queue in enumerate(agent.queues):
-            if queue not in queues:
+            if queues is not None and queue not in queues:
                 mark = node.at(("agents", id, "queues", number))
                 yield error(mark, f"there is no queue '{queue}'", nearest(queue, queues), "unknown_queue")
         user = getattr(agent.phone, "user", None)
