@@ -19,6 +19,7 @@ class Ports:
     web: int
     sip: int
     live: int
+    mail: int
     notes: tuple[str, ...] = ()
 
 
@@ -31,6 +32,7 @@ def choose(settings: Settings) -> Ports:
         ("port", settings.host, (socket.SOCK_STREAM,)),
         ("live_port", settings.host, (socket.SOCK_STREAM,)),
         ("sip_port", settings.sip_host, (socket.SOCK_STREAM, socket.SOCK_DGRAM)),
+        ("mail_in_port", settings.mail_in_host, (socket.SOCK_STREAM,)),
     ):
         wanted = getattr(settings, name)
         if wanted and is_free(host, wanted, kinds):
@@ -41,7 +43,7 @@ def choose(settings: Settings) -> Ports:
         chosen[name] = _free(host, kinds, set(chosen.values()))
         if wanted:
             notes.append(f"port {wanted} is taken, so {name.upper()} is {chosen[name]} this time; set it to choose")
-    return Ports(chosen["port"], chosen["sip_port"], chosen["live_port"], tuple(notes))
+    return Ports(chosen["port"], chosen["sip_port"], chosen["live_port"], chosen["mail_in_port"], tuple(notes))
 
 
 def is_free(host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> bool:

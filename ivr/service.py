@@ -36,7 +36,8 @@ from ivr.speech.renderer import Renderer
 from ivr.startup import CannotStart
 from ivr.supervisor import Program, Supervisor
 
-PROCFILE = "".join(f"{name}: callwright {name}\n" for name in ("web", "live", "sip", "router", "worker", "clock"))
+PROGRAMS = ("web", "live", "sip", "mail", "router", "worker", "clock")
+PROCFILE = "".join(f"{name}: callwright {name}\n" for name in PROGRAMS)
 """Where the working directory has none."""
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 SLOW_START_SECONDS = 60
@@ -49,6 +50,7 @@ class Service:
         chosen = ports.choose(settings)
         self.notes = chosen.notes
         listening = {"port": chosen.web, "sip_port": chosen.sip, "live_port": chosen.live}
+        listening["mail_in_port"] = chosen.mail
         self.settings = settings.model_copy(update=listening)
         self.console = console
         self.private_redis = not settings.redis_url
@@ -68,6 +70,7 @@ class Service:
             "PORT": str(settings.port),
             "LIVE_PORT": str(settings.live_port),
             "SIP_PORT": str(settings.sip_port),
+            "MAIL_IN_PORT": str(settings.mail_in_port),
             "REDIS_URL": redis_url,
             # Made anew at every start and never written: what is sealed dies with this run.
             "SEAL_KEY": settings.seal_key or base64.b64encode(os.urandom(32)).decode(),
@@ -150,7 +153,7 @@ class Service:
         procfile = parse_procfile(path.read_text() if path.exists() else PROCFILE)
         # No new jobs, then no new calls and requests, then no jobs at all.
         drain = self.settings.sip_drain_seconds + 15
-        order = {"clock": (0, 10.0), "sip": (1, drain), "web": (1, 40.0), "live": (1, 20.0)}
+        order = {"clock": (0, 10.0), "sip": (1, drain), "web": (1, 40.0), "live": (1, 20.0), "mail": (1, 30.0)}
         for name, command in procfile.processes.items():
             stop_order, seconds = order.get(name, (2, 30.0))
             # `exec`, so that signals reach the program and not a shell.

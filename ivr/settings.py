@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     desk_idle_minutes: float = Field(120, gt=0, description="who does nothing for so long is signed out")
     desk_session_hours: float = Field(12, gt=0, description="everybody signs in again after so long")
     oidc_issuer: str = Field("", description="single sign-on: an OpenID Connect issuer, https://login.example.com")
-    oidc_client_id: str = Field("", description="our name there; its redirect address: PUBLIC_BASE_URL/desk/oidc/return")
+    oidc_client_id: str = Field(
+        "", description="our name there; its redirect address: PUBLIC_BASE_URL/desk/oidc/return"
+    )
     oidc_client_secret: str = Field("", description="our secret there")
     oidc_name: str = Field("single sign-on", description="what its button says: Sign in with ...")
 
@@ -69,9 +71,17 @@ class Settings(BaseSettings):
     twilio_account_sid: str = Field("", description="Twilio account, AC...")
     twilio_auth_token: str = Field("", description="its auth token: checks that requests come from Twilio")
     twilio_from: str = Field("", description="the number that texts are sent from")
+    twilio_whatsapp_from: str = Field("", description="the WhatsApp number that messages are sent from")
+    twilio_messenger_from: str = Field("", description="the Facebook page's id that messages are sent from")
     twilio_voices: str = Field("", description="voices for <Say>, as en=Polly.Joanna-Neural,es=Polly.Mia-Neural")
     twilio_speech: bool = Field(False, description="true: menus also take spoken words (Twilio charges for each)")
     twilio_api_base: str = Field("https://api.twilio.com", description="another address for Twilio's API (tests)")
+
+    # Texts through another provider (docs/messages.md)
+    sms_http_url: str = Field("", description="where texts are POSTed; empty: they go through Twilio")
+    sms_http_token: str = Field("", description="its bearer token")
+    sms_http_secret: str = Field("", description="base64 key that signs what we post, and what is posted to us")
+    sms_http_from: str = Field("", description="the number that texts are sent from")
 
     # Money
     payment_gateway: str = Field("sandbox", description="sandbox or stripe")
@@ -85,6 +95,18 @@ class Settings(BaseSettings):
     # Mail
     smtp_url: str = Field("", description="smtp://user:password@mail.example.com:587; empty: mails are parked")
     mail_from: str = Field("", description="the sender of mails")
+    mail_addresses: str = Field("", description="ours, with commas: support@example.com, @example.org; empty: MAIL_FROM")
+    mail_plus_address: bool = Field(True, description="answers come to support+ID@...; false where those don't arrive")
+    mail_in: bool = Field(True, description="take mails by SMTP on MAIL_IN_HOST and MAIL_IN_PORT")
+    mail_in_host: str = Field("127.0.0.1", description="the address that SMTP listens on")
+    mail_in_port: int = Field(2525, ge=0, le=65535, description="its port")
+    mail_in_connections: int = Field(50, ge=1, le=10_000, description="connections at once; further ones get 421")
+    mail_max_bytes: int = Field(25_000_000, ge=10_000, description="the largest mail")
+    mail_answers_per_hour: int = Field(20, ge=1, description="a flow's answers to one sender; what is beyond is a loop")
+    lmtp_socket: str = Field("", description="take mails by LMTP on this Unix socket too")
+    imap_url: str = Field("", description="fetch mails: imaps://user:password@imap.example.com/INBOX")
+    imap_done: str = Field("", description="the folder that fetched mails are moved to; empty: they are marked as read")
+    imap_seconds: float = Field(60, ge=1, description="how often to look there, where the server doesn't tell")
 
     # When all else fails
     fallback_number: str = Field("", description="a number or SIP address for callers while we can't serve them")

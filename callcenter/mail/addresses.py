@@ -29,6 +29,11 @@ class OurAddresses:
             (addresses if local else domains).add(each if local else domain)
         return cls(frozenset(addresses), frozenset(domains))
 
+    @property
+    def first(self) -> str:
+        """One of the addresses; "" where only domains are known."""
+        return min(self.addresses, default="")
+
     def __contains__(self, address: object) -> bool:
         """Whether a mail to this address is for us, with or without a tag behind a plus."""
         return isinstance(address, str) and self._is_ours(plain(address).lower())

@@ -26,6 +26,8 @@ from callcenter.tables import contacts as contacts_table
 from callcenter.tables import messages
 
 HOUR = timedelta(hours=1)
+_DELIVERED = ("delivered-to", "x-original-to", "envelope-to")
+"""Where servers write down whom the envelope named."""
 _UNDER_WAY = ("sending", "sent", "unknown")
 
 
@@ -73,14 +75,18 @@ class Intake:
         self._per_hour = per_hour
         self._region = region
 
-    def __call__(self, data: bytes, recipients: Sequence[str] = (), envelope_sender: str | None = None) -> Taken:
+    def __call__(
+        self, data: bytes, recipients: Sequence[str] = (), envelope_sender: str | None = None, *, cut: bool = False
+    ) -> Taken:
         """Take a mail in; it is stored when this returns. `recipients` are of the envelope, empty where there is none;
-        `envelope_sender` is "" for the null sender, None where it isn't known.
+        `envelope_sender` is "" for the null sender, None where it isn't known. `cut`: these are only its first bytes,
+        the rest is too much.
 
         Raises RefusedMail, `OSError` where a file can't be kept and SQLAlchemy's errors when the database is away:
         then nothing has been stored, and it may be given again.
         """
         mail = parse(data)
+        recipients = recipients or tuple(value for name in _DELIVERED for value in mail.headers.get(name, ()))
         verdict = classify(mail, self.ours.__contains__, envelope_sender)
         if verdict.bounce is not None:
             return self._bounced(verdict, verdict.bounce)
@@ -94,7 +100,7 @@ class Intake:
             thread = threads.find(conn, mail, mail.sender.address, recipients)
             if verdict.answered and self._too_often(conn, mail.sender.address):
                 verdict = Verdict("loop", f"more than {self._per_hour} answers in an hour")
-        inbound = self._inbound(mail, verdict, thread, recipients)
+        inbound = self._inbound(mail, verdict, thread, recipients, cut)
         received = self._take(inbound, wait=False) if verdict.answered else self._record(inbound, verdict)
         if thread.refused and not received.duplicate:
             with self._engine.begin() as conn:
@@ -102,10 +108,12 @@ class Intake:
                 events.record(conn, received.contact_id, None, "thread_refused", data_, self._clock())
         return Taken(verdict, received.message_id, received.contact_id, verdict.answered, received.duplicate)
 
-    def _inbound(self, mail: Mail, verdict: Verdict, thread: threads.Thread, recipients: Sequence[str]) -> Inbound:
+    def _inbound(
+        self, mail: Mail, verdict: Verdict, thread: threads.Thread, recipients: Sequence[str], cut: bool
+    ) -> Inbound:
         assert mail.sender is not None
         written = (*recipients, *(each.address for each in mail.recipients))
-        to = next((plain(each) for each in written if each in self.ours), plain(recipients[0]) if recipients else "")
+        to = next((plain(each) for each in written if each in self.ours), self.ours.first)
         # Pictures of signatures mustn't take the places of what was attached.
         files = sorted(mail.attachments, key=lambda each: each.inline)
         return Inbound(
@@ -118,7 +126,8 @@ class Intake:
             subject=mail.subject,
             thread=thread.contact_id,
             html=mail.html,
-            files=tuple(InboundFile(each.name, each.media_type, each.data) for each in files),
+            files=() if cut else tuple(InboundFile(each.name, each.media_type, each.data) for each in files),
+            refused=tuple((each.name, "too_large") for each in files) if cut else (),
             meta=_meta(mail, verdict, thread),
         )
 

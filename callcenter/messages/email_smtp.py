@@ -4,19 +4,62 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from email.errors import MessageError
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from callcenter.messages import NotConfiguredError, Outgoing, RefusedError, Sender, TemporaryError, sender, setting
+from callcenter.mail.addresses import OurAddresses
+from callcenter.mail.compose import compose
+from callcenter.messages import (
+    NotConfiguredError,
+    Outgoing,
+    RefusedError,
+    Sender,
+    TemporaryError,
+    UncertainError,
+    sender,
+    setting,
+)
 
 TIMEOUT = 15.0
 
 
+class _Telling:
+    """Tells a connection that broke after the whole mail was handed over from one that broke before: the server
+    must take the mail with its answer to the final dot (RFC 5321, 4.2.5), which then is not known."""
+
+    _handed = False
+
+    def send(self, data: Any) -> None:
+        super().send(data)  # type: ignore[misc]
+        self._handed = isinstance(data, bytes) and data.endswith(b"\r\n.\r\n")
+
+    def data(self, message: Any) -> tuple[int, bytes]:
+        try:
+            answer: tuple[int, bytes] = super().data(message)  # type: ignore[misc]
+            return answer
+        except smtplib.SMTPResponseException:
+            raise
+        except OSError as error:
+            if self._handed:
+                raise UncertainError(f"no answer of the mail server: {type(error).__name__}") from None
+            raise
+
+
+class _Smtp(_Telling, smtplib.SMTP):
+    pass
+
+
+class _SmtpTls(_Telling, smtplib.SMTP_SSL):
+    pass
+
+
 class SmtpMail(Sender):
-    def __init__(self, url: str, sender_address: str) -> None:
+    """`ours` are the addresses that mails come in at, None if none do: then answers get no plus-address either."""
+
+    def __init__(
+        self, url: str, sender_address: str, ours: OurAddresses | None = None, *, plus_address: bool = True
+    ) -> None:
         """`url` is smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…; a password is only sent over TLS. Raises
         ValueError for anything else."""
         parts = urlsplit(url)
@@ -26,35 +69,29 @@ class SmtpMail(Sender):
         self.host, self.port = parts.hostname, parts.port or (465 if self.tls else 587)
         self.user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self.sender_address = sender_address
+        self._ours = ours
+        self._plus = plus_address
 
     def send(self, message: Outgoing) -> str:
-        mail = EmailMessage()
-        try:
-            mail["From"], mail["To"], mail["Subject"] = self.sender_address, message.to, message.subject
-            domain = parseaddr(self.sender_address)[1].rpartition("@")[2] or "localhost"
-            mail["Message-ID"] = f"<{message.id}@{domain}>"  # the same each time: a second copy is recognised
-            mail["Date"] = formatdate()
-            mail.set_content(message.body)
-            if len(mail["To"].addresses) != 1:
-                raise RefusedError("not one mail address")
-        except (ValueError, MessageError, IndexError):
-            raise RefusedError("the address or subject can't stand in a mail") from None
+        mail = compose(message, self.sender_address, self._ours, plus_address=self._plus)
         try:
             self._deliver(mail)
         except smtplib.SMTPRecipientsRefused as error:
             self._refused(*next(iter(error.recipients.values())))
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             self._refused(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPNotSupportedError:
+            raise RefusedError("the mail server takes no addresses beyond ASCII (SMTPUTF8)") from None
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryError(f"the mail server {self.host}: {type(error).__name__}") from None
         return str(mail["Message-ID"])
 
     def _deliver(self, mail: EmailMessage) -> None:
         context = ssl.create_default_context()
-        connection = (
-            smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT, context=context)
+        connection: smtplib.SMTP = (
+            _SmtpTls(self.host, self.port, timeout=TIMEOUT, context=context)
             if self.tls
-            else smtplib.SMTP(self.host, self.port, timeout=TIMEOUT)
+            else _Smtp(self.host, self.port, timeout=TIMEOUT)
         )
         with connection as smtp:
             smtp.ehlo_or_helo_if_needed()
@@ -79,7 +116,11 @@ def open_mail(settings: Any) -> Sender:
     if not url or not address:
         missing = ", ".join(name for name in ("SMTP_URL", "MAIL_FROM") if not setting(settings, name))
         raise NotConfiguredError(f"no mail sender is configured: set {missing}")
+    incoming = setting(settings, "MAIL_ADDRESSES")
+    # An answer must not go to an address that nobody has set up to be read.
+    wanted = setting(settings, "MAIL_PLUS_ADDRESS").lower() in ("true", "1", "yes")
     try:
-        return SmtpMail(url, address)
+        ours = OurAddresses.read(incoming) if incoming else None
+        return SmtpMail(url, address, ours, plus_address=wanted)
     except ValueError as error:
         raise NotConfiguredError(str(error)) from None

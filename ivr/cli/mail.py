@@ -1,0 +1,51 @@
+"""callwright mail"""
+
+from __future__ import annotations
+
+import argparse
+from typing import ClassVar
+
+from ivr.cli.command import Command, Failure, command
+
+
+@command
+class Mail(Command):
+    """Take mails in and have the published flows answer them: by SMTP (MAIL_IN_HOST, MAIL_IN_PORT), by LMTP
+    (LMTP_SOCKET), and from a mailbox (IMAP_URL). SIGTERM stores what is at hand first."""
+
+    name: ClassVar[str] = "mail"
+    help: ClassVar[str] = "take mails in"
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        import asyncio
+
+        from callcenter.live import Live
+        from ivr import logs
+        from ivr.assembly import make_runner
+        from ivr.channels.mail.service import MailService, make_intake
+        from ivr.conversations import Conversations
+        from ivr.embedded import NoRedis, redis_url
+        from ivr.settings import Settings
+
+        settings = Settings()
+        try:
+            logs.configure(settings.log_format)
+            live = Live(redis_url(settings))
+            runner = make_runner(settings)
+            service = MailService(settings, make_intake(settings, Conversations(runner, settings, live)))
+        except (ValueError, NoRedis) as error:
+            raise Failure(str(error)) from None
+        try:
+            asyncio.run(service.run(_ready))
+        except OSError as error:
+            where = error.filename or f"{settings.mail_in_host}:{settings.mail_in_port}"
+            why = f"mail can't listen on {where} ({error.strerror})"
+            raise Failure(why, "set MAIL_IN_HOST and MAIL_IN_PORT, or LMTP_SOCKET") from None
+        finally:
+            runner.close()
+            live.close()
+        return 0
+
+
+def _ready(way: str) -> None:
+    print(f"mail: {way}", flush=True)
