@@ -88,13 +88,13 @@ def _stricter(one: Consent, other: Consent) -> Consent:
 def suppress(conn: Connection, channel: str, address: str, *, source: str, at: datetime) -> None:
     """This address told us to stop (STOP by text, an unsubscribe link), whoever it belongs to."""
     locks.hold(conn, f"suppression:{channel}:{_kept(channel, address)}")
-    conn.execute(sa.delete(suppressions).where(_suppressed(channel, address)))
+    conn.execute(sa.delete(suppressions).where(suppressed(channel, address)))
     conn.execute(sa.insert(suppressions).values(channel=channel, address=_kept(channel, address), source=source, at=at))
 
 
 def unsuppress(conn: Connection, channel: str, address: str) -> bool:
     """The address wants to hear from us again (START); False when it hadn't stopped."""
-    return conn.execute(sa.delete(suppressions).where(_suppressed(channel, address))).rowcount == 1
+    return conn.execute(sa.delete(suppressions).where(suppressed(channel, address))).rowcount == 1
 
 
 def refusal(
@@ -102,7 +102,7 @@ def refusal(
 ) -> Reason:
     """Why this address must not be contacted on this channel; "" if it may. Without `customer_id` everybody whom the
     address names must allow it. `needs_consent` is for what isn't an answer: reminders, offers."""
-    if conn.execute(sa.select(suppressions.c.at).where(_suppressed(channel, address))).first():
+    if conn.execute(sa.select(suppressions.c.at).where(suppressed(channel, address))).first():
         return "stopped"
     people = {customer_id} if customer_id else _named(conn, channel, address)
     decisions = [of(conn, person).get(channel) for person in people]
@@ -132,5 +132,6 @@ def _kept(channel: str, address: str) -> str:
     return found[1] if found else address.strip().lower()
 
 
-def _suppressed(channel: str, address: str) -> sa.ColumnElement[bool]:
+def suppressed(channel: str, address: str) -> sa.ColumnElement[bool]:
+    """The condition on `suppressions` for this address."""
     return sa.and_(suppressions.c.channel == channel, suppressions.c.address == _kept(channel, address))

@@ -5,16 +5,21 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import redis
 from sqlalchemy.engine import Engine
 
+from callcenter.acd.config import Config
 from callcenter.db import open_database
 from callcenter.desk.secret import Key, key_from
 from callcenter.live import Live
+from callcenter.queues.store import Queues
 from callcenter.tickets import Tickets
 from ivr.actions import specs
-from ivr.embedded import redis_url
+from ivr.conversations import Conversations
+from ivr.embedded import NoRedis, address, redis_url
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import Published
+from ivr.queueing import FlowHours, FreshConfig
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.recognise.service import RecognitionService
@@ -49,6 +54,23 @@ def make_recognition(settings: Settings, renderer: Renderer) -> RecognitionServi
     return service if service.pools else None
 
 
+def make_queues(settings: Settings, published: Published) -> Queues:
+    """The queues of the published version. Raises `NoRedis`, `NothingPublished` and SQLAlchemy's errors."""
+    client = redis.Redis.from_url(redis_url(settings), health_check_interval=30)
+    queues = Queues(client, Config(), hours=FlowHours(published))
+    FreshConfig(queues, published)()
+    return queues
+
+
+def make_conversations(settings: Settings, runner: Runner) -> Conversations:
+    """Answers messages on this runner; without Redis nobody hears of them live."""
+    try:
+        live = Live(redis_url(settings))
+    except NoRedis:
+        live = None
+    return Conversations(runner, settings, live)
+
+
 def make_key(settings: Settings) -> Key:
     """The server's key, SESSION_KEY or the one in DATA_DIR: the same for all processes. Raises ValueError."""
     return key_from(settings.session_key, settings.data_dir / "session.key")
@@ -59,12 +81,18 @@ def make_tickets(settings: Settings) -> Tickets:
     return Tickets(make_key(settings).derived("tickets"))
 
 
+def make_live(settings: Settings) -> Live:
+    """What tells pages that something happened. Redis may come later."""
+    return Live(address(settings))
+
+
 def make_live_context(settings: Settings) -> Context:
-    """What the live process works with. Raises ValueError for a wrong setting, `NoRedis`."""
+    """What the live process works with. Raises ValueError for a wrong setting."""
     from ivr.live.context import THREADS, Context
     from ivr.live.hub import Hub
 
-    url = redis_url(settings)
+    url = address(settings)
+    settings = settings.model_copy(update={"redis_url": url})
     return Context(
         settings=settings,
         runner=make_runner(settings),

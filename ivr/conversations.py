@@ -7,31 +7,30 @@ process left is found by `answer_left` (a timed job).
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from callcenter import contacts, customers, outbox
+from callcenter import contacts, outbox
 from callcenter.db import reading
 from callcenter.messages import inbound as inbox
 from callcenter.messages import shape_of
 from callcenter.messages.inbound import Inbound, Received
-from callcenter.tables import contacts as contacts_table
-from callcenter.tables import files, messages, sessions
-from ivr.channels.text import MAX_WORDS, fold
+from callcenter.tables import sessions
+from ivr import attachments, messaging
+from ivr.channels.text import MAX_WORDS, choices, fold
 from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import ActionDone, Fault, Words
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Words
 from ivr.flow.session import TEXT, Session
+from ivr.messaging import find_keyword, obey_keyword
 from ivr.published import NothingPublished
 from ivr.runner import Render, Runner, Turn
-from ivr.store import Stored, Unknown
+from ivr.store import Stored
+from ivr.threads import OneAtATime, Threads, answering, last_inbound, reply_to
 
 log = structlog.get_logger("callwright.conversations")
 
@@ -54,12 +53,6 @@ class _Taken(Exception):
     """Another process has taken this message."""
 
 
-@dataclass(slots=True)
-class _Lock:
-    lock: threading.Lock
-    users: int = 0
-
-
 class Conversations:
     """Thread-safe. `submit` does in the background what a carrier's request must not wait for; by default it is the
     runner's pool."""
@@ -77,8 +70,8 @@ class Conversations:
         self._settings = settings
         self._live = live
         self._submit = submit or runner.submit
-        self._locks: dict[str, _Lock] = {}
-        self._guard = threading.Lock()
+        self._alone = OneAtATime()
+        self._threads = Threads(runner)
 
     def take(self, inbound: Inbound, *, wait: bool = True) -> Received:
         """Store a message and answer it; with `wait` False it is answered in the background.
@@ -88,11 +81,21 @@ class Conversations:
         does.
         """
         now = self.runner.now()
+        flows = messaging.current(self.runner.published)
+        region = "" if flows is None else flows.company.country
+        queued: list[str] = []
         with self.engine.begin() as conn:
-            received = inbox.receive(conn, inbound, now, region=self._region(), files_dir=self._settings.files_dir)
+            received = inbox.receive(conn, inbound, now, region=region, files_dir=self._settings.files_dir)
+            contact: Any = contacts.get(conn, received.contact_id)
+            kind = None if received.duplicate else find_keyword(conn, inbound, contact, flows)
+            if kind is not None:
+                queued += obey_keyword(conn, kind, inbound, received, contact, flows, now)
         if not received.duplicate:
             data = {"id": received.message_id, "direction": "in", "channel": inbound.channel, "author": "customer"}
             self._publish(received.contact_id, "message", data)
+        if kind == "stop" and not received.started:
+            self._leave(contact)
+        self._send(contact, queued)
         if wait:
             self._answer_quietly(received.message_id)
         else:
@@ -102,15 +105,30 @@ class Conversations:
     def answer(self, message_id: str) -> None:
         """Feed a message to the flow, if the flow serves its contact and nobody has taken it yet, and with it all that
         waits in that contact. What the flow says goes out at once. Raises LookupError for an unknown message."""
-        self._go_on(self._contact_of(message_id))
+        self._go_on(self._threads.contact_of(message_id))
 
     def _go_on(self, contact_id: str) -> None:
-        with self._alone(contact_id):
+        with self._alone.at(contact_id):
             for _ in range(ROUNDS):
                 following = self._next(contact_id)
                 if following is None:
                     return
                 contact_id = following
+
+    def reported(
+        self,
+        message_id: str,
+        status: Literal["sent", "delivered", "read", "failed"],
+        *,
+        reference: str = "",
+        error: str = "",
+    ) -> None:
+        """Note what a carrier says became of a message of ours; unknown ones and old news change nothing."""
+        now = self.runner.now()
+        with self.engine.begin() as conn:
+            contact_id = outbox.report(conn, message_id, status, now, reference=reference, error=error)
+        if contact_id:
+            self._publish(contact_id, "delivery", {"id": message_id, "status": status, "at": now.isoformat()})
 
     def answer_left(self) -> int:
         """Answer what processes that died have left; returns how many messages there were. For a timed job."""
@@ -143,19 +161,27 @@ class Conversations:
 
     # One round
 
+    def _leave(self, contact: Any) -> None:
+        """Whoever says STOP has left the flow."""
+        stored = self._threads.stored(contact)
+        if contact.served_by == FLOW and stored is not None and not stored.session.ended:
+            self.runner.feed(stored.session.id, HungUp())
+
+    # One round
+
     def _next(self, contact_id: str) -> str | None:
         """Take one step for this contact; `None` when there is nothing more to do, else the contact to go on with."""
         with reading(self.engine) as conn:
             contact: Any = contacts.get(conn, contact_id)
             waiting = inbox.unhandled(conn, contact_id)
-        if contact is None:
+        if contact is None or not all(attachments.fetch(self.runner, self._settings, message) for message in waiting):
             return None
         if contact.served_by != FLOW:
             if contact.served_by.startswith("agent:") and waiting:
                 with self.engine.begin() as conn:
                     inbox.handle_all(conn, contact_id, self.runner.now())
             return None
-        stored = self._stored(contact)
+        stored = self._threads.stored(contact)
         action = None if stored is None or stored.session.ended else self.runner.pending(stored.session)
         if action is not None and stored is not None:
             return contact_id if self._take_over(contact, stored, action) else None
@@ -164,8 +190,8 @@ class Conversations:
         message = waiting[0]
         if contact.ended_at is not None or (stored is not None and stored.session.ended):
             with self.engine.begin() as conn:
-                return inbox.carry_over(conn, message.id, self.runner.now(), region=self._region())
-        words = Words((message.body.strip() or self._names(message.id))[:MAX_WORDS])
+                return inbox.carry_over(conn, message.id, self.runner.now(), region=self._threads.region())
+        words = Words((message.body.strip() or self._threads.names_of_files(message.id))[:MAX_WORDS])
         try:
             turn = (
                 self._begin(contact, message, words) if stored is None else self._feed(contact, message, words, stored)
@@ -185,7 +211,7 @@ class Conversations:
             caller=contact.caller,
             called=contact.called,
             contact_id=contact.id,
-            language=self._language(contact),
+            language=self._threads.language(contact),
             first=words,
             render=_held(""),
             also=self._saying(contact, message, queued),
@@ -239,9 +265,11 @@ class Conversations:
             now = self.runner.now()
             if message is not None and not inbox.handle(conn, message.id, now):
                 raise _Taken
-            answered = message if message is not None else self._last(conn, contact.id)
-            said = (piece for text in fold(effects, carried)[0] for piece in shape_of(contact.channel).pieces(text))
+            answered = message if message is not None else last_inbound(conn, contact.id)
+            said = [piece for text in fold(effects, carried)[0] for piece in shape_of(contact.channel).pieces(text)]
+            meta: dict[str, Any] = {"reply_to": reply_to(answered)} if answered is not None else {}
             for number, text in enumerate(said):
+                offered = {"choices": choices(effects)} if number == len(said) - 1 else {}
                 queued.append(
                     outbox.queue(
                         conn,
@@ -249,8 +277,8 @@ class Conversations:
                         to=contact.caller,
                         sender=contact.called,
                         body=text,
-                        subject=_answering(answered.subject) if answered is not None else "",
-                        meta={"reply_to": _reply_to(answered)} if answered is not None else None,
+                        subject=answering(answered.subject) if answered is not None else "",
+                        meta=meta | offered,
                         contact_id=contact.id,
                         author=FLOW,
                         dedupe_key=f"{session.id}:{session.seq}.{number}",
@@ -267,49 +295,11 @@ class Conversations:
 
     def _deliver(self, contact_id: str, channel: str, queued: Sequence[str]) -> None:
         for message_id in queued:
-            outbox.deliver(self.engine, self._settings, message_id, self.runner.now())
+            policy = messaging.policy(self.runner.published.latest())
+            outbox.deliver(self.engine, self._settings, message_id, self.runner.now(), policy=policy)
             if channel != "chat":  # whose sender publishes by itself
                 data = {"id": message_id, "direction": "out", "channel": channel, "author": FLOW}
                 self._publish(contact_id, "message", data)
-
-    # Looking up
-
-    def _stored(self, contact: Any) -> Stored | None:
-        try:
-            return self.runner.store.find(contact.channel, contact.id)
-        except Unknown:
-            return None
-
-    def _contact_of(self, message_id: str) -> str:
-        with reading(self.engine) as conn:
-            table = messages
-            found = conn.execute(sa.select(table.c.contact_id).where(table.c.id == message_id)).scalar_one_or_none()
-        if found is None:
-            raise LookupError(f"there is no message {message_id}")
-        return str(found)
-
-    def _last(self, conn: sa.Connection, contact_id: str) -> Any:
-        table = messages
-        query = sa.select(table).where(table.c.contact_id == contact_id, table.c.direction == "in")
-        return conn.execute(query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(1)).one_or_none()
-
-    def _names(self, message_id: str) -> str:
-        """What stands for the words of a message that has only files."""
-        with reading(self.engine) as conn:
-            query = sa.select(files.c.name).where(files.c.message_id == message_id).order_by(files.c.created_at)
-            return ", ".join(conn.execute(query).scalars())
-
-    def _language(self, contact: Any) -> str:
-        if contact.customer_id is None:
-            return ""
-        with reading(self.engine) as conn:
-            return customers.get(conn, contact.customer_id).language
-
-    def _region(self) -> str:
-        try:
-            return self.runner.published.current().company.country
-        except NothingPublished:
-            return ""
 
     def _publish(self, contact_id: str, kind: str, data: dict[str, Any]) -> None:
         if self._live is not None:
@@ -323,44 +313,7 @@ class Conversations:
         except Exception as error:  # it is stored, and will be tried again
             log.exception("a message could not be answered", message=message_id, error=type(error).__name__)
 
-    @contextmanager
-    def _alone(self, contact_id: str) -> Iterator[None]:
-        """One thread of this process at a time; other processes are told apart by the database."""
-        with self._guard:
-            held = self._locks.setdefault(contact_id, _Lock(threading.Lock()))
-            held.users += 1
-        try:
-            with held.lock:
-                yield
-        finally:
-            with self._guard:
-                held.users -= 1
-                if not held.users:
-                    del self._locks[contact_id]
-
 
 def _held(carried: str) -> Render:
     """What is said before an action is stored as the step's reply, to be sent with what the action leads to."""
     return lambda session, effects: fold(effects, carried)[1]
-
-
-def _answering(subject: str) -> str:
-    if not subject:
-        return ""
-    return subject if subject.casefold().startswith("re:") else f"Re: {subject}"
-
-
-def _reply_to(message: Any) -> dict[str, Any]:
-    """What a channel needs to thread an answer."""
-    return {"message": message.id, "provider_id": message.provider_id or "", **message.meta}
-
-
-def send(conn: sa.Connection, contact_id: str, body: str, *, author: str, at: datetime, **more: Any) -> str:
-    """Queue what an agent writes in a contact, within the caller's transaction; returns the message's id, to be given
-    to `outbox.deliver`. Raises LookupError for an unknown contact or one without a thread of messages."""
-    query = sa.select(contacts_table).where(contacts_table.c.id == contact_id)
-    contact = conn.execute(query).one_or_none()
-    if contact is None or contact.channel not in inbox.CHANNELS:
-        raise LookupError(f"there is no thread of messages {contact_id}")
-    return outbox.queue(conn, channel=contact.channel, to=contact.caller, sender=contact.called, body=body,
-                        contact_id=contact_id, author=author, at=at, **more)  # fmt: skip

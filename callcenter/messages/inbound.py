@@ -111,12 +111,32 @@ def receive(
             created_at=now,
         )
     )
-    kept = _files(conn, inbound, contact_id, message_id, now, files_dir, limits)
+    kept = _files(conn, inbound.files, inbound.refused, contact_id, message_id, now, files_dir, limits)
     data: dict[str, Any] = {"message": message_id, "channel": inbound.channel, "files": kept}
     events.record(conn, contact_id, None, "message_received", data | ({"cut": True} if cut else {}), now)
     webhooks.emit(conn, "message.received",
                   {"message_id": message_id, "contact_id": contact_id, "channel": inbound.channel}, now)  # fmt: skip
     return Received(message_id, contact_id, started, duplicate=False)
+
+
+def attach(
+    conn: Connection,
+    message_id: str,
+    came: Sequence[InboundFile],
+    not_taken: Sequence[tuple[str, str]],
+    now: datetime,
+    *,
+    files_dir: Path,
+    limits: Limits = LIMITS,
+) -> int:
+    """Keep files that came later than their message, and name those that were not taken; returns how many were kept.
+    Raises LookupError for an unknown message."""
+    row = conn.execute(sa.select(messages.c.contact_id).where(messages.c.id == message_id)).one_or_none()
+    if row is None:
+        raise LookupError(f"there is no message {message_id}")
+    kept = _files(conn, came, not_taken, row.contact_id, message_id, now, files_dir, limits)
+    events.record(conn, row.contact_id, None, "files_received", {"message": message_id, "files": kept}, now)
+    return kept
 
 
 def address(channel: str, sender: str, region: str = "") -> str:
@@ -208,12 +228,19 @@ def _start(conn: Connection, channel: str, sender: str, to: str, now: datetime, 
 
 
 def _files(
-    conn: Connection, inbound: Inbound, contact_id: str, message_id: str, now: datetime, folder: Path, limits: Limits
+    conn: Connection,
+    came: Sequence[InboundFile],
+    not_taken: Sequence[tuple[str, str]],
+    contact_id: str,
+    message_id: str,
+    now: datetime,
+    folder: Path,
+    limits: Limits,
 ) -> int:
     """Keep what may be kept; an event names every other file."""
     kept = 0
-    refused = [(name, "", -1, why) for name, why in inbound.refused]
-    for file in inbound.files:
+    refused = [(name, "", -1, why) for name, why in not_taken]
+    for file in came:
         why = files.refusal(file.name, file.media_type, len(file.data), limits)
         why = why or ("too_many" if kept >= limits.count else "")
         if why:

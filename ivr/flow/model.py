@@ -183,6 +183,10 @@ class Limits(Model):
     menu_depth: int = Field(3, ge=1, description="menus between the start and any step")
 
 
+QuietHours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+"""From when until when on the customer's clock: 21:00-08:00."""
+
+
 class Company(Model):
     """flows/company.yaml: what holds for all flows."""
 
@@ -199,6 +203,9 @@ class Company(Model):
     keys: GlobalKeys = GlobalKeys()
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
+    quiet_hours: dict[Literal["sms", "whatsapp", "messenger", "email", "chat"], QuietHours] = Field(
+        default_factory=dict, description="when customers get no notices and reminders, by channel: sms: 21:00-08:00"
+    )
 
     def start_for(self, capabilities: frozenset[str]) -> str:
         return self.channels.get("voice" if "voice" in capabilities else "text", self.start)

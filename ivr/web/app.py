@@ -12,7 +12,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from callcenter.api import blueprint as api
 from callcenter.attributes import NONE, AttributeProblem, Schema
-from ivr.assembly import make_runner
+from ivr.assembly import make_conversations, make_runner
+from ivr.channels.chat import routes as chat
+from ivr.channels.chat.site import Site
+from ivr.channels.messaging import http as http_messages
+from ivr.channels.twilio import messages as twilio_messages
 from ivr.channels.twilio import routes
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.fallback import Fallback
@@ -57,6 +61,10 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=200)
     app.extensions["callwright"] = runner
     app.register_blueprint(routes.blueprint(settings, Calls(runner, fold), fallback))
+    conversations = make_conversations(settings, runner)
+    app.register_blueprint(twilio_messages.blueprint(settings, conversations))
+    app.register_blueprint(http_messages.blueprint(settings, conversations))
+    app.register_blueprint(chat.blueprint(Site(settings, runner, conversations)))
     app.register_blueprint(health.blueprint(settings, engine, published))
     app.register_blueprint(audio.blueprint(recordings))
     company, schema = _of(fallback.flows)

@@ -1,0 +1,76 @@
+"""STOP, START and HELP: words that carriers and laws want obeyed, whatever the flow is at (CTIA Messaging Principles
+and Best Practices, section 5.1). A message that is nothing but such a word is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from callcenter import consent, contacts, events
+from callcenter.tables import suppressions
+
+Keyword = Literal["stop", "start", "help"]
+STOP = frozenset({"stop", "stopall", "unsubscribe", "optout"})
+STANDARD: Mapping[str, Mapping[Keyword, frozenset[str]]] = {
+    "sms": {
+        "stop": STOP | {"stop all", "opt out", "cancel", "end", "quit", "revoke"},
+        "start": frozenset({"start", "unstop"}),
+        "help": frozenset({"help", "info"}),
+    },
+    "whatsapp": {"stop": STOP, "start": frozenset({"start", "unstop"}), "help": frozenset()},
+    "messenger": {"stop": STOP, "start": frozenset({"start", "unstop"}), "help": frozenset()},
+}
+"""By channel. Mail and chat have none: there one writes sentences, and unsubscribes by a link."""
+YES = frozenset({"yes"})
+"""Means START for somebody who has stopped, and a plain answer otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keywords:
+    """A company's further words (in lower case), of any language, for the channels that have keywords."""
+
+    words: Mapping[Keyword, frozenset[str]] = field(default_factory=dict)
+
+    def find(self, channel: str, text: str, *, stopped: bool = False) -> Keyword | None:
+        """What a whole message asks for. `stopped`: the address has told us to stop."""
+        said = " ".join(re.sub(r"[^\w\s]", " ", text.casefold()).split())
+        kinds = STANDARD.get(channel)
+        if not said or kinds is None:
+            return None
+        for kind, standard in kinds.items():
+            if said in standard or said in self.words.get(kind, ()):
+                return kind
+        return "start" if stopped and said in YES and channel == "sms" else None
+
+    def is_standard(self, channel: str, text: str) -> bool:
+        """Whether carriers know the word too."""
+        return Keywords().find(channel, text) is not None
+
+
+def stopped(conn: Connection, channel: str, address: str) -> bool:
+    """Whether this address has told us to stop."""
+    return conn.execute(sa.select(suppressions.c.at).where(consent.suppressed(channel, address))).first() is not None
+
+
+def obey(conn: Connection, kind: Keyword, *, channel: str, address: str, contact_id: str, at: datetime) -> None:
+    """Do what the keyword asks for, and record it, within the caller's transaction. It holds for the address; the
+    customer's consent follows where it is clear whose the address is."""
+    if kind == "help":
+        events.record(conn, contact_id, None, "help_wanted", {"channel": channel}, at)
+        return
+    contact = contacts.get(conn, contact_id)
+    customer_id = None if contact is None else contact.customer_id
+    if kind == "stop":
+        consent.suppress(conn, channel, address, source="keyword", at=at)
+    else:
+        consent.unsuppress(conn, channel, address)
+    if customer_id is not None:
+        state: consent.State = "withdrawn" if kind == "stop" else "granted"
+        consent.put(conn, str(customer_id), channel, source="keyword", at=at, consent=state)
+    events.record(conn, contact_id, None, "opted_out" if kind == "stop" else "opted_in", {"channel": channel}, at)

@@ -1,0 +1,1 @@
+"""Providers of messages that post to us by HTTP, whoever they are."""
