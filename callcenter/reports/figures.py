@@ -1,0 +1,222 @@
+"""Figures of contact centres, as the field defines them, counted over lives.
+
+    offered         visits to a queue; a transfer to a queue is one of its own
+    answered        offered and connected to an agent
+    abandoned       left unserved after more than SHORT seconds; shorter ones are counted as short and in nothing else
+    service level   answered within the queue's seconds, of answered and abandoned
+    asa             average speed of answer: the mean wait of those who were answered
+    handling        talking and wrap-up, of those whose conversation is over
+    promised        of those who were told an estimate and were answered: those for whom it took no longer
+
+Callbacks are offered and answered like others, but their wait is not the caller's time on the line: it counts neither
+for the service level nor for asa.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from callcenter.reports.lives import Life, Visit
+
+SHORT = 5.0
+BUCKETS = (10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+"""Bounds, in seconds, of the distribution of waits that were given up; the last group is open."""
+RECONTACT = timedelta(days=7)
+"""Whoever comes again within this time was not done: first-contact resolution."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counts and sums, which add up over groups; `shown` makes rates of them."""
+
+    contacts: int = 0
+    self_served: int = 0
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    short: int = 0
+    within: int = 0
+    measured: int = 0
+    waited: float = 0.0
+    handled: int = 0
+    talked: float = 0.0
+    wrapped: float = 0.0
+    transferred: int = 0
+    asked_again: int = 0
+    promised: int = 0
+    kept: int = 0
+    callbacks: int = 0
+    callbacks_done: int = 0
+    callbacks_failed: int = 0
+    known: int = 0
+    resolved: int = 0
+    given_up_after: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
+    surveys: dict[str, list[float]] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        """For a page or a CSV file: rates from 0 to 1, seconds; `None` where there was nothing to divide by."""
+        return {
+            "contacts": self.contacts,
+            "self_service": _rate(self.self_served, self.contacts),
+            "offered": self.offered,
+            "answered": self.answered,
+            "abandoned": self.abandoned,
+            "short_abandoned": self.short,
+            "abandonment": _rate(self.abandoned, self.answered + self.abandoned),
+            "service_level": _rate(self.within, self.measured),
+            "asa": _rate(self.waited, self.measured - self.abandoned),
+            "handling": _rate(self.talked + self.wrapped, self.handled),
+            "talking": _rate(self.talked, self.handled),
+            "transfers": self.transferred,
+            "asked_again": self.asked_again,
+            "promise_kept": _rate(self.kept, self.promised),
+            "callbacks": self.callbacks,
+            "callbacks_done": self.callbacks_done,
+            "callbacks_failed": self.callbacks_failed,
+            "first_contact_resolution": _rate(self.resolved, self.known),
+            "given_up_after": list(self.given_up_after),
+            "csat": _share_of(self.surveys.get("csat", []), 4.0),
+            "nps": _nps(self.surveys.get("nps", [])),
+            "ces": _mean(self.surveys.get("ces", [])),
+            "surveys": sum(map(len, self.surveys.values())),
+        }
+
+
+Group = Callable[[Life, Visit | None], str]
+"""The group of a life (without a visit: of what concerns the contact as a whole) or of one visit; "" for none."""
+
+
+def by_channel(life: Life, visit: Visit | None) -> str:
+    return life.channel
+
+
+def by_queue(life: Life, visit: Visit | None) -> str:
+    if visit is not None:
+        return visit.queue
+    return life.visits[-1].queue if life.visits else ""
+
+
+def by_agent(life: Life, visit: Visit | None) -> str:
+    if visit is not None:
+        return visit.agent
+    return next((one.agent for one in reversed(life.visits) if one.agent), "")
+
+
+def by_time(zone: tzinfo, pattern: str) -> Group:
+    """By the moment at which the contact began: `%H` for hours of the day, `%Y-%m-%d` for days."""
+
+    def group(life: Life, visit: Visit | None) -> str:
+        return life.started_at.astimezone(zone).strftime(pattern)
+
+    return group
+
+
+def together(life: Life, visit: Visit | None) -> str:
+    return "all"
+
+
+def count(
+    lives: Iterable[Life],
+    group: Group,
+    level_seconds: Callable[[str], float],
+    until: datetime,
+    recontact: timedelta = RECONTACT,
+) -> dict[str, Figures]:
+    """Figures by group. `level_seconds` gives a queue's service level in seconds. `lives` should go beyond the period
+    by `recontact`, so that who came again is known: those that began at `until` or later are looked at for that only.
+    A contact whose window isn't over by the last of them is left out of first-contact resolution."""
+    found: dict[str, Figures] = {}
+    everyone = list(lives)
+    again = _contacts_of(everyone)
+    horizon = max((life.started_at for life in everyone), default=until)
+    for life in everyone:
+        if life.started_at >= until:
+            continue
+        name = group(life, None)
+        if name:
+            _count_contact(found.setdefault(name, Figures()), life, again, horizon, recontact)
+        for visit in life.visits:
+            name = group(life, visit)
+            if name:
+                _count_visit(found.setdefault(name, Figures()), visit, level_seconds(visit.queue))
+    return found
+
+
+def _count_contact(
+    figures: Figures, life: Life, again: dict[str, list[datetime]], horizon: datetime, recontact: timedelta
+) -> None:
+    figures.contacts += 1
+    figures.self_served += life.self_served
+    figures.asked_again += life.asked_again
+    for kind, score in life.surveys:
+        figures.surveys.setdefault(kind, []).append(score)
+    if life.customer_id and life.started_at + recontact <= horizon:
+        begun = again[life.customer_id]
+        following = bisect_right(begun, life.started_at)
+        figures.known += 1
+        figures.resolved += following == len(begun) or begun[following] > life.started_at + recontact
+
+
+def _count_visit(figures: Figures, visit: Visit, level_seconds: float) -> None:
+    figures.offered += 1
+    figures.transferred += visit.transferred
+    if visit.callback:
+        figures.callbacks += 1
+        figures.callbacks_done += visit.callback == "done"
+        figures.callbacks_failed += visit.callback == "failed"
+    if visit.connected:
+        figures.answered += 1
+        waited = visit.waited or 0.0
+        if not visit.callback:
+            figures.measured += 1
+            figures.within += waited <= level_seconds
+            figures.waited += waited
+        if visit.promised is not None:
+            figures.promised += 1
+            figures.kept += waited <= visit.promised
+        if visit.talked is not None:
+            figures.handled += 1
+            figures.talked += visit.talked
+            figures.wrapped += visit.wrapped or 0.0
+    elif visit.gave_up and not visit.callback:
+        waited = visit.waited or 0.0
+        if waited <= SHORT:
+            figures.short += 1
+            return
+        figures.abandoned += 1
+        figures.measured += 1
+        figures.given_up_after[bisect_right(BUCKETS, waited)] += 1
+
+
+def _contacts_of(lives: Iterable[Life]) -> dict[str, list[datetime]]:
+    found: dict[str, list[datetime]] = {}
+    for life in lives:
+        if life.customer_id:
+            found.setdefault(life.customer_id, []).append(life.started_at)
+    for begun in found.values():
+        begun.sort()
+    return found
+
+
+def _rate(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _mean(scores: list[float]) -> float | None:
+    return _rate(sum(scores), len(scores))
+
+
+def _share_of(scores: list[float], least: float) -> float | None:
+    """CSAT: the share of those who were satisfied, 4 or 5 of 5."""
+    return _rate(sum(score >= least for score in scores), len(scores))
+
+
+def _nps(scores: list[float]) -> float | None:
+    """Net promoter score, from -100 to 100: those of 9 and 10 less those of 0 to 6."""
+    if not scores:
+        return None
+    return 100 * (sum(score >= 9 for score in scores) - sum(score <= 6 for score in scores)) / len(scores)

@@ -1,0 +1,157 @@
+"""The life of each contact, put together from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from callcenter.tables import contacts, events
+
+GAVE_UP = ("abandoned", "lost", "hung_up")
+"""Why a contact left its queue that nobody served."""
+KINDS = (
+    "queue.joined",
+    "queue.moved",
+    "queue.left",
+    "offer.connected",
+    "offer.done",
+    "wrap_up.done",
+    "estimate.promised",
+    "callback.requested",
+    "callback.done",
+    "callback.failed",
+    "callback.cancelled",
+    "asked_again",
+    "survey",
+    "to_person",
+    "step",
+)
+BATCH = 5000
+
+
+@dataclass(slots=True)
+class Visit:
+    """One stay in a queue and what came of it. Times in seconds: `waited` until it was connected or left, `talked`,
+    `wrapped`, `promised`; `None` for what did not happen. `why` it left unserved, "" if it didn't."""
+
+    queue: str
+    joined_at: datetime
+    agent: str = ""
+    offer: str = ""
+    waited: float | None = None
+    connected: bool = False
+    talked: float | None = None
+    done_at: datetime | None = None
+    wrapped: float | None = None
+    promised: float | None = None
+    why: str = ""
+    callback: str = ""
+    """requested, done, failed or cancelled, where one was asked for."""
+    transferred: bool = False
+    """The agent sent it on to a queue."""
+
+    @property
+    def gave_up(self) -> bool:
+        return self.why in GAVE_UP
+
+
+@dataclass(slots=True)
+class Life:
+    """A contact. `last` is the flow and step it was in last; `surveys` are (kind, score)."""
+
+    id: str
+    channel: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    customer_id: str
+    visits: list[Visit] = field(default_factory=list)
+    asked_again: int = 0
+    surveys: list[tuple[str, float]] = field(default_factory=list)
+    last: tuple[str, str] = ("", "")
+    wanted_person: bool = False
+
+    @property
+    def self_served(self) -> bool:
+        """It ended well without anybody's help."""
+        return self.outcome == "completed" and not self.visits and not self.wanted_person
+
+
+def lives(conn: Connection, begin: datetime, end: datetime, channel: str = "") -> Iterator[Life]:
+    """Contacts that began in [begin, end), in that order; of one channel where given."""
+    query = (
+        sa.select(
+            contacts.c.id, contacts.c.channel, contacts.c.started_at, contacts.c.ended_at, contacts.c.outcome,
+            contacts.c.customer_id, events.c.kind, events.c.at, events.c.data,
+        )
+        .select_from(
+            contacts.outerjoin(events, sa.and_(events.c.contact_id == contacts.c.id, events.c.kind.in_(KINDS)))
+        )
+        .where(contacts.c.started_at >= begin, contacts.c.started_at < end)
+        .order_by(contacts.c.started_at, contacts.c.id, events.c.id)
+    )  # fmt: skip
+    if channel:
+        query = query.where(contacts.c.channel == channel)
+    life: Life | None = None
+    for row in conn.execution_options(yield_per=BATCH).execute(query):
+        if life is None or row.id != life.id:
+            if life is not None:
+                yield life
+            life = Life(row.id, row.channel, row.started_at, row.ended_at, row.outcome, row.customer_id or "")
+        if row.kind is not None:
+            _take(life, row)
+    if life is not None:
+        yield life
+
+
+def _take(life: Life, row: Any) -> None:
+    data, last = row.data, life.visits[-1] if life.visits else None
+    match row.kind:
+        case "queue.joined" if last is not None and not last.connected and not last.why:
+            last.queue = data["queue"]  # put back after the store lost it
+        case "queue.joined":
+            # After a transfer it waits anew; joined_at, which decides its place, is the first one.
+            joined = row.at if data.get("transferred") else datetime.fromtimestamp(float(data["joined_at"]), UTC)
+            life.visits.append(Visit(data["queue"], joined, callback=_absent(data)))
+        case "step":
+            life.last = (str(data.get("flow", "")), str(data.get("step", "")))
+        case "asked_again":
+            life.asked_again += 1
+        case "to_person":
+            life.wanted_person = True
+        case "survey":
+            life.surveys.append((str(data["kind"]), float(data["score"])))
+        case kind if last is not None:
+            _follow(life, last, kind, row.at, data)
+
+
+def _follow(life: Life, last: Visit, kind: str, at: datetime, data: dict[str, Any]) -> None:
+    match kind:
+        case "queue.moved":
+            last.queue = data["queue"]
+        case "queue.left":
+            last.why, last.waited = str(data.get("why", "")), (at - last.joined_at).total_seconds()
+        case "offer.connected":
+            last.connected, last.agent, last.offer = True, str(data.get("agent", "")), str(data.get("offer", ""))
+            last.waited, last.why = (at - last.joined_at).total_seconds(), ""
+        case "estimate.promised":
+            if last.promised is None:
+                last.promised = float(data["seconds"])
+        case "offer.done" | "wrap_up.done":
+            visit = next((one for one in life.visits if one.offer and one.offer == data.get("offer")), None)
+            if visit is not None and kind == "offer.done":
+                visit.talked, visit.done_at = float(data["seconds"]), at
+                visit.transferred = data.get("why") == "transferred"
+            elif visit is not None and visit.done_at is not None:
+                visit.wrapped = (at - visit.done_at).total_seconds()
+        case _:  # callback.*
+            last.callback = kind.removeprefix("callback.")
+
+
+def _absent(data: dict[str, Any]) -> str:
+    return "requested" if data.get("leg") == "absent" else ""
