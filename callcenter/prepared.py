@@ -37,8 +37,10 @@ class Prepared:
             parameter: lru_cache(8)(process) if isinstance(types.get(parameter), UtcDateTime) else process
             for parameter, process in compiled._bind_processors.items()
         }
-        order = compiled.positiontup if compiled.positional else list(given)
-        self._order = [(parameter, given[parameter], processors.get(parameter)) for parameter in order]
+        # What stands in the statement itself, such as a LIMIT, is a parameter as well.
+        self._constants = {name: value for name, value in compiled.params.items() if name not in given}
+        order = compiled.positiontup if compiled.positional else [*given, *self._constants]
+        self._order = [(name, given.get(name, name), processors.get(name)) for name in order]
         self._positional = compiled.positional
         self._results = [
             column.type.dialect_impl(engine.dialect).result_processor(engine.dialect, None)
@@ -66,6 +68,8 @@ class Prepared:
         ]
 
     def _parameters(self, row: Mapping[str, Any]) -> Any:
+        if self._constants:
+            row = {**self._constants, **row}
         values = [row[key] if process is None else process(row[key]) for _, key, process in self._order]
         return (
             values

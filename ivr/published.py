@@ -13,7 +13,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from callcenter.db import reading
+from callcenter.db import reading, reading_quickly
+from callcenter.prepared import Prepared
 from callcenter.tables import flow_versions
 from ivr.flow.load import load, read_folders
 from ivr.flow.model import FlowSet
@@ -35,6 +36,7 @@ class Published:
         self._loaded: dict[str, FlowSet] = {}
         self._lock = threading.Lock()
         self._latest: FlowSet | None = None
+        self._current = Prepared(engine, _CURRENT)
 
     def publish(self, flows: Path, prompts: Path, now: datetime | None = None) -> FlowSet:
         """Check the files and make them the current version. Raises `FlowError`; then nothing has changed."""
@@ -68,11 +70,11 @@ class Published:
 
     def current(self) -> FlowSet:
         """The version that answers new calls. Raises `NothingPublished`."""
-        with reading(self._engine) as connection:
-            hash = connection.execute(_CURRENT).scalar()
-        if hash is None:
+        with reading_quickly(self._engine) as driver:
+            rows = self._current.rows(driver)
+        if not rows:
             raise NothingPublished("no flows are published; run: callwright publish")
-        self._latest = self.get(hash)
+        self._latest = self.get(rows[0][0])
         return self._latest
 
     def latest(self) -> FlowSet | None:

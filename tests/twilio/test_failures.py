@@ -89,9 +89,9 @@ def test_a_full_disk_is_survived(phone_line: Line, monkeypatch: pytest.MonkeyPat
     errors: list[str] = []
     commit = phone_line.runner.store.commit
 
-    def watched(*arguments: Any) -> bool:
+    def watched(*arguments: Any, **others: Any) -> bool:
         try:
-            return commit(*arguments)
+            return commit(*arguments, **others)
         except sa.exc.OperationalError as error:
             errors.append(str(error))
             raise
