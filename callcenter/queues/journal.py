@@ -117,7 +117,7 @@ def trim(engine: Engine, client: redis.Redis) -> None:
     with reading(engine) as conn:
         found = conn.execute(sa.select(journal_position.c.position).where(journal_position.c.name == NAME)).scalar()
     if found and found != START:
-        milliseconds = max(0, int(found.partition("-")[0]) - KEPT * 1000)
+        milliseconds = int(found.partition("-")[0]) - KEPT * 1000
         client.xtrim(STREAM, minid=str(milliseconds), approximate=True)
 
 

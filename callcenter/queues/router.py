@@ -84,13 +84,15 @@ class Router:
             self._begin()
         assert self._mirror is not None
         facts = self._mirror.update(self._until_timer(block))
+        if self._timer is not None and self._timer <= self.queues.clock() and reaper.reap_timers(self.queues):
+            facts += self._mirror.update()
         if facts:
             self.staffing.note(facts)
             if self._on_facts is not None:
                 self._on_facts(facts)
-        self._timers()
         made = self._offer()
         self._rarely()
+        self._timer = reaper.next_timer(self.queues)
         return made
 
     def _begin(self) -> None:
@@ -116,12 +118,6 @@ class Router:
         if block is None or self._timer is None:
             return block
         return min(block, max(0.001, self._timer - self.queues.clock()))
-
-    def _timers(self) -> None:
-        now = self.queues.clock()
-        if self._timer is not None and self._timer <= now:
-            reaper.reap_timers(self.queues)
-        self._timer = reaper.next_timer(self.queues)
 
     def _offer(self) -> int:
         mirror = self._mirror
