@@ -1,1 +1,1 @@
-"""The desk: pages for agents, supervisors, admins and auditors. `app.blueprint` is registered on a Flask application."""
+"""The desk: pages for agents, supervisors, admins and auditors. `app.blueprint` goes on any Flask application."""

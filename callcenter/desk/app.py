@@ -18,7 +18,7 @@ from callcenter.db import reading
 from callcenter.desk import csrf, headers, sessions
 from callcenter.desk.core import Desk
 from callcenter.desk.permissions import PUBLIC, SECOND_FACTOR, allows
-from callcenter.desk.ports import Config, Flows
+from callcenter.desk.ports import Config, Flows, Messaging
 from callcenter.desk.routing import Page, all_pages
 from callcenter.desk.secret import new_token
 from callcenter.desk.sessions import Session
@@ -36,12 +36,13 @@ def blueprint(
     engine: Engine,
     config: Config,
     flows: Flows,
+    messaging: Messaging,
     *,
     schema: Schema = NONE,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Blueprint:
     """The desk on a database. `schema` is that of the customers' attributes."""
-    desk = Desk(engine, config, flows, schema, clock)
+    desk = Desk(engine, config, flows, messaging, schema, clock)
     csp = headers.policy(config.live_url)
     routes = Blueprint("desk", __name__, url_prefix=PREFIX)
 
@@ -140,6 +141,8 @@ def _served(desk: Desk, page: Page, visit: Visit, path: dict[str, str]) -> Respo
             visit._conn = conn
             response = page.view(visit, **path)
             visit.write(conn)
+        for do in visit.after:
+            do()
         return response
     if page.transaction == "own":
         return page.view(visit, **path)

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from callcenter.attributes import Schema
 from callcenter.desk import oidc
 from callcenter.desk.permissions import ROLES
-from callcenter.desk.ports import Company, Config, Flows
+from callcenter.desk.ports import Company, Config, Flows, Messaging
 from callcenter.desk.routing import all_links
 from callcenter.desk.users import PREFERENCES
 from callcenter.desk.visit import Visit
@@ -41,6 +41,7 @@ class Desk:
     engine: Engine
     config: Config
     flows: Flows
+    messaging: Messaging
     schema: Schema
     clock: Callable[[], datetime]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Connection
 
 from callcenter.desk.secret import Key
 from callcenter.desk.sessions import Lifetime
@@ -106,3 +108,21 @@ class Flows(Protocol):
 
     def data(self, name: str) -> object:
         """What a file beside the flows holds (`canned`, `agents`), `None` where it isn't there."""
+
+
+class Messaging(Protocol):
+    """Sending, and telling pages: what needs carriers, Redis and signed tickets."""
+
+    def write(
+        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = ()
+    ) -> str:
+        """Queue what an agent writes in a thread; gives the message's id. Raises LookupError where it is no thread."""
+
+    def deliver(self, contact_id: str, message_id: str) -> None:
+        """After the commit: send it at once, in the background, and tell the pages."""
+
+    def publish(self, topic: str, kind: str, data: Mapping[str, Any]) -> None:
+        """After the commit: tell the pages that follow a topic (see `callcenter.live`)."""
+
+    def ticket(self, subject: str, topics: Sequence[str]) -> str:
+        """What a page shows to the live process; for a minute."""

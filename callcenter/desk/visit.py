@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ class Visit:
     notice: tuple[str, str] | None = None
     cookies: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     entries: list[audit.Entry] = field(default_factory=list)
+    after: list[Callable[[], None]] = field(default_factory=list)
+    """What is done once the transaction is committed."""
     _conn: Connection | None = None
 
     @property

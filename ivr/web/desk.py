@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from flask import Blueprint
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from callcenter import outbox
 from callcenter.attributes import Schema
 from callcenter.desk.app import blueprint
 from callcenter.desk.ports import Company, Config, FileProblem, FlowsRefused, FlowSummary, Provider, Version
 from callcenter.desk.sessions import Lifetime
+from callcenter.live import Live
+from ivr import threads
 from ivr.actions import specs
-from ivr.assembly import make_key
+from ivr.assembly import make_key, make_tickets
+from ivr.embedded import NoRedis, redis_url
 from ivr.flow.check import check
 from ivr.flow.draw import svg
 from ivr.flow.load import read_folders
@@ -24,6 +32,8 @@ from ivr.flow.problems import FlowError, Problem
 from ivr.published import NothingPublished, Published
 from ivr.settings import Settings
 
+log = structlog.get_logger("callwright.desk")
+
 FRESH = 5.0
 """Seconds that a page may show an earlier version's name or time zone."""
 NOBODY = Company("Callwright", "UTC", "")
@@ -31,7 +41,9 @@ NOBODY = Company("Callwright", "UTC", "")
 
 def make_desk(settings: Settings, engine: Engine, published: Published, schema: Schema) -> Blueprint:
     """Raises ValueError for a wrong SESSION_KEY, or half of an OpenID Connect provider."""
-    return blueprint(engine, config(settings), PublishedFlows(settings, published), schema=schema)
+    return blueprint(
+        engine, config(settings), PublishedFlows(settings, published), Courier(settings, engine), schema=schema
+    )
 
 
 def config(settings: Settings) -> Config:
@@ -129,3 +141,44 @@ class PublishedFlows:
 def _problem(problem: Problem) -> FileProblem:
     mark = problem.mark
     return FileProblem(f"{mark.file}:{mark.line}:{mark.column}", problem.what, problem.fix, problem.warning)
+
+
+class Courier:
+    """`callcenter.desk.ports.Messaging`. Survives a fork: threads and connections are made when they are needed."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._tickets = make_tickets(settings)
+        self._live: Live | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def write(
+        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = ()
+    ) -> str:
+        return threads.write(conn, contact_id, body, author=author, at=at, files=files)
+
+    def deliver(self, contact_id: str, message_id: str) -> None:
+        with self._lock:
+            self._pool = self._pool or ThreadPoolExecutor(4, thread_name_prefix="desk")
+        self._pool.submit(self._deliver, contact_id, message_id)
+
+    def publish(self, topic: str, kind: str, data: Mapping[str, Any]) -> None:
+        with self._lock:
+            if self._live is None:
+                try:
+                    self._live = Live(redis_url(self._settings))
+                except NoRedis:
+                    return  # pages ask again by themselves
+        self._live.publish(topic, kind, data)
+
+    def ticket(self, subject: str, topics: Sequence[str]) -> str:
+        return self._tickets.issue("desk", subject, topics)
+
+    def _deliver(self, contact_id: str, message_id: str) -> None:
+        try:
+            outbox.deliver(self._engine, self._settings, message_id, datetime.now(UTC))
+        except SQLAlchemyError as error:
+            log.warning("the timed job sends it", message=message_id, error=type(error).__name__)
+        self.publish(f"contact:{contact_id}", "message", {"id": message_id, "direction": "out"})

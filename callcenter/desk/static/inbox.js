@@ -1,0 +1,114 @@
+// The inbox: new messages come by themselves, the list keeps up, canned answers are put in, typing is told.
+import { fetchFragment, post, t } from "./fragments.js";
+import { Live } from "./live.js";
+
+const inbox = document.getElementById("inbox");
+const { contact, transcript, typing, ticket, list } = inbox.dataset;
+const POLL = 20_000;
+
+const talk = () => document.getElementById("transcript");
+const toTheEnd = () => talk()?.scrollTo(0, talk().scrollHeight);
+toTheEnd();
+
+let reading = Promise.resolve();
+const inTurn = (what) => (reading = reading.then(what).catch(() => {}));
+
+function readTalk() {
+  if (!transcript) return;
+  inTurn(async () => {
+    const fragment = await fetchFragment(transcript);
+    const old = talk();
+    const atEnd = old.scrollHeight - old.scrollTop - old.clientHeight < 80;
+    // Lines that are there stay as they are: what somebody selects or hears isn't taken away.
+    const fresh = fragment.querySelector("#transcript");
+    const length = fresh.children.length;
+    [...fresh.children].forEach((line, place) => {
+      const known = old.children[place];
+      if (!known) old.append(line);
+      else if (!known.isEqualNode(line)) known.replaceWith(line);
+    });
+    while (old.children.length > length) old.lastElementChild.remove();
+    if (atEnd) toTheEnd();
+  });
+}
+
+function readList() {
+  if (!list) return;
+  inTurn(async () => {
+    const fragment = await fetchFragment(list);
+    for (const link of fragment.querySelectorAll(".threads a")) {
+      if (contact && link.pathname.endsWith(`/${contact}`)) link.setAttribute("aria-current", "true");
+    }
+    const old = document.getElementById("threads");
+    const focused = old.contains(document.activeElement) ? document.activeElement.pathname : "";
+    old.replaceWith(fragment.querySelector("#threads"));
+    if (focused) document.querySelector(`#threads a[href^="${CSS.escape(focused)}"]`)?.focus();
+  });
+}
+
+let quiet;
+function isTyping(data) {
+  const line = document.getElementById("typing");
+  if (!line || data.by !== "visitor") return;
+  line.textContent = data.on ? t("is typing…") : "";
+  clearTimeout(quiet);
+  quiet = setTimeout(() => (line.textContent = ""), 6000);
+}
+
+function heard(event) {
+  if (event.kind === "typing") return isTyping(event.data ?? {});
+  if (event.topic?.startsWith("contact:")) {
+    if (event.kind === "served_by" || event.kind === "ended") {
+      const written = document.getElementById("text")?.value;
+      if (!written) return window.location.reload();
+    }
+    readTalk();
+  }
+  // Offers, calls and presence are other scripts' matter: they listen here.
+  document.dispatchEvent(new CustomEvent("desk:live", { detail: event }));
+  readList();
+}
+
+const both = () => { readTalk(); readList(); };
+if (list) {
+  new Live(ticket, contact, heard, both);
+  setInterval(() => document.visibilityState === "visible" && readList(), POLL);
+}
+
+const reply = document.getElementById("reply");
+if (reply) {
+  const text = document.getElementById("text");
+  const draft = `draft:${contact}`;
+  text.value ||= sessionStorage.getItem(draft) ?? "";
+  let told = 0;
+  text.addEventListener("input", () => {
+    sessionStorage.setItem(draft, text.value);
+    if (Date.now() - told > 3000) {
+      told = Date.now();
+      post(typing, {}).catch(() => {});
+    }
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) reply.requestSubmit();
+  });
+  reply.addEventListener("submit", () => sessionStorage.removeItem(draft));
+  document.getElementById("canned")?.addEventListener("change", (event) => {
+    if (!event.target.value) return;
+    text.setRangeText(event.target.value, text.selectionStart, text.selectionEnd, "end");
+    event.target.value = "";
+    text.dispatchEvent(new Event("input"));
+    text.focus();
+  });
+}
+
+if (document.body.dataset.shortcuts === "on") {
+  document.addEventListener("keydown", (event) => {
+    if ((event.key !== "j" && event.key !== "k") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select") || document.querySelector("dialog[open]")) return;
+    const links = [...document.querySelectorAll("#threads a")];
+    const here = links.findIndex((link) => link === document.activeElement || link.hasAttribute("aria-current"));
+    const focused = links.indexOf(document.activeElement);
+    const from = focused >= 0 ? focused : here;
+    links[Math.min(links.length - 1, Math.max(0, from + (event.key === "j" ? 1 : -1)))]?.focus();
+  });
+}
