@@ -5,21 +5,19 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import redis
 from sqlalchemy.engine import Engine
 
-from callcenter.acd.config import Config
 from callcenter.db import open_database
 from callcenter.desk.secret import Key, key_from
 from callcenter.live import Live
-from callcenter.queues.store import Queues
 from callcenter.tickets import Tickets
 from ivr.actions import specs
 from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, address, redis_url
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import Published
-from ivr.queueing import FlowHours, FreshConfig
+from ivr.queue_config import PublishedQueues, connect
+from ivr.queueing import Queueing
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.recognise.service import RecognitionService
@@ -54,21 +52,15 @@ def make_recognition(settings: Settings, renderer: Renderer) -> RecognitionServi
     return service if service.pools else None
 
 
-def make_queues(settings: Settings, published: Published) -> Queues:
-    """The queues of the published version. Raises `NoRedis`, `NothingPublished` and SQLAlchemy's errors."""
-    client = redis.Redis.from_url(redis_url(settings), health_check_interval=30)
-    queues = Queues(client, Config(), hours=FlowHours(published))
-    FreshConfig(queues, published)()
-    return queues
+def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Queueing:
+    """What flows want of queues, on the published version's. Raises `NoRedis`."""
+    published = PublishedQueues(runner.published, connect(redis_url(settings)))
 
+    def timezone() -> str:
+        flows = runner.published.latest()
+        return flows.company.timezone if flows is not None else "UTC"
 
-def make_conversations(settings: Settings, runner: Runner) -> Conversations:
-    """Answers messages on this runner; without Redis nobody hears of them live."""
-    try:
-        live = Live(redis_url(settings))
-    except NoRedis:
-        live = None
-    return Conversations(runner, settings, live)
+    return Queueing(published, runner.engine, timezone, holder=holder)
 
 
 def make_key(settings: Settings) -> Key:

@@ -22,11 +22,11 @@ from callcenter.acd.model import Place
 from callcenter.db import reading
 from callcenter.queues.base import UnknownQueue
 from callcenter.queues.callbacks import NotInQueue, OutsideHours
-from callcenter.queues.store import Queues
 from callcenter.tables import contacts
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import CallbackBooked, Queued, Refused
 from ivr.flow.session import Session
+from ivr.queue_config import PublishedQueues
 
 log = structlog.get_logger("callwright.queueing")
 
@@ -35,8 +35,11 @@ class Queueing:
     """Thread-safe. `holder` names this process, whose legs' entries it keeps ("" where contacts have none: messages);
     `timezone` gives the company's."""
 
-    def __init__(self, queues: Queues, engine: Engine, timezone: Callable[[], str], *, holder: str = "") -> None:
-        self.queues = queues
+    def __init__(
+        self, published: PublishedQueues, engine: Engine, timezone: Callable[[], str], *, holder: str = ""
+    ) -> None:
+        self.queues = published.queues
+        self._refresh = published.refresh
         self.holder = holder
         self._engine = engine
         self._timezone = timezone
@@ -45,6 +48,7 @@ class Queueing:
         """A place for this contact, or why there is none. One that has a place keeps it; `joined_at` gives it back to
         one that the store has lost."""
         try:
+            self._refresh()
             queue = self.queues.queue(effect.queue)
             known = self.queues.place(session.contact_id)
             waiting = known is not None and known.position > 0
@@ -71,7 +75,7 @@ class Queueing:
             if place.state == "full":
                 return Refused("full")
             return Refused("max_wait") if place.too_long else self._told(session.contact_id, place)
-        except (UnknownQueue, ValueError, redis.RedisError) as error:
+        except (UnknownQueue, ValueError, redis.RedisError, SQLAlchemyError) as error:
             log.error("no place in a queue", queue=effect.queue, contact=session.contact_id, error=_words(error))
             return Refused("failed")
 

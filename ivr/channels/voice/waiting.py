@@ -56,8 +56,7 @@ class Waiter:
 
 
 class Lobby:
-    """`address` finds what to dial for a device; it blocks, and gives "" where the device isn't there.
-    `on_callback` is given each `callback.due`."""
+    """`address` finds what to dial for an agent's device; it blocks, and gives "" where the device isn't there."""
 
     def __init__(
         self,
@@ -66,7 +65,6 @@ class Lobby:
         manners: Manners,
         executor: Executor,
         address: Callable[[str, str], str],
-        on_callback: Callable[[Fact], None] = lambda fact: None,
     ) -> None:
         self._queueing = queueing
         self._queues = queueing.queues
@@ -74,16 +72,19 @@ class Lobby:
         self._manners = manners
         self._executor = executor
         self._address = address
-        self._on_callback = on_callback
+        self._on_callback: Callable[[Fact], None] = lambda fact: None
         self._waiters: dict[str, Waiter] = {}
         self._kept: Callable[[], Sequence[str]] = lambda: ()
         self._stopping = threading.Event()
         self._following: threading.Thread | None = None
         self._keeping: asyncio.Task[None] | None = None
 
-    def start(self, kept: Callable[[], Sequence[str]] = lambda: ()) -> None:
-        """Follow and keep, from now on; `kept` gives further contacts whose legs this process has."""
-        self._kept = kept
+    def start(
+        self, on_callback: Callable[[Fact], None] = lambda fact: None, kept: Callable[[], Sequence[str]] = lambda: ()
+    ) -> None:
+        """Follow and keep, from now on. `on_callback` is given each `callback.due`; `kept` gives further contacts
+        whose legs this process has."""
+        self._on_callback, self._kept = on_callback, kept
         loop = asyncio.get_running_loop()
         self._following = threading.Thread(target=self._follow, args=(loop,), name="journal", daemon=True)
         self._following.start()
@@ -110,6 +111,10 @@ class Lobby:
         if isinstance(told, Refused):
             self._waiters.pop(session.contact_id, None)
         return told
+
+    def adopt(self, session: Session, effect: Enqueue, joined_at: float) -> None:
+        """A contact that is in its queue already, and whose leg this process has now."""
+        self._waiters[session.contact_id] = Waiter(session, effect, joined_at)
 
     async def wait(self, line: Line, session: Session, effect: Enqueue) -> Input:
         """Wait until there is something for the flow: a choice, news, an agent's part done. Raises `Gone`."""
