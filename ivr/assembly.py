@@ -63,6 +63,15 @@ def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Qu
     return Queueing(published, runner.engine, timezone, holder=holder)
 
 
+def make_conversations(settings: Settings, runner: Runner) -> Conversations:
+    """Answers messages on this runner; without Redis nobody hears of them live."""
+    try:
+        live = Live(redis_url(settings))
+    except NoRedis:
+        live = None
+    return Conversations(runner, settings, live)
+
+
 def make_key(settings: Settings) -> Key:
     """The server's key, SESSION_KEY or the one in DATA_DIR: the same for all processes. Raises ValueError."""
     return key_from(settings.session_key, settings.data_dir / "session.key")

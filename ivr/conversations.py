@@ -24,12 +24,14 @@ from callcenter.tables import sessions
 from ivr import attachments, messaging
 from ivr.channels.text import MAX_WORDS, choices, fold
 from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Words
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Served, Words
+from ivr.flow.session import QUEUE as QUEUE_CAPABILITY
 from ivr.flow.session import TEXT, Session
 from ivr.messaging import find_keyword, obey_keyword
 from ivr.published import NothingPublished
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Stored
+from ivr.text_queue import QUEUE, TextQueue
 from ivr.threads import OneAtATime, Threads, answering, last_inbound, reply_to
 
 log = structlog.get_logger("callwright.conversations")
@@ -69,7 +71,7 @@ class Conversations:
         self.engine = runner.engine
         self._settings = settings
         self._live = live
-        self._submit = submit or runner.submit
+        self._submit = submit or (lambda work, *arguments: runner.submit(work, *arguments))
         self._alone = OneAtATime()
         self._threads = Threads(runner)
 
@@ -176,7 +178,7 @@ class Conversations:
             waiting = inbox.unhandled(conn, contact_id)
         if contact is None or not all(attachments.fetch(self.runner, self._settings, message) for message in waiting):
             return None
-        if contact.served_by != FLOW:
+        if contact.served_by not in (FLOW, QUEUE):
             if contact.served_by.startswith("agent:") and waiting:
                 with self.engine.begin() as conn:
                     inbox.handle_all(conn, contact_id, self.runner.now())
@@ -206,7 +208,7 @@ class Conversations:
         queued: list[str] = []
         turn = self.runner.start(
             channel=contact.channel,
-            capabilities=TEXT,
+            capabilities=TEXT | (QUEUE_CAPABILITY if self._queue is not None else frozenset()),
             external_id=contact.id,
             caller=contact.caller,
             called=contact.called,
@@ -234,16 +236,39 @@ class Conversations:
         return turn
 
     def _carry_on(self, contact: Any, turn: Turn) -> None:
-        """Run the actions that the flow wants, one after the other."""
-        while turn.fresh and (action := turn.action) is not None:
-            turn = self._act(contact, turn.session, action, turn.reply)
+        """Run the actions that the flow wants, one after the other, and what it wants of queues."""
+        while turn.fresh:
+            if (action := turn.action) is not None:
+                turn = self._act(contact, turn.session, action, turn.reply)
+                continue
+            given = self._queue.answer(contact, turn) if self._queue is not None else None
+            if given is None:
+                return
+            turn = self._tell(contact, turn.session, given, turn.reply)
+
+    def served(self, contact_id: str, agent_id: str) -> None:
+        """An agent is done with a thread, which goes back to its flow. Raises `LookupError` for an unknown one."""
+        with reading(self.engine) as conn:
+            contact: Any = contacts.get(conn, contact_id)
+        stored = None if contact is None else self._threads.stored(contact)
+        if contact is None or stored is None:
+            raise LookupError(f"there is no thread of messages {contact_id}")
+        if self._queue is not None:
+            self._queue.back(contact_id, FLOW)
+        if "Served" in (stored.session.waiting or {}).get("for", ()):
+            turn = self._tell(contact, stored.session, Served(agent_id), "")
+            self._carry_on(contact, turn)
 
     def _act(self, contact: Any, session: Session, action: RunAction, carried: str) -> Turn:
-        queued: list[str] = []
         running = self.runner.begin(session, action)
         done = self.runner.wait(running, action, action.budget + GRACE) or ActionDone(action.call, "failed")
+        return self._tell(contact, session, done, carried)
+
+    def _tell(self, contact: Any, session: Session, given: Input, carried: str) -> Turn:
+        """Feed what isn't the customer's own words."""
+        queued: list[str] = []
         also = self._saying(contact, None, queued, carried)
-        turn = self.runner.feed(session, done, seq=session.seq, render=_held(carried), also=also)
+        turn = self.runner.feed(session, given, seq=session.seq, render=_held(carried), also=also)
         self._send(contact, queued if turn.fresh else [])
         return turn
 
@@ -269,7 +294,7 @@ class Conversations:
             said = [piece for text in fold(effects, carried)[0] for piece in shape_of(contact.channel).pieces(text)]
             meta: dict[str, Any] = {"reply_to": reply_to(answered)} if answered is not None else {}
             for number, text in enumerate(said):
-                offered = {"choices": choices(effects)} if number == len(said) - 1 else {}
+                offered = choices(effects) if number == len(said) - 1 else []
                 queued.append(
                     outbox.queue(
                         conn,
@@ -278,7 +303,7 @@ class Conversations:
                         sender=contact.called,
                         body=text,
                         subject=answering(answered.subject) if answered is not None else "",
-                        meta=meta | offered,
+                        meta=meta | ({"choices": offered} if offered else {}),
                         contact_id=contact.id,
                         author=FLOW,
                         dedupe_key=f"{session.id}:{session.seq}.{number}",

@@ -62,6 +62,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.extensions["callwright"] = runner
     app.register_blueprint(routes.blueprint(settings, Calls(runner, fold), fallback))
     conversations = make_conversations(settings, runner)
+    app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))
     app.register_blueprint(http_messages.blueprint(settings, conversations))
     app.register_blueprint(chat.blueprint(Site(settings, runner, conversations)))
