@@ -22,11 +22,11 @@ from sqlalchemy.engine import Connection
 from callcenter.tables import customers, identifiers
 
 Kind = Literal["phone", "email", "chat_visitor", "account", "social"]
-Proof = Literal["none", "caller_id", "agent", "pin", "one_time_code"]
+Proof = Literal["none", "caller_id", "agent", "pin", "login", "one_time_code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PROOFS: tuple[Proof, ...] = get_args(Proof)
-"""The weakest first."""
-STRONG = frozenset({"agent", "pin", "one_time_code"})
+"""The weakest first; `login` is the word of the company's own."""
+STRONG = frozenset({"agent", "pin", "login", "one_time_code"})
 LONGEST = 254
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.db import open_database
 from callcenter.desk.secret import Key, key_from
@@ -64,12 +65,12 @@ def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Qu
 
 
 def make_conversations(settings: Settings, runner: Runner) -> Conversations:
-    """Answers messages on this runner; without Redis nobody hears of them live."""
+    """Answers messages on this runner; without Redis nobody hears of them live, and threads can't wait for agents."""
     try:
-        live = Live(redis_url(settings))
-    except NoRedis:
-        live = None
-    return Conversations(runner, settings, live)
+        live, queueing = Live(redis_url(settings)), make_queueing(settings, runner)
+    except (NoRedis, SQLAlchemyError):
+        return Conversations(runner, settings)
+    return Conversations(runner, settings, live, queueing=queueing)
 
 
 def make_key(settings: Settings) -> Key:

@@ -66,6 +66,11 @@ def server_command(data_dir: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def address(settings: Settings) -> str:
+    """REDIS_URL, or where the private server is when it runs."""
+    return settings.redis_url or server_url(settings.data_dir)
+
+
 def redis_url(settings: Settings) -> str:
     """REDIS_URL, or the private server of a `callwright run` that goes on with the same DATA_DIR. Raises `NoRedis`."""
     if settings.redis_url:

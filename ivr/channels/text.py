@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ivr.flow.effects import Collect, Effect, End, RunAction, Say
+from ivr.flow.effects import Collect, Effect, End, Enqueue, RequestCallback, RunAction, Say
 from ivr.flow.inputs import Words
 from ivr.prompts.written import written
 
@@ -34,7 +34,7 @@ def fold(effects: Sequence[Effect], carried: str = "") -> tuple[list[str], str]:
             case Collect():
                 lines += question(effect)
                 _flush(lines, out)
-            case RunAction():
+            case RunAction() | RequestCallback() | Enqueue(told=False):
                 acting = True
             case End():
                 _flush(lines, out)
@@ -47,6 +47,13 @@ def question(ask: Collect) -> list[str]:
     """The lines of one question. The customer may answer with a choice's key or its words."""
     lines = [written(prompt) for prompt in ask.prompts]
     return lines + [f"{choice.key}. {written(choice.label)}" for choice in ask.choices]
+
+
+def choices(effects: Sequence[Effect]) -> list[dict[str, str]]:
+    """What can be answered to the question that these effects end with: each choice's key and label, for channels
+    that have buttons."""
+    asked = next((effect for effect in reversed(effects) if isinstance(effect, Collect)), None)
+    return [{"key": choice.key, "label": written(choice.label)} for choice in asked.choices] if asked else []
 
 
 def answer(body: str) -> Words:

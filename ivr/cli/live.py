@@ -21,7 +21,6 @@ class LiveCommand(Command):
 
         from ivr import logs
         from ivr.assembly import make_live_context
-        from ivr.embedded import NoRedis
         from ivr.live.server import run
         from ivr.settings import Settings
 
@@ -29,7 +28,7 @@ class LiveCommand(Command):
         try:
             logs.configure(settings.log_format)
             context = make_live_context(settings)
-        except (ValueError, NoRedis) as error:
+        except ValueError as error:
             raise Failure(str(error)) from None
         try:
             uvloop.run(run(context, _ready))

@@ -1,0 +1,23 @@
+// What the widget itself says, in English.
+export default {
+  open: "Open the chat", close: "Close the chat", title: "Chat with us", log: "Conversation", write: "Your message",
+  send: "Send", attach: "Attach a file", menu: "More", greeting: "Hello! How can we help you?",
+  closed: "We are closed at the moment. Ask anyway, or leave us a message and we will answer by e-mail.",
+  you: "You", bot: "Assistant", agent: "Agent", system: "Notice", typing: "is typing…", choices: "Choose an answer",
+  sending: "Sending…", sent: "Sent", read: "Read", failed: "Not sent.", retry: "Try again", fresh: "New conversation",
+  connecting: "Connecting…", offline: "No connection. What you write is sent as soon as there is one.",
+  new1: "1 new message", newN: "{n} new messages", prove: "Confirm who you are", end: "End the chat",
+  ended: "You have ended the chat.", cancel: "Cancel", next: "Continue",
+  how: "We send a code to your e-mail address or telephone.", email: "E-mail address", phone: "Telephone number",
+  code: "The code", codeSent: "We have sent a code to {to}. It counts for ten minutes.",
+  question: "Several people share this address. What is your account number?", account: "Account number",
+  proven: "Thank you, that is confirmed.", wrong: "That is not right. Please try again.",
+  invalid: "That can't be one. Please look at it again.", unavailable: "Codes can't be sent at the moment.",
+  too_many: "Too many codes have been sent there. Please try again in an hour.",
+  unknown: "We could not tell who you are. An agent can help you.", too_often: "Too often. Please wait a little.",
+  leave: "Leave a message", leaveHow: "We will answer by e-mail.", leaveText: "Your message",
+  left: "Thank you. We will answer {to}.", failedForm: "That didn't work. Please try again.",
+  too_large: "The file is too large ({mb} MB at most).", type: "Files of this kind can't be sent.",
+  empty: "The file is empty.", program: "Files of this kind can't be sent.", as: "Confirmed: {name}",
+  known: "Confirmed", newWindow: "opens in a new window",
+};
