@@ -39,6 +39,11 @@ from ivr.bridge.state import (
 )
 
 PEOPLE = ("ann", "bob", "sue", "tom", "")
+SOMEBODY = st.sampled_from([{"agent": "bob"}, {"agent": "sue"}, {"number": "+15550123"}])
+OF_AN_AGENT = ("hold", "resume", "mute", "unmute", "merge", "complete", "return", "digits", "record_pause",
+               "record_resume", "secret_start", "secret_end")  # fmt: skip
+RARELY = st.integers(0, 40)
+"""13 of these is seldom drawn, so that conversations grow old."""
 TARGETS = st.one_of(
     st.none(),
     st.builds(lambda who: {"agent": who}, st.sampled_from(PEOPLE)),
@@ -123,25 +128,51 @@ class World(RuleBasedStateMachine):
 
     # What happens
 
+    @rule(verb=st.sampled_from(["consult", "conference", "transfer"]), to=SOMEBODY, refer=st.booleans())
+    def order_a_third(self, verb: str, to: object, refer: bool) -> None:
+        self.happens(Order("o", verb, "ann", {"to": to, "refer": refer}))
+
+    @rule()
+    def order_a_refer(self) -> None:
+        self.happens(Order("o", "transfer", "ann", {"to": {"number": "+15550123"}, "refer": True}))
+
+    @rule(verb=st.sampled_from(["listen", "whisper", "join", "take_over"]), by=st.sampled_from(["sue", "tom"]))
+    def order_of_a_supervisor(self, verb: str, by: str) -> None:
+        self.happens(Order("o", verb, by))
+
+    @rule(verb=st.sampled_from(OF_AN_AGENT))
+    def order_of_the_agent(self, verb: str) -> None:
+        self.happens(Order("o", verb, "ann", {"digits": "1"}))
+
     @rule(
+        rarely=RARELY,
         verb=st.sampled_from(sorted(VERBS)),
         by=st.sampled_from(PEOPLE),
         to=TARGETS,
         party=st.sampled_from(["customer", "consulted", "bob", None]),
         refer=st.booleans(),
     )
-    def order(self, verb: str, by: str, to: object, party: str | None, refer: bool) -> None:
+    def any_order(self, rarely: int, verb: str, by: str, to: object, party: str | None, refer: bool) -> None:
+        if verb == "hang_up" and rarely != 13:
+            return
         args = {"to": to, "party": party, "refer": refer, "digits": "1#"}
         if verb == "hang_up":
             self.agents_end = True
         self.happens(Order("o", verb, by, {key: value for key, value in args.items() if value is not None}))
 
     @precondition(lambda self: self.of("ringing"))
-    @rule(data=st.data(), why=st.sampled_from(["", "busy", "rejected", "no_answer", "failed", "hung_up"]))
-    def called(self, data: st.DataObject, why: str) -> None:
+    @rule(data=st.data())
+    def answers(self, data: st.DataObject) -> None:
         party = data.draw(st.sampled_from(self.of("ringing")))
-        self.legs[party] = "gone" if why else "up"
-        self.happens(Gone(party, why) if why else Answered(party))  # type: ignore[arg-type]
+        self.legs[party] = "up"
+        self.happens(Answered(party))
+
+    @precondition(lambda self: self.of("ringing"))
+    @rule(data=st.data(), why=st.sampled_from(["busy", "rejected", "no_answer", "failed", "hung_up"]))
+    def does_not_answer(self, data: st.DataObject, why: str) -> None:
+        party = data.draw(st.sampled_from(self.of("ringing")))
+        self.legs[party] = "gone"
+        self.happens(Gone(party, why))  # type: ignore[arg-type]
 
     @precondition(lambda self: self.crossing)
     @rule(data=st.data())
@@ -154,17 +185,19 @@ class World(RuleBasedStateMachine):
         assert self.legs[party] == "gone"
 
     @precondition(lambda self: [party for party in self.of("up") if party != CUSTOMER])
-    @rule(data=st.data(), why=st.sampled_from(["hung_up", "failed"]))
-    def leaves(self, data: st.DataObject, why: str) -> None:
+    @rule(data=st.data(), why=st.sampled_from(["hung_up", "failed"]), rarely=RARELY)
+    def leaves(self, data: st.DataObject, why: str, rarely: int) -> None:
         party = data.draw(st.sampled_from([party for party in self.of("up") if party != CUSTOMER]))
+        if party == self.state.agent and rarely > 13:
+            return
         self.legs[party] = "gone"
         self.agents_end = self.agents_end or why == "hung_up"
         self.happens(Gone(party, why))  # type: ignore[arg-type]
 
     @precondition(lambda self: self.legs[CUSTOMER] == "up")
-    @rule(why=st.sampled_from(["hung_up", "failed"]), rarely=st.integers(0, 5))
+    @rule(why=st.sampled_from(["hung_up", "failed"]), rarely=RARELY)
     def customer_leaves(self, why: str, rarely: int) -> None:
-        if rarely == 0:
+        if rarely == 13:
             self.legs[CUSTOMER] = "gone"
             self.customer_went = True
             self.happens(Gone(CUSTOMER, why))  # type: ignore[arg-type]
@@ -182,9 +215,9 @@ class World(RuleBasedStateMachine):
         self.happens(ReferEnded(ok))
 
     @precondition(lambda self: self.state.offer_open and not self.offer_lost)
-    @rule(rarely=st.integers(0, 9))
+    @rule(rarely=RARELY)
     def offer_lapses(self, rarely: int) -> None:
-        if rarely == 0:
+        if rarely == 13:
             self.offer_lost = True
             self.happens(OfferLost())
 
@@ -204,6 +237,8 @@ class World(RuleBasedStateMachine):
         parties = self.state.parties
         assert self.of("up") == sorted(id for id, party in parties.items() if party.up)
         assert self.of("ringing") == sorted(id for id, party in parties.items() if not party.up)
+        if not self.state.agent:
+            assert self.of("up") == [CUSTOMER], "only the customer waits for a transfer"
         for id in self.of("up"):
             partners, sound = company(self.state, id), self.hears[id]
             if isinstance(partners, str):
@@ -261,5 +296,5 @@ class World(RuleBasedStateMachine):
 
 TestWorld = World.TestCase
 TestWorld.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
