@@ -29,6 +29,7 @@ from ivr.flow.session import QUEUE as QUEUE_CAPABILITY
 from ivr.flow.session import TEXT, Session
 from ivr.messaging import find_keyword, obey_keyword
 from ivr.published import NothingPublished
+from ivr.queueing import Queueing
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Stored
 from ivr.text_queue import QUEUE, TextQueue
@@ -57,7 +58,7 @@ class _Taken(Exception):
 
 class Conversations:
     """Thread-safe. `submit` does in the background what a carrier's request must not wait for; by default it is the
-    runner's pool."""
+    runner's pool. Without `queueing` threads can't wait for agents."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Conversations:
         live: Live | None = None,
         *,
         submit: Callable[..., object] | None = None,
+        queueing: Queueing | None = None,
     ) -> None:
         self.runner = runner
         self.engine = runner.engine
@@ -74,6 +76,7 @@ class Conversations:
         self._submit = submit or (lambda work, *arguments: runner.submit(work, *arguments))
         self._alone = OneAtATime()
         self._threads = Threads(runner)
+        self._queue = None if queueing is None else TextQueue(queueing, runner)
 
     def take(self, inbound: Inbound, *, wait: bool = True) -> Received:
         """Store a message and answer it; with `wait` False it is answered in the background.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import redis
 import structlog
@@ -19,6 +20,9 @@ from sqlalchemy.engine import Engine
 
 from callcenter.db import open_database
 from ivr.settings import Settings
+
+if TYPE_CHECKING:
+    from ivr.runner import Runner
 
 log = structlog.get_logger("callwright.jobs")
 
@@ -41,11 +45,23 @@ class Periodic:
 
 
 def deliver_messages() -> int:
-    """Send the texts and mails that are due."""
+    """Send the messages that are due, and settle those whose sender died."""
     from callcenter import outbox
+    from ivr import messaging
+    from ivr.assembly import make_published
 
     with _database() as (engine, settings):
-        return _noted("messages", outbox.sweep(engine, settings, datetime.now(UTC)))
+        policy = messaging.policy(messaging.current(make_published(settings, engine)))
+        return _noted("messages", outbox.sweep(engine, settings, datetime.now(UTC), policy=policy))
+
+
+def answer_messages() -> int:
+    """Answer what processes that died have left unanswered, and go on where their actions stopped."""
+    from ivr.assembly import make_conversations
+
+    with _runner() as (runner, settings):
+        conversations = make_conversations(settings, runner, submit=lambda work, *arguments: work(*arguments))
+        return _noted("messages answered", conversations.answer_left() + conversations.go_on_left())
 
 
 def reconcile_payments() -> int:
@@ -65,19 +81,10 @@ def reconcile_payments() -> int:
 def end_abandoned() -> int:
     """End sessions whose caller went without our being told."""
     from ivr import housekeeping
-    from ivr.assembly import make_published
-    from ivr.runner import Runner
-    from ivr.vault import Vault
 
-    with _database() as (engine, settings):
-        runner = Runner(
-            engine, make_published(settings, engine), Vault.from_setting(settings.seal_key), settings, threads=1
-        )
-        try:
-            longest = timedelta(hours=settings.session_hours)
-            return _noted("abandoned sessions ended", housekeeping.end_abandoned(runner, datetime.now(UTC), longest))
-        finally:
-            runner.close()
+    with _runner() as (runner, settings):
+        longest = timedelta(hours=settings.session_hours)
+        return _noted("abandoned sessions ended", housekeeping.end_abandoned(runner, datetime.now(UTC), longest))
 
 
 def forget_secrets() -> int:
@@ -145,6 +152,7 @@ def render_prompts() -> int:
 
 PERIODIC = (
     Periodic(deliver_messages, every=10, queue=URGENT),
+    Periodic(answer_messages, every=10, queue=URGENT),
     Periodic(reconcile_payments, every=60),
     Periodic(post_webhooks, every=10),
     Periodic(forget_codes, every=300),
@@ -188,3 +196,18 @@ def _database() -> Iterator[tuple[Engine, Settings]]:
         yield engine, settings
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _runner() -> Iterator[tuple[Runner, Settings]]:
+    from ivr.assembly import make_published
+    from ivr.runner import Runner
+    from ivr.vault import Vault
+
+    with _database() as (engine, settings):
+        vault = Vault.from_setting(settings.seal_key)
+        runner = Runner(engine, make_published(settings, engine), vault, settings, threads=4)
+        try:
+            yield runner, settings
+        finally:
+            runner.close()

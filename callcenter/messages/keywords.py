@@ -44,7 +44,7 @@ class Keywords:
         if not said or kinds is None:
             return None
         for kind, standard in kinds.items():
-            if said in standard or said in self.words.get(kind, ()):
+            if standard and (said in standard or said in self.words.get(kind, ())):
                 return kind
         return "start" if stopped and said in YES and channel == "sms" else None
 
