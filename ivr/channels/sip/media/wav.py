@@ -69,10 +69,13 @@ class DiskWriter:
         self._files: dict[int, WavFile] = {}
         self._waiting = 0
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def open(self, number: int, path: str, *, channels: int = 1) -> None:
+        # Not before it is needed: in a process of one thread the kernel finds a descriptor more cheaply.
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
+            self._thread.start()
         self._jobs.put(("stereo" if channels == 2 else "mono", number, path, b""))
 
     def append(self, number: int, codec: str, coded: bytes) -> bool:
@@ -90,8 +93,9 @@ class DiskWriter:
 
     def stop(self, timeout: float = 5.0) -> None:
         """Write what is queued, then end the thread."""
-        self._jobs.put(None)
-        self._thread.join(timeout)
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
