@@ -1,4 +1,6 @@
-"""The desk's words: English stands in the code and the templates, and is the key of the others' in `words/*.yaml`."""
+"""The desk's words: English stands in the code and the templates, and is the key of the others' in `words/*.yaml`.
+
+States and channels (`one_time_code`, `sip`) are keys too, in English as well."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 
 import yaml
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_currency, get_currency_precision
 
 FOLDER = Path(__file__).parent / "words"
@@ -32,7 +34,7 @@ class Words:
         return found % values if values else found
 
     def moment(self, at: datetime) -> str:
-        return format_datetime(at, "medium", tzinfo=self.zone, locale=self.locale)
+        return f"{self.day(at)}, {self.clock(at)}"
 
     def day(self, at: datetime) -> str:
         return format_date(at.astimezone(self.zone), "medium", locale=self.locale)
@@ -69,7 +71,7 @@ class Words:
 
 @cache
 def translations(language: str) -> Mapping[str, str]:
-    """English to the language's; English itself has none."""
+    """What stands in the code to what people read; `en.yaml` has only what isn't words for people already."""
     path = FOLDER / f"{language}.yaml"
     if not path.exists():
         return {}

@@ -92,6 +92,10 @@ if (reply) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) reply.requestSubmit();
   });
   reply.addEventListener("submit", () => sessionStorage.removeItem(draft));
+  document.getElementById("files").addEventListener("change", ({ target }) => {
+    const shown = reply.querySelector("[data-files]");
+    shown.textContent = [...target.files].map((file) => file.name).join(", ") || shown.dataset.files;
+  });
   document.getElementById("canned")?.addEventListener("change", (event) => {
     if (!event.target.value) return;
     text.setRangeText(event.target.value, text.selectionStart, text.selectionEnd, "end");
