@@ -4,12 +4,15 @@ Whoever is at position p waits until p contacts more have been finished by the n
 times of mean m and squared coefficient of variation c, that many endings take
 
     mean      w = p' · m / n                       p' = 1 + (p - 1) · (1 - a)
-    variance  v = c · w² / p'  +  w² · c / k
+    variance  v = c' · w² / p'  +  c · w² / k      c' = c + (1 - c) · n / (n + p')
 
 where a is the share that gave up lately, and k the number of handling times that m was measured from (the second term
-is the doubt about m itself). The wait is taken as gamma distributed with that mean and variance: exact for exponential
-handling times (Erlang). The interval is the middle `share` of it. Until k is large, m is drawn towards the configured
-handling time, which counts as PRIOR observations with c = 1.
+is the doubt about m itself). The endings of many agents together come at random, however regular each agent's are, so
+that for the next few endings c' is nearly 1; over many of them the regularity shows, and c' nears c.
+
+The wait is taken as gamma distributed with that mean and variance: exact for exponential handling times (Erlang). The
+interval is the middle `share` of it. Until k is large, m is drawn towards the configured handling time, which counts
+as PRIOR observations with c = 1.
 
 An agent who serves several queues counts for each by the share of those who wait there (`staffing`).
 """
@@ -67,7 +70,8 @@ def _moments(position: int, staff: Staff) -> tuple[float, float] | None:
         return 1.0, 1.0  # a free agent is being asked
     endings = 1 + (ahead - 1) * (1 - min(max(staff.gave_up, 0.0), 0.9))
     mean = endings * staff.mean / staff.agents
-    return mean, staff.cv2 * mean * mean * (1 / endings + 1 / max(staff.measured, 1))
+    together = staff.cv2 + (1 - staff.cv2) * staff.agents / (staff.agents + endings)
+    return mean, mean * mean * (together / endings + staff.cv2 / max(staff.measured, 1))
 
 
 def handling(seconds: Sequence[float], usual: float) -> tuple[float, float, int]:

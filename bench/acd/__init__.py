@@ -1,0 +1,1 @@
+"""Queues measured: `python -m bench.acd`."""
