@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -64,13 +65,16 @@ def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Qu
     return Queueing(published, runner.engine, timezone, holder=holder)
 
 
-def make_conversations(settings: Settings, runner: Runner) -> Conversations:
-    """Answers messages on this runner; without Redis nobody hears of them live, and threads can't wait for agents."""
+def make_conversations(
+    settings: Settings, runner: Runner, *, submit: Callable[..., object] | None = None
+) -> Conversations:
+    """Answers messages on this runner; without Redis nobody hears of them live, and threads can't wait for agents.
+    `submit` is as there."""
     try:
         live, queueing = Live(redis_url(settings)), make_queueing(settings, runner)
     except (NoRedis, SQLAlchemyError):
-        return Conversations(runner, settings)
-    return Conversations(runner, settings, live, queueing=queueing)
+        return Conversations(runner, settings, submit=submit)
+    return Conversations(runner, settings, live, submit=submit, queueing=queueing)
 
 
 def make_key(settings: Settings) -> Key:
