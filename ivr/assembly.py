@@ -48,9 +48,9 @@ def make_renderer(settings: Settings) -> Renderer:
 def make_recognition(settings: Settings, renderer: Renderer) -> RecognitionService | None:
     """Recognition for the languages that there are prompts in; `None` where it is switched off or nothing is there
     to recognise with."""
-    if not settings.speech_workers:
+    if not settings.recognisers:
         return None
-    service = RecognitionService(renderer.catalogue.languages, workers=settings.speech_workers)
+    service = RecognitionService(renderer.catalogue.languages, workers=settings.recognisers)
     return service if service.pools else None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 import threading
 import zipfile
 from collections.abc import Mapping
@@ -92,9 +94,7 @@ class Published:
                 content = connection.execute(query).scalar()
             if content is None:
                 raise KeyError(hash)
-            folder = self._unpack_dir / hash
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                archive.extractall(folder)
+            folder = self._unpacked(hash, content)
             loaded, problems = read_folders(folder / "flows", folder / "prompts", self._actions)
             errors = [problem for problem in problems if not problem.warning]
             if errors:
@@ -104,6 +104,25 @@ class Published:
             loaded.intents.train()  # here, not while the first caller waits
             self._loaded[hash] = loaded
             return loaded
+
+    def _unpacked(self, hash: str, content: bytes) -> Path:
+        """The folder of a version. Several processes may unpack it at once; the first one's is kept, and a folder of
+        that name is always whole."""
+        folder = self._unpack_dir / hash
+        if folder.is_dir():
+            return folder
+        self._unpack_dir.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=f".{hash}-", dir=self._unpack_dir))
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                archive.extractall(making)
+            making.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return folder
 
 
 _NEWEST = (flow_versions.c.published_at.desc(), flow_versions.c.hash)

@@ -188,7 +188,7 @@ def left(conn: Connection, before: datetime, limit: int = 200) -> list[str]:
             messages.c.direction == "in",
             messages.c.handled_at.is_(None),
             messages.c.created_at < before,
-            contacts_table.c.served_by == FLOW,
+            contacts_table.c.served_by.in_((FLOW, "queue")),
         )
         .order_by(messages.c.created_at, messages.c.id)
         .limit(limit)

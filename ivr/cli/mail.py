@@ -19,20 +19,17 @@ class Mail(Command):
     def run(self, arguments: argparse.Namespace) -> int:
         import asyncio
 
-        from callcenter.live import Live
         from ivr import logs
-        from ivr.assembly import make_runner
+        from ivr.assembly import make_conversations, make_runner
         from ivr.channels.mail.service import MailService, make_intake
-        from ivr.conversations import Conversations
-        from ivr.embedded import NoRedis, redis_url
+        from ivr.embedded import NoRedis
         from ivr.settings import Settings
 
         settings = Settings()
         try:
             logs.configure(settings.log_format)
-            live = Live(redis_url(settings))
             runner = make_runner(settings)
-            service = MailService(settings, make_intake(settings, Conversations(runner, settings, live)))
+            service = MailService(settings, make_intake(settings, make_conversations(settings, runner)))
         except (ValueError, NoRedis) as error:
             raise Failure(str(error)) from None
         try:
@@ -43,7 +40,6 @@ class Mail(Command):
             raise Failure(why, "set MAIL_IN_HOST and MAIL_IN_PORT, or LMTP_SOCKET") from None
         finally:
             runner.close()
-            live.close()
         return 0
 
 
