@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -65,7 +66,9 @@ class Settings(BaseSettings):
     ice_servers: str = Field("", description="STUN and TURN: stun:HOST:PORT,turn:USER:PASSWORD@HOST:PORT")
 
     # Speech
-    speech_workers: int = Field(1, ge=0, le=64, description="processes that recognise speech; 0: keys only")
+    speech_workers: int = Field(
+        -1, ge=-1, le=64, description="processes that recognise speech; -1: two, or one on one core; 0: keys only"
+    )
 
     # Twilio
     twilio_account_sid: str = Field("", description="Twilio account, AC...")
@@ -131,6 +134,11 @@ class Settings(BaseSettings):
         if self.public_base_url:
             return "ws" + self.base_url.removeprefix("http") + "/live"
         return f"ws://{self.host}:{self.live_port}"
+
+    @property
+    def recognisers(self) -> int:
+        """Processes that recognise speech, the default filled in."""
+        return self.speech_workers if self.speech_workers >= 0 else min(2, os.cpu_count() or 1)
 
     @property
     def recordings_dir(self) -> Path:

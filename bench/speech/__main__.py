@@ -20,11 +20,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.speech import delay, interrupting
+from bench.speech import conversation, delay, interrupting
 from bench.speech.line import LINES, Line
 from bench.speech.material import NO, PROFESSIONAL, YES, Utterance, luhn, utterances
 from ivr.speech.recognise import Heard, Recogniser, all_recognisers, best_valid
 
+MORE = ("barge_in", "delay", "conversation", "faults")
 TASKS = ("digit", "string", "account", "menu", "yes_no", "open")
 ACCEPT = 0.5
 
@@ -156,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How well callers are understood.")
     parser.add_argument("--quick", action="store_true", help="about two minutes")
     parser.add_argument("--engine", default="english", help="english, whisper, moonshine or pocketsphinx")
-    parser.add_argument("--task", action="append", choices=[*TASKS, "barge_in", "delay"], help="only this; repeatable")
+    parser.add_argument("--task", action="append", choices=[*TASKS, *MORE], help="only this; repeatable")
     parser.add_argument("--line", action="append", choices=[line.name for line in LINES], help="only this; repeatable")
     parser.add_argument("--scale", type=int, default=0, help="utterances of a task by each caller on each line")
     options = parser.parse_args()
@@ -174,6 +175,8 @@ def main() -> None:
         console.print(interruptions(6 if options.quick else 40))
     if "delay" in tasks:
         console.print(asyncio.run(delay.measure(engine.name, 4 if options.quick else 12)))
+    if "conversation" in tasks:
+        console.print(conversation.measure(4 if options.quick else 12))
 
 
 if __name__ == "__main__":
