@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import redis
@@ -15,13 +16,19 @@ from callcenter.acd.model import Estimate
 from callcenter.queues.redis_hash import Hash, as_hash, text
 from callcenter.queues.scripts.prelude import PRELUDE
 
-KEPT_SECONDS = 20.0
-"""A call whose process hasn't said for so long that it holds the leg is lost."""
-CONNECT_SECONDS = 30.0
-"""From an agent's acceptance to the bridge."""
-DIAL_SECONDS = 30.0
-"""How long the process that dials a callback may be silent."""
 MAX_PRIORITY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds. `kept`: a call whose process hasn't said for so long that it holds the leg is lost. `connect`: from an
+    agent's acceptance to the bridge. `dial`: how long the process that dials a callback may be silent. `claim`: a
+    callback that no process begins to dial for so long is offered again."""
+
+    kept: float = 20.0
+    connect: float = 30.0
+    dial: float = 30.0
+    claim: float = 15.0
 
 
 class UnknownQueue(LookupError):
@@ -69,12 +76,14 @@ class Base:
         *,
         hours: Hours | None = None,
         region: str = "",
+        timing: Timing = Timing(),
     ) -> None:
         self.client = client
         self.config = config
         self.clock = clock
         self.hours: Hours = hours or AlwaysOpen()
         self.region = region
+        self.timing = timing
         self._scripts: dict[str, Any] = {}
 
     def now(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from callcenter.acd.announce import Announced
 from callcenter.acd.estimate import Staff, estimate
 from callcenter.acd.model import EntryState, Estimate, Place
-from callcenter.queues.base import DIAL_SECONDS, KEPT_SECONDS, MAX_PRIORITY, Base, estimate_json
+from callcenter.queues.base import MAX_PRIORITY, Base, estimate_json
 from callcenter.queues.redis_hash import Hash, entry_fields, moment, text
 from callcenter.queues.scripts import entries as scripts
 
@@ -99,7 +99,7 @@ class Entries(Base):
         given = list(contact_ids)
         if not given:
             return []
-        return list(self.run(scripts.KEEP, self.now(), holder, DIAL_SECONDS, *given, key="cw:kept"))
+        return list(self.run(scripts.KEEP, self.now(), holder, self.timing.dial, *given, key="cw:kept"))
 
     def leave(self, contact_id: str, reason: str) -> bool:
         """Take a contact out of its queue: `abandoned`, `voicemail`, `callback`, `flow`, `ended`. False if it isn't in
@@ -108,7 +108,7 @@ class Entries(Base):
 
     def leave_unkept(self, contact_id: str) -> bool:
         """The router's: a call is lost unless its process has spoken meanwhile."""
-        since = moment(self.clock() - KEPT_SECONDS)
+        since = moment(self.clock() - self.timing.kept)
         return bool(self.run(scripts.LEAVE, self.now(), contact_id, "lost", "1", since) == "left")
 
     def pause(self, contact_id: str) -> bool:

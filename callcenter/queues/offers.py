@@ -12,13 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callcenter.acd.model import Offer, Proposal
-from callcenter.queues.base import CONNECT_SECONDS, KEPT_SECONDS, Base, CodeRequired, NoSuchOffer
+from callcenter.queues.base import Base, CodeRequired, NoSuchOffer
 from callcenter.queues.redis_hash import entry_fields, moment, offer_of, text
 from callcenter.queues.scripts import agents as agent_scripts
 from callcenter.queues.scripts import offers as scripts
 
-CLAIM_SECONDS = 15.0
-"""A callback that no process begins to dial for so long is offered again."""
 TRANSFER_PRIORITY = 10
 """What a transferred contact's priority is at least."""
 AGENTS_OWN = ("rejected", "no_answer", "expired")
@@ -34,7 +32,7 @@ class Offers(Base):
         at = self.clock()
         calls = []
         for proposal in proposals:
-            lease = CLAIM_SECONDS if proposal.absent else self.queue(proposal.queue).offer_seconds
+            lease = self.timing.claim if proposal.absent else self.queue(proposal.queue).offer_seconds
             wanted = [
                 {
                     "agent": agent_id,
@@ -67,12 +65,12 @@ class Offers(Base):
 
     def claim_callback(self, offer_id: str, holder: str) -> bool:
         """Whether this process is the one that dials. It says `keep` until the offer is over."""
-        lease = moment(self.clock() + 2 * KEPT_SECONDS)
+        lease = moment(self.clock() + self.timing.dial + self.timing.kept / 2)
         return bool(self.run(scripts.CLAIM_CALLBACK, self.now(), offer_id, holder, lease) == "yes")
 
     def accept(self, offer_id: str) -> bool:
         """The agent takes the contact. The first one wins; the others' offers are withdrawn. Again is True again."""
-        lease = moment(self.clock() + CONNECT_SECONDS)
+        lease = moment(self.clock() + self.timing.connect)
         return bool(self.run(scripts.ACCEPT, self.now(), offer_id, lease) == "yes")
 
     def connected(self, offer_id: str) -> bool:
@@ -109,7 +107,7 @@ class Offers(Base):
         blameless = found["state"] == "accepted" or found.get("callback") == "1"
         if not blameless and found["medium"] == "voice":
             kept = self.client.zscore("cw:kept", found["contact"])
-            blameless = kept is None or float(kept) < self.clock() - KEPT_SECONDS / 2
+            blameless = kept is None or float(kept) < self.clock() - self.timing.kept / 2
         return self._refuse(offer_id, "expired", if_lapsed=True, blameless=blameless)
 
     def complete(self, offer_id: str, why: str = "ended") -> bool:
@@ -121,7 +119,7 @@ class Offers(Base):
         if not found:
             return False
         seconds, required = self.wrap_up(found["queue"], found["medium"])
-        since = moment(self.clock() - KEPT_SECONDS)
+        since = moment(self.clock() - self.timing.kept)
         return bool(
             self.run(
                 scripts.COMPLETE, self.now(), offer_id, why, seconds, required, "1" if if_unkept else "", since

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from callcenter.queues.base import KEPT_SECONDS
 from callcenter.queues.redis_hash import text
 from callcenter.queues.store import Queues
 
@@ -36,7 +35,7 @@ def reap_timers(queues: Queues) -> int:
 def reap_legs(queues: Queues) -> int:
     """End calls whose process is gone: those that wait leave as lost, conversations are over."""
     ended = 0
-    for contact_id in _due(queues, "cw:kept", queues.clock() - KEPT_SECONDS):
+    for contact_id in _due(queues, "cw:kept", queues.clock() - queues.timing.kept):
         entry = queues.entry(contact_id)
         match entry.get("state"):
             case "waiting" | "offered" | "accepted":

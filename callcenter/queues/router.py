@@ -19,7 +19,7 @@ from callcenter.acd.match import match
 from callcenter.acd.model import Proposal
 from callcenter.acd.overflow import overflows
 from callcenter.queues import journal, projection, reaper
-from callcenter.queues.base import KEPT_SECONDS, UnknownQueue
+from callcenter.queues.base import UnknownQueue
 from callcenter.queues.journal import Fact
 from callcenter.queues.mirror import Mirror
 from callcenter.queues.restore import restore
@@ -96,7 +96,7 @@ class Router:
         return made
 
     def _begin(self) -> None:
-        self._patient_until = self.queues.clock() + KEPT_SECONDS
+        self._patient_until = self.queues.clock() + self.queues.timing.kept
         self._look_for_loss()
         self._mirror = Mirror(self.queues)
         self._rarely_at = 0.0
@@ -112,7 +112,7 @@ class Router:
             if restored:
                 logger.warning("put back into the queues: %d", restored)
         self._epoch = epoch
-        self._patient_until = self.queues.clock() + KEPT_SECONDS
+        self._patient_until = self.queues.clock() + self.queues.timing.kept
 
     def _until_timer(self, block: float | None) -> float | None:
         if block is None or self._timer is None:

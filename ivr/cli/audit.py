@@ -1,0 +1,59 @@
+"""callwright audit"""
+
+from __future__ import annotations
+
+import argparse
+from typing import ClassVar
+
+from ivr.cli.command import Command, Failure, command
+
+
+@command
+class AuditCommand(Command):
+    """Recompute every contact's life in the queues from the event log, and name each that doesn't add up: lost,
+    served twice, called back twice, an agent who was asked for two at once or is stuck.
+
+    Exit status 1 if there is one.
+    """
+
+    name: ClassVar[str] = "audit"
+    help: ClassVar[str] = "check that no contact was lost or served twice"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--patience", type=float, default=24, metavar="HOURS",
+                            help="what is open and silent for longer is a finding (24)")  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="a JSON object")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        import json
+        import logging
+        import time
+        from dataclasses import asdict
+        from datetime import UTC, datetime
+
+        from callcenter.queues.auditing import audit
+        from ivr.settings import Settings
+        from ivr.startup import CannotStart, open_migrated
+
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        try:
+            engine = open_migrated(Settings())
+        except CannotStart as error:
+            raise Failure(str(error)) from None
+        try:
+            found = audit(engine)
+        finally:
+            engine.dispose()
+        findings = found.findings(time.time(), arguments.patience * 3600)
+        if arguments.json:
+            told = {
+                "contacts": found.lives,
+                "events": dict(found.counts),
+                "findings": [asdict(one) for one in findings],
+            }
+            print(json.dumps(told, indent=2))
+        else:
+            for one in findings:
+                print(f"{datetime.fromtimestamp(one.at, UTC):%Y-%m-%d %H:%M:%S} {one.who}: {one.what}")
+            print(f"{found.lives} contacts, {sum(found.counts.values())} events, {len(findings)} that don't add up")
+        return 1 if findings else 0
