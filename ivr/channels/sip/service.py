@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from callcenter.checkpoint import Checkpointer
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.media.client import Media
@@ -45,6 +46,7 @@ class SipService:
         self._renderer = renderer
         self._recognition = recognition
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self._checkpointer = Checkpointer(runner.engine)
         self._keeper: asyncio.Task[None] | None = None
         self.endpoint: SipEndpoint | None = None
 
@@ -57,6 +59,7 @@ class SipService:
         except BaseException:
             await media.close()
             raise
+        self._checkpointer.start()
         if self._recognition is not None:
             await self._recognition.start()
         self._keeper = asyncio.create_task(self._keep_media(self.endpoint))
@@ -95,6 +98,7 @@ class SipService:
         if self._recognition is not None:
             await self._recognition.close()
         self._runner.close()
+        await asyncio.to_thread(self._checkpointer.close)
         self._executor.shutdown(wait=False)
 
     async def _answer(self, leg: SipLeg) -> None:
