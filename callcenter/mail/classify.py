@@ -52,7 +52,7 @@ def classify(mail: Mail, ours: Callable[[str], bool], envelope_sender: str | Non
     bounce = bounces.read(mail, envelope_sender)
     if bounce is not None:
         return Verdict("bounce", f"{bounce.action} {bounce.status}".strip(), bounce)
-    for judge in (_report, lambda mail: _loop(mail, ours), lambda mail: _list(mail, ours), _auto, _calendar):
+    for judge in (_report, lambda mail: _loop(mail, ours), _auto, lambda mail: _list(mail, ours), _calendar):
         verdict = judge(mail)
         if verdict is not None:
             return verdict

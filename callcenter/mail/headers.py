@@ -20,6 +20,8 @@ LONGEST = 10_000
 """Characters of one header that are read."""
 MOST = 1000
 """Headers that are read."""
+NAME = 200
+"""Characters of a display name."""
 _REGISTRY = HeaderRegistry()
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
 _PLAIN_ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[^\s<>()\[\],;:\\\"@]{1,255}")
@@ -77,7 +79,7 @@ def addresses(values: tuple[str, ...]) -> tuple[Address, ...]:
 def _mailboxes(value: str) -> list[Address]:
     try:
         parsed: tuple[ParsedAddress, ...] = getattr(_REGISTRY("to", value), "addresses", ())
-        found = [Address(each.addr_spec, each.display_name) for each in parsed if each.username and each.domain]
+        found = [Address(each.addr_spec, each.display_name[:NAME]) for each in parsed if each.username and each.domain]
     # The standard library's parser raises all sorts for what isn't an address, beyond what it documents.
     except Exception:
         found = []
@@ -85,7 +87,7 @@ def _mailboxes(value: str) -> list[Address]:
         return found
     named = _NAMED.fullmatch(value)
     if named:
-        return [Address(named[2], text(named[1]))]
+        return [Address(named[2], text(named[1])[:NAME])]
     return [Address(each) for each in _PLAIN_ADDRESS.findall(value)]
 
 

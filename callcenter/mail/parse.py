@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from email import policy
 from email.message import Message
@@ -10,7 +11,7 @@ from email.parser import BytesHeaderParser, BytesParser
 from typing import Any
 
 from callcenter.mail import headers as heads
-from callcenter.mail import markup, reply, tnef
+from callcenter.mail import markup, phrases, reply, tnef
 from callcenter.mail.calendar import method
 from callcenter.mail.charsets import decode
 from callcenter.mail.flowed import unflowed
@@ -19,7 +20,20 @@ from callcenter.mail.model import Attachment, Mail
 LONGEST_TEXT = 200_000
 """Characters of text that are read; a mail with more is cut."""
 MOST_PARTS = 200
-SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+UNSHOWN = frozenset(
+    {
+        "application/pgp-signature",
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+        "message/disposition-notification",
+        "message/feedback-report",
+    }
+)
+"""For programs only."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STUB = re.compile(r"\bhtml\b", re.IGNORECASE)
+STUB = 300
+"""Characters of a text that only says that the mail is in HTML."""
 TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 EXTENSIONS = {
     "text/plain": ".txt",
@@ -48,6 +62,7 @@ class _Parser:
         self.reports: list[dict[str, str]] = []
         self.returned: dict[str, tuple[str, ...]] = {}
         self.calendar = ""
+        self.forwarded = False
 
     def mail(self) -> Mail:
         # The old policy gives raw headers and never raises on them; the new one does on some that are broken.
@@ -60,9 +75,12 @@ class _Parser:
             self._odd("nested_too_deep")
         raw = heads.raw(message)
         decoded = {name: tuple(heads.text(value) for value in values) for name, values in raw.items()}
+        subject = decoded.get("subject", ("",))[0][:998]
         sender = heads.sender(raw)
         if sender is None:
             self._odd("no_single_sender")
+        # Outlook puts nothing but the subject's mark above a mail that is passed on.
+        self.forwarded = phrases.FORWARD_SUBJECT.match(subject) is not None and not raw.get("in-reply-to")
         text, html, said = self._body()
         return Mail(
             message_id=next(iter(heads.message_ids(raw.get("message-id", ("",))[0])), ""),
@@ -70,7 +88,7 @@ class _Parser:
             references=tuple(each for value in raw.get("references", ()) for each in heads.message_ids(value)),
             sender=sender,
             recipients=heads.addresses((*raw.get("to", ()), *raw.get("cc", ()))),
-            subject=decoded.get("subject", ("",))[0][:998],
+            subject=subject,
             date=heads.date(raw),
             headers=decoded,
             text=text,
@@ -99,16 +117,18 @@ class _Parser:
 
     def _part(self, part: Message[Any, Any]) -> None:
         kind = part.get_content_type()
-        if part.is_multipart() and not kind.startswith("message/"):
-            return
         if part.defects:
             self._odd("broken_mime")
+        if kind.startswith("multipart/"):
+            if not part.is_multipart():  # without parts it is text
+                self.plain.append(self._text(part))
+            return
         name, disposition = _name(part), part.get_content_disposition() or ""
         if kind == "message/delivery-status":
             self.reports += [_fields(block) for block in _children(part)]
         elif kind in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers") and self.reports:
             self._returned(part, kind)
-        elif kind in SIGNATURES:
+        elif kind in UNSHOWN:
             pass
         elif kind in TNEF or name.lower() == "winmail.dat":
             self._tnef(part, name)
@@ -125,7 +145,7 @@ class _Parser:
         text, right = decode(data, str(part.get_content_charset() or "us-ascii"))
         if not right and not data.isascii():
             self._odd("charset_guessed")
-        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+        text = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
         if part.get_content_type() == "text/plain" and str(part.get_param("format", "")).lower() == "flowed":
             return unflowed(text, delete_space=str(part.get_param("delsp", "")).lower() == "yes")
         return text
@@ -167,11 +187,11 @@ class _Parser:
         if len(plain) > LONGEST_TEXT:
             self._odd("text_cut")
             plain = plain[:LONGEST_TEXT]
-        if plain.strip() or shown is None:
-            return plain, shown.html if shown else "", reply.said(plain)
+        stub = shown is not None and len(plain) < min(STUB, len(shown.text)) and _STUB.search(plain) is not None
+        if shown is None or (plain.strip() and not stub):
+            return plain, shown.html if shown else "", reply.said(plain, forwarded=self.forwarded)
         # The HTML without the quotes that its own marks told; what they didn't tell the words may.
-        said = reply.said(shown.new)
-        return shown.text, shown.html, said
+        return shown.text, shown.html, reply.said(shown.new, forwarded=self.forwarded)
 
     def _digest(self, decoded: dict[str, tuple[str, ...]]) -> str:
         """Of what each copy of a mail has: not the headers that servers add on the way."""

@@ -61,18 +61,24 @@ FORWARDED = re.compile(rf"[-_*\s>]*(?:{'|'.join(_FORWARD)})[-_*\s]*:?[-_*\s]*", 
 FORWARD_SUBJECT = re.compile(r"\s*(?:fwd?|wg|rv|tr|i|enc|vs|doorst)\s?:", re.IGNORECASE)
 
 HEADER_WORDS = {
-    # Of Outlook, where mail-parser-reply's word differs by a particle.
-    re.compile(r"^Enviado el:", re.IGNORECASE): "Enviado:",
-    re.compile(r"^Gesendet am:", re.IGNORECASE): "Gesendet:",
-    re.compile(r"^(De|Envoyé|À|A|Objet|Cc)\s?:", re.IGNORECASE): r"\1 :",
+    re.compile(rf"^[*\s]*(?:{words})[*\s]*:", re.IGNORECASE): f"{english}:"
+    for english, words in {
+        "From": "From|De|Von|Da|Van|Från|Fra",
+        "Sent": "Sent|Date|Enviado(?: el)?|Fecha|Gesendet(?: am)?|Datum|Envoyé(?: le)?|Inviato|Data|Verzonden|Skickat"
+        "|Sendt",
+        "To": "To|Para|An|À|A|Aan|Till|Til",
+        "Cc": "Cc|Kopie|Kopia",
+        "Subject": "Subject|Asunto|Betreff|Objet|Oggetto|Onderwerp|Assunto|Ämne|Emne",
+    }.items()
 }
+"""The header block above a quote, in English for mail-parser-reply: its own words leave some programs out."""
 
 _DEVICE = (
     "(?:sent|envoy[ée]|enviado|gesendet|inviato|verzonden) (?:from|de|depuis|desde|von|da|vanaf|with|mit)\\b.{0,80}",
     "von (?:meinem|unterwegs).{0,60}gesendet.{0,40}",
     "diese nachricht wurde von meinem .{0,80} gesendet\\.?",
     "(?:get|obtener|obtenir|obt[ée]n|descargar|t[ée]l[ée]charger) outlook (?:for|para|pour).{0,80}",
-    "outlook f[üu]r .{0,30}(?:beziehen|herunterladen).{0,60}",
+    "outlook f[üu]r .{0,80}(?:beziehen|herunterladen).{0,60}",
     "yahoo mail: .{0,80}",
 )
 DEVICE = re.compile("|".join(_DEVICE), re.IGNORECASE)

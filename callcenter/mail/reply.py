@@ -32,6 +32,7 @@ WROTE = "On a day somebody wrote:"
 """What stands in the outline for every line that introduces a quote."""
 
 _PARSER = EmailReplyParser(languages=LANGUAGES)
+DELIMITERS = ("--", "—")
 SIGNATURE_LINES = 8
 """More than so many lines, or long ones, below a closing are no signature."""
 
@@ -46,7 +47,8 @@ class Said:
 
 def said(text: str, *, forwarded: bool = False) -> Said:
     """What is new in a mail's text. `forwarded` keeps the mail below: it is what the writer wants to show."""
-    lines = [re.sub(r"[\xa0\u202f\u2007]", " ", line).rstrip() for line in text.replace("\u200b", "").split("\n")]
+    text = re.sub(r"\n(?:[^\S\n]*\n){2,}", "\n\n", text.replace("\u200b", ""))
+    lines = [re.sub(r"[\xa0\u202f\u2007]", " ", line).rstrip() for line in text.split("\n")]
     forwarded = forwarded or any(FORWARDED.fullmatch(line) for line in lines[:LINES])
     if forwarded:
         return Said("\n".join(lines).strip(), "")
@@ -62,33 +64,37 @@ def said(text: str, *, forwarded: bool = False) -> Said:
 def _quote_begins(lines: list[str]) -> int:
     """The number of the line that a quote begins with; that of all lines if none does."""
     outline = _outline(lines[:LINES])
-    numbers = [number for number, line in enumerate(outline) if line]
-    if not numbers:
+    first = next((place for place, (_, line) in enumerate(outline) if line), None)
+    if first is None:
         return len(lines)
-    found = _PARSER.read("\n".join(outline)).replies
+    found = _PARSER.read("\n".join(line for _, line in outline)).replies
     if not found or found[0].headers:  # it begins with the quote
-        return numbers[0]
+        return outline[first][0]
     if len(found) == 1:
         return len(lines)
-    # The library strips what it gives; its first line is our first one that isn't blank.
-    return numbers[0] + str(found[0].content).count("\n") + 1
+    # The library strips what it gives: its first line is our first one that isn't blank.
+    return outline[first + str(found[0].content).count("\n") + 1][0]
 
 
-def _outline(lines: list[str]) -> list[str]:
-    out: list[str] = []
+def _outline(lines: list[str]) -> list[tuple[int, str]]:
+    """What the library is shown, with the numbers of the lines: some of its patterns take minutes for a hundred blank
+    lines, others for long ones."""
+    out: list[tuple[int, str]] = []
     number = 0
     while number < len(lines):
         line = lines[number].strip()
         taken = _attribution(lines, number)
         if taken:
-            out += [WROTE, *["-"] * (taken - 1)]
+            out += [(number, WROTE), *((number + more, "-") for more in range(1, taken))]
             number += taken
             continue
-        for pattern, word in HEADER_WORDS.items():
-            line = pattern.sub(word, line)
+        for pattern, english in HEADER_WORDS.items():
+            line = pattern.sub(english, line)
         if ORIGINAL.fullmatch(line):
             line = WROTE
-        out.append(line[:WIDTH] if line.strip(">") else "")
+        shown = line[:WIDTH] if line.strip(">") else ""
+        if shown or (out and out[-1][1]):
+            out.append((number, shown))
         number += 1
     return out
 
@@ -128,24 +134,16 @@ def _unquoted(lines: list[str]) -> list[str]:
 
 
 def _split_signature(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The text and its signature: below "-- " (RFC 3676, 4.3), a device's line, or a closing with a name."""
-    for number, line in enumerate(lines):
-        if line in ("--", "-- ", "—") and number:
-            return _split_at(lines, number)
-    for number in range(len(lines) - 1, -1, -1):
-        if DEVICE.fullmatch(lines[number].strip()):
-            below = [line for line in lines[number + 1 :] if line.strip()]
-            if len(below) <= SIGNATURE_LINES:
-                lines, device = lines[:number], lines[number:]
-                new, signature = _split_signature(lines)
-                return new, [*signature, *device]
-    for number, line in enumerate(lines):
-        below = [each for each in lines[number + 1 :] if each.strip()]
-        short = len(below) <= SIGNATURE_LINES and all(len(each) <= 80 for each in below)
-        if CLOSING.fullmatch(line.strip()) and short and any(each.strip() for each in lines[:number]):
-            return _split_at(lines, number)
-    return lines, []
-
-
-def _split_at(lines: list[str], number: int) -> tuple[list[str], list[str]]:
-    return lines[:number], lines[number:]
+    """The text and its signature: below "-- " (RFC 3676, 4.3), a device's line, or a closing with a name. Looked for in
+    the last lines only."""
+    written = [number for number, line in enumerate(lines) if line.strip()]
+    last = written[-SIGNATURE_LINES - 1 :]
+    begins = len(lines)
+    for place in range(len(last) - 1, -1, -1):
+        line = lines[last[place]].strip()
+        closing = CLOSING.fullmatch(line) and all(len(lines[number]) <= 80 for number in last[place + 1 :])
+        if line in DELIMITERS or DEVICE.fullmatch(line) or closing:
+            begins = last[place]
+    if written and begins == written[0]:  # all of it: then it is what was meant
+        return lines, []
+    return lines[:begins], lines[begins:]

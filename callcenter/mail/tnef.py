@@ -22,7 +22,7 @@ class Unpacked:
 
 
 def unpack(data: bytes) -> Unpacked | None:
-    """The HTML and the files in it; None where it can't be read."""
+    """The HTML and the files in it; None where it can't be read or holds neither."""
     try:
         found = TNEF(data, do_checksum=False)
         files = tuple(_attachment(each) for each in found.attachments if each.data)
@@ -31,7 +31,7 @@ def unpack(data: bytes) -> Unpacked | None:
     # The library raises whatever its assumptions break with on damaged data.
     except Exception:
         return None
-    return Unpacked(html, files)
+    return Unpacked(html, files) if html or files else None
 
 
 def _attachment(each: Any) -> Attachment:
