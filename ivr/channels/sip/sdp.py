@@ -65,15 +65,16 @@ class Session:
         self._shape: list[str | None] = [None]
         """The session's m-lines in order: None is our audio, the others are rejected. No offer may drop one."""
         self._event_type = OFFERED_EVENT_TYPE
+        self._checked: tuple[bytes, SdpMessage, _Audio] | None = None
 
     def check(self, offer: bytes) -> None:
-        """Raises NotAcceptable where `answer` would."""
-        self._audio_of(self._parse(offer))
+        """Raises NotAcceptable where `answer` would; that need not read the offer again."""
+        self._checked = (offer, *self._read(offer))
 
     def answer(self, offer: bytes, port: int) -> tuple[bytes, Agreed]:
         """The answer to an offer and what it settles. Raises NotAcceptable."""
-        sdp = self._parse(offer)
-        audio = self._audio_of(sdp)
+        checked, self._checked = self._checked, None
+        sdp, audio = checked[1:] if checked is not None and checked[0] is offer else self._read(offer)
         self._shape = [None if index == audio.index else _rejected(media) for index, media in enumerate(sdp.media)]
         events = audio.agreed.event_type
         self._event_type = events if events is not None else self._event_type
@@ -90,7 +91,11 @@ class Session:
 
     def accept(self, answer: bytes) -> Agreed:
         """What an answer to our offer settles. Raises NotAcceptable."""
-        return self._audio_of(self._parse(answer)).agreed
+        return self._read(answer)[1].agreed
+
+    def _read(self, body: bytes) -> tuple[SdpMessage, _Audio]:
+        sdp = self._parse(body)
+        return sdp, self._audio_of(sdp)
 
     def _parse(self, body: bytes) -> SdpMessage:
         if len(body) > _MAX_BYTES:
