@@ -34,7 +34,9 @@ def seed(engine: Engine, folder: Path) -> dict[str, str]:
 
         call = contacts.start(conn, channel="sip", caller="+15550101010", called="100", at=NOW - timedelta(days=2))
         conn.execute(sa.update(contacts_table).where(contacts_table.c.id == call).values(customer_id=ana))
-        events.record(conn, call, None, "slot_filled", {"slot": "account", "value": "10203040"}, NOW - timedelta(days=2))
+        events.record(
+            conn, call, None, "slot_filled", {"slot": "account", "value": "10203040"}, NOW - timedelta(days=2)
+        )
         conn.execute(
             sa.insert(payments).values(
                 id="pay1", account="10203040", bill="b1", amount=8450, currency="USD", status="approved",
