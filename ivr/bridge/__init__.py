@@ -21,7 +21,7 @@ commands (`cw:control:<contact_id>`), records, and returns an `Ending`:
     how         the caller      what you do
     "ended"     hung up         the contact is over
     "requeue"   hears music     go on waiting: the entry is back in `ending.queue` with its original joining time
-    "flow"      hears music     the agent is done with the call; go on with the flow (a survey, a farewell)
+    "flow"      hears nothing   the agent is done with the call; go on with the flow (a survey, a farewell)
 
 `Queues.complete`, `transfer` and `refuse` were said before it returns. It raises nothing but `CancelledError`;
 cancelled, it hangs up every leg but the caller's. Events of the caller's leg that came after the end are left in it,

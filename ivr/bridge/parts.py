@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ivr.channels.leg import CallLeg, Clip
 
@@ -90,15 +90,38 @@ class Dialler(Protocol):
     ) -> CallLeg: ...
 
 
+Address = Callable[[str], str]
+"""What to dial for an agent's id, "" where there is nothing; blocks."""
+
+
 class Offers(Protocol):
-    """What the bridge says to `callcenter.queues.Queues`; all of it blocks, and is called in a thread."""
+    """What the bridge says to `callcenter.queues.Queues`; all of it blocks, is called in threads, and may raise
+    `redis.RedisError`."""
 
     def accept(self, offer_id: str) -> bool: ...
     def connected(self, offer_id: str) -> bool: ...
     def refuse(self, offer_id: str, why: str) -> bool: ...
-    def complete(self, offer_id: str) -> bool: ...
-    def transfer(self, offer_id: str, to_queue: str) -> bool: ...
+    def complete(self, offer_id: str, why: str = "ended") -> bool: ...
+    def transfer(self, offer_id: str, to_queue: str, *, why: str = "transferred") -> bool: ...
+    def entry(self, contact_id: str) -> Mapping[str, str]: ...
 
+    def join(
+        self,
+        contact_id: str,
+        queue: str,
+        *,
+        channel: str,
+        caller: str = "",
+        customer_id: str = "",
+        language: str = "",
+        skills: Mapping[str, int] | None = None,
+        priority: int | None = None,
+        joined_at: float | None = None,
+        last_agent: str = "",
+        holder: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> object: ...
 
-Journal = Callable[[str, str, Mapping[str, object]], Awaitable[None]]
-"""`await journal(kind, contact_id, data)`: an entry of `cw:journal`, which becomes an event of the contact."""
+    def queue(self, name: str) -> object:
+        """Raises LookupError where there is no such queue."""
+        ...

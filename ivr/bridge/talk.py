@@ -1,0 +1,315 @@
+"""One conversation: carries out what the machine commands on legs, and makes its events of what happens to them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from pathlib import Path
+from typing import cast
+
+import structlog
+
+from ivr.bridge import ring as ringing
+from ivr.bridge.facts import Facts
+from ivr.bridge.machine import AGENT, begin, step
+from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner
+from ivr.bridge.sounds import sound
+from ivr.bridge.state import (
+    CUSTOMER,
+    Answer,
+    Answered,
+    Command,
+    Complete,
+    Connected,
+    Dial,
+    End,
+    Event,
+    Gone,
+    HangUp,
+    Hear,
+    Note,
+    OfferLost,
+    Order,
+    Party,
+    Play,
+    Played,
+    Record,
+    Refer,
+    ReferEnded,
+    Requeue,
+    SendDigits,
+    Started,
+    Target,
+    Why,
+)
+from ivr.channels import leg as legs
+from ivr.channels.leg import BridgeLeg, HungUp, LegOver, PlayEnded, RecordingEnded
+
+log = structlog.get_logger("callwright.bridge")
+
+RING_SECONDS = 30.0
+"""How long a party that an order calls may ring."""
+REFER_SECONDS = 45.0
+FILE_SECONDS = 5.0
+"""How long the end of a recording is waited for."""
+
+_CAUSE = re.compile(r"cause=(\d+)")
+
+
+class Conversation:
+    """Legs, events and commands; what follows from what is the machine's. `address` blocks."""
+
+    def __init__(
+        self,
+        dial: Dialler,
+        address: Address,
+        facts: Facts,
+        customer: BridgeLeg,
+        accepted: Accepted,
+        manner: Manner,
+    ) -> None:
+        self._dial, self._address, self._facts = dial, address, facts
+        self._offer, self._manner = accepted.offer, manner
+        recording = manner.recording
+        self._state = begin(
+            queue=accepted.offer.queue,
+            agent=accepted.offer.agent_id,
+            recorded=recording is not None,
+            consent=recording is not None and bool(recording.consent),
+        )
+        self._legs: dict[str, BridgeLeg] = {CUSTOMER: customer, AGENT: cast(BridgeLeg, accepted.leg)}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._consents: dict[str, int] = {}
+        self._files: set[Path] = set()
+        self._closed = asyncio.Event()
+        """Set whenever a recording is done with."""
+        self._recordings: list[str] = []
+        self._connected = self._lost = self._waiting = False
+        self._referring: asyncio.TimerHandle | None = None
+        self._ending: Ending | None = None
+
+    def ordered(self, order: Order) -> None:
+        """An order came, on the event loop."""
+        to = order.args.get("to")
+        queue = to.get("queue") if isinstance(to, dict) else None
+        if order.verb == "transfer" and queue is not None:
+            try:
+                self._facts.queues.queue(str(queue))
+            except LookupError as error:
+                self._answer(Answer(order.id, False, str(error)))
+                return
+        self._events.put_nowait(order)
+
+    async def run(self) -> Ending:
+        for party in (CUSTOMER, AGENT):
+            self._tasks[party] = asyncio.ensure_future(self._listen(party, self._legs[party]))
+        try:
+            # an end that came before counts before: two rounds of the loop, and it is here
+            for _ in range(3):
+                await asyncio.sleep(0)
+            while not self._events.empty() and self._ending is None:
+                await self._happened(self._events.get_nowait())
+            await self._happened(Started())
+            while self._ending is None:
+                await self._happened(await self._events.get())
+            await self._files_closed()
+            return Ending(self._ending.how, self._ending.queue, self._ending.why, tuple(self._recordings))
+        finally:
+            if self._ending is None:
+                self._abandoned()
+            if self._referring is not None:
+                self._referring.cancel()
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _abandoned(self) -> None:
+        """Cancelled, or broken: nobody but the customer stays."""
+        for party, leg in self._legs.items():
+            if party != CUSTOMER:
+                leg.hang_up()
+        self._legs[CUSTOMER].stop_recording()
+        over = self._facts.queues.complete if self._connected else self._facts.queues.refuse
+        self._facts.tell(over, self._offer.id, "failed")
+
+    async def _happened(self, event: Event) -> None:
+        self._state, commands = step(self._state, event)
+        for command in commands:
+            try:
+                await self._do(command)
+            except Exception:
+                log.exception("a command failed", contact=self._offer.contact_id, command=type(command).__name__)
+            if self._lost:
+                # no further: the two must not be connected
+                self._lost = False
+                await self._happened(OfferLost())
+                return
+
+    # Commands
+
+    async def _do(self, command: Command) -> None:
+        match command:
+            case Hear(party, talkers, digits):
+                heard = [self._legs[talker] for talker in talkers if talker in self._legs]
+                self._legs[party].hear(heard, digits=digits)
+                self._legs[party].stop()
+            case Play(party, name):
+                clips = sound(name, self._manner)
+                self._legs[party].hear(())
+                self._consents[party] = self._legs[party].play(clips, loop=name != "consent")
+            case Dial(party, target):
+                self._tasks[party] = asyncio.ensure_future(self._call(party, target))
+            case HangUp(party):
+                self._hang_up(party)
+            case SendDigits(party, digits):
+                self._legs[party].send_digits(digits)
+            case Record(what):
+                await self._record(what)
+            case Refer(target):
+                self._refer(target)
+            case Answer():
+                self._answer(command)
+            case Note(kind, data):
+                self._facts.journal(f"call.{kind}", self._offer, data)
+            case End(how, why, queue):
+                if how == "requeue":
+                    self._music()
+                elif how == "flow":
+                    self._legs[CUSTOMER].hear(())
+                    self._legs[CUSTOMER].stop()
+                self._ending = Ending(how, queue, why)
+            case Connected() | Complete() | Requeue():
+                await self._tell(command)
+
+    async def _tell(self, command: Connected | Complete | Requeue) -> None:
+        queues, offer = self._facts.queues, self._offer
+        match command:
+            case Connected():
+                # None: Redis is away, and hears of it later. Two people on the line are not kept waiting for that.
+                answer = await self._facts.say(queues.connected, offer.id)
+                self._connected, self._lost = answer is not False, answer is False
+            case Complete(why):
+                if self._connected:
+                    await self._facts.say(queues.complete, offer.id, why)
+                else:
+                    await self._facts.say(queues.refuse, offer.id, "failed")
+            case Requeue(queue, why, fresh):
+                self._music()
+                if not self._connected:
+                    await self._facts.say(queues.refuse, offer.id, "failed")
+                elif fresh or not await self._facts.say(queues.transfer, offer.id, queue, why=why):
+                    await self._facts.rejoin(offer, queue)
+
+    def _music(self) -> None:
+        """He waits again."""
+        if not self._waiting:
+            self._waiting = True
+            self._legs[CUSTOMER].hear(())
+            self._legs[CUSTOMER].play(sound("music", self._manner), loop=True)
+
+    def _hang_up(self, party: str) -> None:
+        leg = self._legs.pop(party, None)
+        task = self._tasks.pop(party, None)
+        if task is not None:
+            task.cancel()
+        if leg is not None:
+            leg.hear(())
+            leg.hang_up()
+
+    async def _call(self, party: str, target: Target) -> None:
+        """Call a party and tell what becomes of it."""
+        try:
+            found = target.value
+            if target.kind == "agent":
+                found = ringing.address(await self._facts.blocking(self._address, target.value))
+            if not found:
+                raise ValueError(f"there is no device of {target.value!r}")
+            # a provider refuses calls that claim to come from a customer's number
+            caller = self._offer.caller if target.kind == "agent" else ""
+            leg = await self._dial(found, caller=caller, timeout=RING_SECONDS)
+        except Exception as error:
+            log.warning("a party can't be called", contact=self._offer.contact_id, why=str(error))
+            self._events.put_nowait(Gone(party, "failed"))
+            return
+        self._legs[party] = cast(BridgeLeg, leg)
+        await self._listen(party, self._legs[party])
+
+    async def _record(self, what: str) -> None:
+        customer, recording = self._legs[CUSTOMER], self._manner.recording
+        if what == "start" and recording is not None:
+            await asyncio.to_thread(recording.folder.mkdir, parents=True, exist_ok=True)
+            path = recording.folder / f"{uuid.uuid4().hex}.wav"
+            self._files.add(path)
+            customer.record_both(path, max_seconds=recording.max_seconds)
+        elif what in ("pause", "resume"):
+            customer.pause_recording(what == "pause")
+        elif what == "stop":
+            customer.stop_recording()
+
+    def _refer(self, target: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._referring = loop.call_later(REFER_SECONDS, self._events.put_nowait, ReferEnded(False))
+        try:
+            self._legs[CUSTOMER].refer(target)
+        except ValueError:
+            self._events.put_nowait(ReferEnded(False))
+
+    def _answer(self, answer: Answer) -> None:
+        self._facts.journal("call.answer", self._offer, {"order": answer.order, "ok": answer.ok, "why": answer.why})
+
+    # Events
+
+    async def _listen(self, party: str, leg: BridgeLeg) -> None:
+        """Make the machine's events of a leg's."""
+        try:
+            while True:
+                self._leg_event(party, await leg.next_event())
+        except LegOver:
+            return
+
+    def _leg_event(self, party: str, event: legs.LegEvent) -> None:
+        match event:
+            case legs.Answered():
+                self._events.put_nowait(Answered(party))
+            case PlayEnded(play):
+                if self._state.announcing and self._consents.get(party) == play:
+                    self._events.put_nowait(Played(party))
+            case legs.ReferEnded(status):
+                self._events.put_nowait(ReferEnded(200 <= status < 300))
+            case RecordingEnded(path, seconds, why):
+                if path in self._files:
+                    self._tasks[path.name] = asyncio.ensure_future(self._keep(path, seconds, why))
+            case HungUp():
+                self._events.put_nowait(Gone(party, _why(event, self._state.parties.get(party))))
+
+    async def _keep(self, path: Path, seconds: float, why: str) -> None:
+        if why == "error":
+            log.error("a recording failed", contact=self._offer.contact_id, path=str(path))
+        elif id := await self._facts.keep(path, seconds, self._offer):
+            self._recordings.append(id)
+            self._facts.journal("call.recorded", self._offer, {"recording": id, "seconds": seconds})
+        self._files.discard(path)
+        self._closed.set()
+
+    async def _files_closed(self) -> None:
+        try:
+            async with asyncio.timeout(FILE_SECONDS):
+                while self._files:
+                    self._closed.clear()
+                    await self._closed.wait()
+        except TimeoutError:
+            log.error("a recording did not end", contact=self._offer.contact_id)
+
+
+def _why(event: HungUp, party: Party | None) -> Why:
+    """Whether a leg ended as it should; one that had not answered: why not."""
+    if party is not None and not party.up:
+        refused = ringing.reason(event)
+        return refused if refused != "expired" else "no_answer"
+    cause = _CAUSE.search(event.reason)
+    # a telephone or proxy that knows of a fault says so (RFC 3326); 16 and 31 of Q.850 are a normal end
+    in_order = event.by != "error" and (cause is None or cause[1] in ("16", "31", "200"))
+    return "hung_up" if in_order else "failed"
