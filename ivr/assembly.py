@@ -94,7 +94,7 @@ def make_live(settings: Settings) -> Live:
 
 def make_live_context(settings: Settings) -> Context:
     """What the live process works with. Raises ValueError for a wrong setting."""
-    from ivr.live.context import THREADS, Context
+    from ivr.live.context import BACKGROUND_THREADS, THREADS, Context
     from ivr.live.hub import Hub
 
     url = address(settings)
@@ -106,4 +106,5 @@ def make_live_context(settings: Settings) -> Context:
         live=Live(url),
         hub=Hub(url),
         pool=ThreadPoolExecutor(THREADS, thread_name_prefix="live"),
+        background=ThreadPoolExecutor(BACKGROUND_THREADS, thread_name_prefix="answers"),
     )

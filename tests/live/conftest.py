@@ -102,6 +102,7 @@ def context(settings: Settings) -> Iterator[Context]:
         live=Live(settings.redis_url),
         hub=Hub(settings.redis_url),
         pool=ThreadPoolExecutor(4),
+        background=ThreadPoolExecutor(1),
     )
     yield context
     context.close()

@@ -93,7 +93,7 @@ class Proving:
                 )
         except TooManyCodes:
             return visit.proof, {"state": "too_many"}
-        context.runner.submit(_deliver, context, code_id)
+        context.submit(_deliver, context, code_id)
         return Attempt(kind, value, code_id), {"state": "sent", "to": _hint(kind, value)}
 
     def _check(self, visit: Visitor, code: str) -> tuple[Attempt | None, dict[str, Any]]:

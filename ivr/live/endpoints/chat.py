@@ -20,10 +20,11 @@ from callcenter.db import compact, reading
 from callcenter.live import LiveEvent
 from callcenter.messages.chat import visitor_topic
 from callcenter.messages.inbound import FLOW, Inbound
-from ivr.assembly import make_conversations, make_queueing
+from ivr.assembly import make_queueing
 from ivr.channels.chat import proving, thread, visitors
 from ivr.channels.chat.rates import Rates, TooOften
 from ivr.channels.chat.thread import CHANNEL, Thread
+from ivr.conversations import Conversations
 from ivr.embedded import address
 from ivr.flow.inputs import HungUp
 from ivr.live import origins
@@ -69,8 +70,10 @@ class Chat(Endpoint):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._conversations = make_conversations(context.settings, context.runner)
         self._queueing = make_queueing(context.settings, context.runner)
+        self._conversations = Conversations(
+            context.runner, context.settings, context.live, submit=context.submit, queueing=self._queueing
+        )
         self._rates = Rates(address(context.settings))
         self._proving = proving.Proving(context, self._rates)
         self._kinds = {
