@@ -1,0 +1,102 @@
+"""Threads of messages that wait for an agent, on a real Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from callcenter import contacts
+from callcenter.queues.store import Queues
+from ivr.conversations import Conversations
+from ivr.queue_config import PublishedQueues, connect
+from ivr.queueing import Queueing
+from tests.conversations.support import DANA, Desk
+from tests.valkey import Valkey
+
+
+@pytest.fixture
+def queues(desk: Desk, valkey: Valkey) -> Iterator[Queues]:
+    """The desk's conversations with queues behind them."""
+    client = connect(valkey.url)
+    published = PublishedQueues(desk.runner.published, client)
+    before = desk.conversations
+    desk.conversations = Conversations(
+        desk.runner,
+        desk.chosen,
+        submit=before._submit,
+        queueing=Queueing(published, desk.engine, lambda: "America/New_York"),
+    )
+    yield published.queues
+    client.close()
+
+
+def last(desk: Desk, contact_id: str) -> str:
+    return desk.thread(contact_id)[-1][1]
+
+
+def test_nobody_there_takes_a_message(desk: Desk, queues: Queues) -> None:
+    received = desk.text("agent")
+    assert "Nobody is available" in last(desk, received.contact_id)
+    assert queues.place(received.contact_id) is None
+    assert desk.contact(received.contact_id).served_by == "flow"
+
+
+def test_a_thread_waits_and_is_served_and_comes_back(desk: Desk, queues: Queues) -> None:
+    agent = next(name for name in queues.config.agents if queues.config.serves(name, "general"))
+    queues.sign_in(agent)
+    thread = desk.text("agent").contact_id
+    place = queues.place(thread)
+    assert place is not None
+    assert (place.queue, place.position) == ("general", 1)
+    assert desk.contact(thread).served_by == "queue"
+    assert "1. be called back" in last(desk, thread).casefold()
+
+    said = len(desk.thread(thread))
+    desk.text("It is about my meter.")
+    assert len(desk.thread(thread)) == said + 1  # nothing is answered; the agent will read it
+    assert queues.place(thread) is not None
+
+    [proposal] = [one for one in _proposals(queues) if one.contact_id == thread]
+    [offer] = queues.claim(proposal)
+    assert queues.accept(offer)
+    assert queues.connected(offer)
+    with desk.engine.begin() as conn:
+        contacts.set_served_by(conn, thread, f"agent:{agent}", desk.clock[0])
+    desk.text("Hello?")
+    assert last(desk, thread) == "Hello?"
+
+    queues.complete(offer)
+    desk.conversations.served(thread, agent)
+    assert "How satisfied" in last(desk, thread)
+    desk.text("5")
+    assert "Thank you for telling us" in last(desk, thread)
+    assert desk.contact(thread).ended_at is not None
+    assert "survey" in desk.kinds(thread)
+
+
+def test_a_choice_books_a_callback_that_keeps_the_place(desk: Desk, queues: Queues) -> None:
+    queues.sign_in(next(name for name in queues.config.agents if queues.config.serves(name, "general")))
+    thread = desk.text("agent").contact_id
+    desk.text("call me back")
+    assert "Is that right?" in last(desk, thread)
+    joined = queues.entry(thread)["joined_at"]
+    assert queues.entry(thread)["paused"] == "1"  # stepped out: nobody is offered it meanwhile
+    desk.text("yes")
+    [wanted] = queues.callbacks_of(DANA)
+    assert (wanted.contact_id, wanted.queue) == (thread, "general")
+    assert queues.entry(thread)["joined_at"] == joined
+    assert desk.contact(thread).ended_at is not None
+
+
+def test_a_store_that_is_away_is_no_silence(desk: Desk, queues: Queues, valkey: Valkey) -> None:
+    queues.client.connection_pool.connection_kwargs["path"] = "/nowhere"
+    queues.client.connection_pool.disconnect()
+    thread = desk.text("agent").contact_id
+    assert "leave a message" in last(desk, thread)
+
+
+def _proposals(queues: Queues) -> list:  # type: ignore[type-arg]
+    from callcenter.acd.match import match
+
+    return match(queues.snapshot(), queues.clock())
