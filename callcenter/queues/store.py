@@ -13,15 +13,14 @@ from callcenter.acd.model import Agent, Entry, Snapshot
 from callcenter.acd.waiting import Waiting
 from callcenter.queues.callbacks import Callbacks
 from callcenter.queues.offers import Offers
-from callcenter.queues.pauses import Pauses
 from callcenter.queues.presence import Presence
 from callcenter.queues.redis_hash import Hash, agent_of, as_hash, entry_of, text
 
 BATCH = 1000
 
 
-class Queues(Callbacks, Offers, Pauses, Presence):
-    """See the parts: `entries`, `callbacks`, `offers`, `pauses`, `presence`; their constructor is `base.Base`'s."""
+class Queues(Callbacks, Offers, Presence):
+    """See the parts: `entries`, `callbacks`, `offers`, `presence`; their constructor is `base.Base`'s."""
 
     def snapshot(self) -> Snapshot:
         """All that waits and all who are signed in, read anew."""
