@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 import json
 import re
@@ -22,6 +21,7 @@ from ivr.channels.sip.registrar import MAX_CONTACTS, Account
 from tests.channels.sip import sipp
 from tests.channels.sip.raw_client import Message, RawClient
 from tests.channels.sip.server import Server, serving
+from tests.channels.sip.telephone import Telephone, h
 from tests.valkey import Valkey, valkey, valkey_server
 
 __all__ = ["valkey", "valkey_server"]
@@ -30,57 +30,11 @@ pytestmark = pytest.mark.sip
 ELSEWHERE = (ipaddress.ip_network("192.0.2.0/24"),)
 
 
-def h(text: str, algorithm: str = "SHA-256") -> str:
-    return hashlib.new("md5" if algorithm == "MD5" else "sha256", text.encode()).hexdigest()
-
-
 ACCOUNTS = {
     "ann": Account("ann", "secret"),
     "bob": Account("bob", "other"),
     "old": Account("old", hashes={"MD5": h("old:callwright:secret", "MD5")}),
 }
-
-
-class Telephone:
-    """A raw client as one user's telephone; every REGISTER has a CSeq of its own."""
-
-    def __init__(self, client: RawClient, user: str = "ann", password: str = "secret") -> None:
-        self.client, self.user, self.password = client, user, password
-        self.challenge: Message | None = None
-        self.count = 0
-
-    def authorization(self, *, algorithm: str = "SHA-256", user: str = "", nonce: str = "", count: int = 0) -> str:
-        assert self.challenge is not None
-        value = next(v for v in self.challenge.all("www-authenticate") if f"algorithm={algorithm}" in v)
-        got = dict(re.findall(r'(\w+)="([^"]+)"', value))
-        user, nonce, uri = user or self.user, nonce or got["nonce"], "sip:127.0.0.1"
-        self.count += 1
-        nc = f"{count or self.count:08x}"
-        secret = h(f"{user}:{got['realm']}:{self.password}", algorithm)
-        response = h(f"{secret}:{nonce}:{nc}:c0:auth:{h(f'REGISTER:{uri}', algorithm)}", algorithm)
-        return (
-            f'Authorization: Digest username="{user}", realm="{got["realm"]}", nonce="{nonce}", uri="{uri}", '
-            f'algorithm={algorithm}, qop=auth, nc={nc}, cnonce="c0", response="{response}"'
-        )
-
-    async def send(self, extra: str = "", *, contact: str | None = "", **how: Any) -> Message:
-        """REGISTER; `contact` None for none."""
-        client = self.client
-        client.called = how.pop("of", "") or self.user
-        contact = f"<sip:{self.user}@127.0.0.1:{client.port}>" if contact == "" else contact
-        lines = extra + (f"\nContact: {contact}" if contact else "")
-        client.cseq += 1
-        data = client.request("REGISTER", extra=lines, uri="sip:127.0.0.1", to_tag="", drop=(), **how)
-        standing = f"Contact: <sip:caller@127.0.0.1:{client.port}>\r\n".encode()
-        client.send(data.replace(standing, b""))
-        return await client.final("REGISTER")
-
-    async def register(self, *, expires: int = 300, contact: str | None = "", algorithm: str = "SHA-256") -> Message:
-        if self.challenge is None:
-            self.challenge = await self.send()
-            assert self.challenge.status == 401
-        extra = f"Expires: {expires}\n{self.authorization(algorithm=algorithm)}"
-        return await self.send(extra, contact=contact)
 
 
 @asynccontextmanager

@@ -170,6 +170,7 @@ def listen(engine: Engine, stream: RtpStream, on: bool) -> None:
 def hear(engine: Engine, stream: RtpStream, talkers: list[int], digits: bool) -> None:
     known = [engine.streams[number] for number in talkers if number in engine.streams]
     mixer.hear(stream, known, digits=digits)
+    stream.watched = True
 
 
 @command

@@ -178,7 +178,7 @@ class Engine:
         if now >= self._listen_at:
             self._listen_at = now + 1.0
             for stream in self.streams.values():
-                if stream.hearing is not None:
+                if stream.watched:
                     stream.listen_for_life(now)
         finished = self.writer.finished
         while finished:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ivr.channels.sip.media.tape import Tape
 
 QUIET = 5.0
-"""Seconds without a packet, RTP or RTCP, after which a bridged peer is reported as quiet; again after as many more."""
+"""Seconds without a packet, RTP or RTCP, after which a peer in a conversation is quiet; again after as many more."""
 
 
 class RtpStream:
@@ -38,7 +38,7 @@ class RtpStream:
         "_filter", "_life", "_life_at", "_newcomer", "_sieved", "_steps", "address", "codec", "detour", "digits", "ear",
         "emit", "event_type", "first_sequence", "heard_by", "hearing", "id", "locked", "payload_type", "player", "port",
         "receiving", "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence",
-        "silence", "slot", "ssrc", "tape", "tapped", "timestamp_offset", "translate",
+        "silence", "slot", "ssrc", "tape", "tapped", "timestamp_offset", "translate", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +67,8 @@ class RtpStream:
         self.hearing: mixer.Hearing | None = None
         self.heard_by: tuple[mixer.Lane, ...] = ()
         self.tape: Tape | None = None
+        self.watched = False
+        """Whether it takes part in a conversation: a peer that goes silent is reported."""
         self.reports = Reports(self.ssrc, rtcp)
         self._filter: SourceFilter | None = None
         self._steps: Iterator[Step] | None = None
