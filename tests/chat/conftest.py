@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from callcenter import events
-from callcenter.db import reading
+from callcenter.db import open_database, reading
 from callcenter.messages import Outgoing, Sender, _factories, _import_all
 from callcenter.tables import contacts, messages
 from ivr.assembly import make_live_context
@@ -29,11 +30,24 @@ __all__ = ["pytest_pyfunc_call", "redis_url", "serving", "valkey"]
 SHOP = "https://www.example.org"
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATA_DIR with the demo company published, to be copied."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(Settings(_env_file=None, data_dir=folder)).dispose()
+    return folder
+
+
 @pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
+def data_dir(prepared: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(prepared, tmp_path / "var")
+
+
+@pytest.fixture
+def settings(data_dir: Path, redis_url: str) -> Settings:
     return Settings(
         _env_file=None,
-        data_dir=tmp_path,
+        data_dir=data_dir,
         redis_url=redis_url,
         public_base_url=ORIGIN,
         live_port=0,
@@ -44,7 +58,7 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
-    engine = prepare(settings)
+    engine = open_database(settings.database)
     yield engine
     engine.dispose()
 

@@ -41,7 +41,7 @@ class Chat extends HTMLElement {
     const w = this.words;
     this.log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": w.log, tabindex: 0 });
     this.turns = new Log(w, this.session, this.log);
-    this.title = h("h2", { id: "title" }, options.title || w.title);
+    this.heading = h("h2", { id: "title" }, options.title || w.title);
     this.known = h("p", { hidden: true });
     this.note = h("p", { class: "note", role: "status", hidden: true });
     this.typing = h("div", { class: "typing", role: "status" });
@@ -60,7 +60,7 @@ class Chat extends HTMLElement {
     const close = h("button", { type: "button", class: "icon", "aria-label": w.close, title: w.close,
       onclick: () => this.close() }, icon("close"));
     this.panel = h("section", { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
-      h("div", { class: "head" }, h("div", { class: "who" }, this.title, this.known), this.more, close),
+      h("div", { class: "head" }, h("div", { class: "who" }, this.heading, this.known), this.more, close),
       this.menu, this.note, this.log, this.typing, this.sheet, this.composer);
     this.badge = h("span", { class: "badge", "aria-hidden": "true", hidden: true });
     this.launch = h("button", { type: "button", class: "launch on-accent", "aria-label": w.open,
@@ -111,7 +111,7 @@ class Chat extends HTMLElement {
     this.turns.show(session.shown, [...(session.shown.length ? [] : [greeting]), ...this.notes]);
     this.known.hidden = !state.known;
     this.known.textContent = state.name ? fill(w.as, { name: state.name }) : w.known;
-    if (!options.title && info.company) this.title.textContent = info.company;
+    if (!options.title && info.company) this.heading.textContent = info.company;
     const trouble = { offline: w.offline, connecting: w.connecting }[session.status];
     const closed = info.open === false && !session.shown.length ? w.closed : "";
     this.note.hidden = !(trouble || closed);

@@ -1,0 +1,129 @@
+"""A web and a live process's parts in threads, and a browser in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from ivr.assembly import make_live_context
+from ivr.live.server import LiveServer
+from ivr.settings import Settings
+from ivr.web import create_app
+from tests.tools import need
+
+expect.set_options(timeout=20_000)
+
+
+class LiveThread:
+    """A live server in a thread with a loop of its own; `stop` lets its pages go, `start` opens the same port again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
+        self._thread.start()
+        ready.wait()
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        context = make_live_context(self.settings)
+        try:
+            async with LiveServer(context).listening("127.0.0.1", self.port) as server:
+                await context.hub.connected()
+                self.port = next(iter(server.sockets)).getsockname()[1]
+                ready.set()
+                await self._stop.wait()
+        finally:
+            context.close()
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+
+class Site:
+    def __init__(self, url: str, live: LiveThread, settings: Settings) -> None:
+        self.url = url
+        self.live = live
+        self.settings = settings
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Site]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    settings = settings.model_copy(update={"port": listening.getsockname()[1], "public_base_url": ""})
+    live = LiveThread(settings)
+    settings = settings.model_copy(update={"live_port": live.port})
+    app = create_app(settings)
+    server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, fd=listening.fileno())
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield Site(f"http://127.0.0.1:{settings.port}", live, settings)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        listening.close()
+        live.stop()
+        runner: Any = app.extensions["callwright"]
+        runner.close()
+        runner.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = need("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Widget:
+    """The chat on a page, as a visitor uses it. `errors` are what the page complained of."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.page: Page = context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
+        self.page.goto(url)
+
+    @property
+    def log(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    def open(self) -> None:
+        self.page.get_by_role("button", name="Open the chat").click()
+
+    def write(self, text: str) -> None:
+        self.page.get_by_label("Your message").fill(text)
+        self.page.keyboard.press("Enter")
+
+    def turns(self, who: str) -> Locator:
+        return self.log.locator(f".turn.{who} .text")
+
+    def menu(self, item: str) -> None:
+        self.page.get_by_role("button", name="More").click()
+        self.page.get_by_role("button", name=item).click()
+
+
+def shot(widget: Widget, folder: Path, name: str) -> None:
+    """For a person to look at: CHAT_SCREENSHOTS names a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    widget.page.screenshot(path=folder / f"{name}.png")
