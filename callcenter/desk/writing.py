@@ -64,7 +64,8 @@ def attached(visit: Visit, contact_id: str, uploads: list[FileStorage], now: dat
         raise Refused(visit.t("At most %(count)s files with a message.", count=LIMITS.count))
     kept = []
     for upload in uploads:
-        data = upload.stream.read(LIMITS.size + 1)
+        with upload.stream as stream:
+            data = stream.read(LIMITS.size + 1)
         name = files.shown_name(upload.filename or "")
         media_type = upload.mimetype or "application/octet-stream"
         if files.refusal(name, media_type, len(data)):

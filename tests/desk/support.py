@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from flask import Flask
@@ -142,15 +141,18 @@ class Browser:
     def sign_in(self, login: str, password: str = PASSWORD) -> TestResponse:
         self.get("/desk/login")
         answer = self.post("/desk/login", {"login": login, "password": password})
-        if answer.status_code == 303:
-            self.get(urlsplit(answer.location).path + ("?" + urlsplit(answer.location).query).rstrip("?"))
+        if answer.status_code == 303 and self.get(answer.location).status_code == 303:
+            self.get("/desk/profile")  # for its token
         return answer
 
     def _seen(self, answer: TestResponse) -> TestResponse:
-        if answer.mimetype == "text/html" and (
-            found := re.search(r'name="csrf" (?:content|value)="([^"]+)"', answer.text)
-        ):
-            self.csrf = found[1]
+        answer.get_data()
+        answer.close()  # a file that was sent
+        token = (
+            re.search(r'name="csrf" (?:content|value)="([^"]+)"', answer.text) if "html" in answer.mimetype else None
+        )
+        if token:
+            self.csrf = token[1]
         return answer
 
 
