@@ -51,10 +51,11 @@ def match(snapshot: Snapshot, now: float) -> list[Proposal]:
     left = len(free)
     while heap and left:
         _, number, at, stretch = heapq.heappop(heap)
-        chosen = stretch.choose()
+        entry = stretch.group.entries[at]
+        # Whoever is called back is called once: one agent is reserved, also where all would ring.
+        chosen = stretch.choose(everybody=strategies()[stretch.queue.strategy].all_at_once and not entry.absent)
         if not chosen:
             continue  # nobody is left for anyone in this stretch
-        entry = stretch.group.entries[at]
         left -= len(chosen)
         proposals.append(Proposal(entry.contact_id, entry.queue, entry.medium, chosen, entry.absent))
         if at + 1 < stretch.end:
@@ -163,9 +164,8 @@ class _Stretch:
     def __init__(self, group: Group, end: int, queue: Queue, order: _Order, mask: int) -> None:
         self.group, self.end, self.queue, self.order, self._mask = group, end, queue, order, mask
 
-    def choose(self) -> tuple[str, ...]:
+    def choose(self, *, everybody: bool) -> tuple[str, ...]:
         """Take the best agent who isn't taken, or all of them; none is left if it is empty."""
-        everybody = strategies()[self.queue.strategy].all_at_once
         chosen = []
         while self._mask:
             lowest = self._mask & -self._mask

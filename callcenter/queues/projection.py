@@ -68,11 +68,6 @@ def _joined(conn: Connection, fact: Fact) -> None:
         "offer": "",
         "why": "",
         "connected_at": None,
-        "number": data["number"] if absent else "",
-        "callback": "requested" if absent else "",
-        "requested_at": _at(float(data.get("requested_at") or fact.at)) if absent else None,
-        "callback_at": _at(data["not_before"]) if absent and data["not_before"] else None,
-        "attempts": int(data.get("attempts") or 0),
         "data": {
             "caller": data["caller"],
             "language": data["language"],
@@ -81,6 +76,14 @@ def _joined(conn: Connection, fact: Fact) -> None:
             "data": json.loads(data["data"]),
         },
     }
+    if not data.get("transferred"):  # what became of its callback stays known
+        values |= {
+            "number": data["number"] if absent else "",
+            "callback": "requested" if absent else "",
+            "requested_at": _at(float(data.get("requested_at") or fact.at)) if absent else None,
+            "callback_at": _at(data["not_before"]) if absent and data["not_before"] else None,
+            "attempts": int(data.get("attempts") or 0),
+        }
     known = sa.update(queue_entries).where(queue_entries.c.contact_id == fact.contact)
     if conn.execute(known.values(**values)).rowcount == 0:
         conn.execute(sa.insert(queue_entries).values(contact_id=fact.contact, **values))

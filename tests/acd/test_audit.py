@@ -71,7 +71,7 @@ def test_what_is_in_order(lines: list[Line]) -> None:
           ("offer.connected", "d", "ana", "o2")], "ana has 2 contacts by voice, and 1 is the most"),
         ([JOIN, ASKED, LEFT], "c is over, but its callback was never closed"),
         ([JOIN, ASKED, ("callback.done", "c", "", ""), ("callback.done", "c", "", "")], "callback.done while"),
-        ([JOIN, ASKED, ("callback.cancelled", "c", "", ""), DUE], "c was to be called back while its callback was cancelled"),
+        ([JOIN, ASKED, ("callback.cancelled", "c", "", ""), DUE], "to be called back while its callback was cancelled"),
         ([LEFT], "c queue.left while unknown"),
         ([JOIN, JOIN], "c joined while waiting"),
         ([JOIN, ("offer.accepted", "c", "ana", "o9")], "o9 offer.accepted of an offer that was never made"),

@@ -65,6 +65,7 @@ entries = st.builds(
     language=st.sampled_from(["", "en", "es", "fr"]),
     last_agent=st.sampled_from(["", "agent1", "nobody"]),
     not_before=st.sampled_from([0.0, 0.0, NOW - 5, NOW + 5]),
+    absent=st.booleans(),
 )
 snapshots = st.builds(
     lambda a, b, people, contacts: Snapshot(
@@ -121,7 +122,7 @@ def test_it_is_what_serving_one_after_the_other_gives(snapshot: Snapshot) -> Non
         stage = [s for s in stages(queue, entry.skills, entry.language, entry.last_agent) if s.after <= waited][-1]
         free = [agent for id, agent in snapshot.agents.items() if id not in taken and fits(snapshot, entry, agent)]
         free.sort(key=lambda agent: (strategy.key(agent, entry.queue, stage.skills), agent.id))
-        chosen = tuple(agent.id for agent in (free if strategy.all_at_once else free[:1]))
+        chosen = tuple(agent.id for agent in (free if strategy.all_at_once and not entry.absent else free[:1]))
         if chosen:
             taken.update(chosen)
             plain.append(Proposal(entry.contact_id, entry.queue, entry.medium, chosen, entry.absent))

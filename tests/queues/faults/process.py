@@ -25,7 +25,7 @@ FILES = {
             "skilled": {"offer_seconds": 2, "skills": {"deep": 5}, "relax": [{"after": 5}],
                         "strategy": "best_skill", "overflow": [{"to": "calls", "after_wait": 8}],
                         "callback": {"retries": 3, "spacing": 1}},
-            "everybody": {"strategy": "ring_all", "offer_seconds": 2},
+            "everybody": {"strategy": "ring_all", "offer_seconds": 2, "callback": {"retries": 2, "spacing": 1}},
             "messages": {"strategy": "fewest_contacts", "offer_seconds": 2},
         }
     },
