@@ -26,8 +26,8 @@ CLOSED = ("resumed", "resume_declined")
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """`stack` is where it was, (flow, step) with the innermost last; `slots` are the values given, without secrets;
-    `at` is the last thing that happened."""
+    """`stack` is where it was, (flow, step) with the innermost last, `trail` the questions before; `slots` are the
+    values given, without secrets; `at` is the last thing that happened."""
 
     session_id: str
     contact_id: str
@@ -37,6 +37,7 @@ class Resumable:
     stack: tuple[tuple[str, str], ...]
     slots: Mapping[str, Any]
     at: datetime
+    trail: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 def resumable(
@@ -64,19 +65,35 @@ def resumable(
     finished = row.ended and data.get("outcome") not in UNFINISHED
     if live_call or finished or not data.get("stack") or _closed(conn, row.contact_id, row.id):
         return None
+    offered = ((data.get("waiting") or {}).get("state") or {}).get("resume")
+    if offered:  # cut off again before that was answered: the earlier one is still to be offered
+        if _closed(conn, offered["contact"], offered["session"]):
+            return None
+        return Resumable(offered["session"], offered["contact"], row.channel, offered["language"], row.flow_hash,
+                         _places(offered["stack"]), offered["slots"], row.updated_at,
+                         tuple(_places(stack) for stack in offered["trail"]))  # fmt: skip
     slots = {name: value for name, value in data["slots"].items() if not _secret(value)}
-    stack = tuple((flow, step) for flow, step in data["stack"])
     language = data.get("language") or row.language
-    return Resumable(row.id, row.contact_id, row.channel, language, row.flow_hash, stack, slots, row.updated_at)
+    trail = tuple(_places(stack) for stack in data.get("trail", ()))
+    return Resumable(row.id, row.contact_id, row.channel, language, row.flow_hash, _places(data["stack"]), slots,
+                     row.updated_at, trail)  # fmt: skip
+
+
+def _places(stack: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((flow, step) for flow, step in stack)
 
 
 def answered(conn: Connection, found: Resumable, contact_id: str, *, accepted: bool, at: datetime) -> None:
     """The person was offered to go on where they were, in contact `contact_id`: it isn't offered again."""
-    kind = "resumed" if accepted else "resume_declined"
-    events.record(conn, found.contact_id, found.session_id, kind, {"in": contact_id}, at)
+    close(conn, found.contact_id, found.session_id, by=contact_id, accepted=accepted, at=at)
     if accepted:
         data = {"contact": found.contact_id, "session": found.session_id, "slots": sorted(found.slots)}
         events.record(conn, contact_id, None, "resumes", data, at)
+
+
+def close(conn: Connection, contact_id: str, session_id: str, *, by: str, accepted: bool, at: datetime) -> None:
+    """An earlier session was offered in contact `by`, and that is settled."""
+    events.record(conn, contact_id, session_id, "resumed" if accepted else "resume_declined", {"in": by}, at)
 
 
 def given(conn: Connection, customer_id: str, since: datetime) -> dict[str, Any]:

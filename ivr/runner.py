@@ -25,6 +25,7 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from ivr import actions, metrics
+from ivr.earlier import find_earlier
 from ivr.flow.effects import Effect, RunAction
 from ivr.flow.inputs import ActionDone, Input, Started, Words
 from ivr.flow.opening import opened
@@ -113,7 +114,10 @@ class Runner:
             called=called,
         )
         now = self._clock()
-        session, effects = opened(flows, session, Started(), first, now)
+        earlier = None
+        if flows.company.resume is not None:
+            earlier = find_earlier(self.engine, flows.company, session, now, known=bool(contact_id))
+        session, effects = opened(flows, session, Started(earlier), first, now)
         reply = render(session, effects)
         stored_also = None if also is None else partial(_call, also, session, effects)
         if not self.store.create(session, external_id, effects, reply, now, flows.company.country,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from callcenter import contacts, outbox, recognition
+from callcenter import contacts, context, outbox, recognition
 from callcenter.db import compact, driver_errors, reading, writing_quickly
 from callcenter.prepared import Prepared
 from callcenter.tables import events as event_rows
@@ -199,6 +199,9 @@ class SessionStore:
             match effect:
                 case Event("language", data):
                     contacts.set_language(connection, session.contact_id, data["language"])
+                case Event("resume", data):
+                    context.close(connection, data["contact"], data["session"], by=session.contact_id,
+                                  accepted=data["accepted"], at=now)  # fmt: skip
                 case Send():
                     outbox.queue(
                         connection,
@@ -206,6 +209,7 @@ class SessionStore:
                         to=effect.to,
                         subject=effect.subject,
                         body=effect.body,
+                        purpose=effect.purpose,
                         contact_id=session.contact_id,
                         dedupe_key=f"{session.id}:{effect.key}",
                         at=now,
@@ -218,4 +222,4 @@ class SessionStore:
 
 
 def _goes_elsewhere(effect: Effect) -> bool:
-    return isinstance(effect, Send) or (isinstance(effect, Event) and effect.kind == "language")
+    return isinstance(effect, Send) or (isinstance(effect, Event) and effect.kind in ("language", "resume"))

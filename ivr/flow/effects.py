@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ivr.prompts.parts import Prompt
 
@@ -89,13 +89,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a message; committed to the outbox together with the session."""
+    """Send a message; committed to the outbox together with the session. An answer goes out at once, a notice keeps to
+    quiet hours, a reminder goes to those who agreed."""
 
     channel: str
     to: str
     body: str
     subject: str = ""
     key: str = ""
+    purpose: Literal["answer", "notice", "reminder"] = "answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,25 @@ from typing import Any, Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A conversation that the same customer left before its end: where it stood (`stack`, innermost last; `trail` are
+    the questions before), the slots given without secrets, and whose it was. `answered` names all that the customer
+    has answered lately, in this or other conversations."""
+
+    session: str = ""
+    contact: str = ""
+    language: str = ""
+    stack: tuple[Any, ...] = ()
+    trail: tuple[Any, ...] = ()
+    slots: dict[str, Any] = field(default_factory=dict, repr=False)
+    answered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
-    """The caller is connected (or the first text message came)."""
+    """The caller is connected (or the first text message came). `earlier` is what they may go on with."""
+
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +141,10 @@ def to_json(given: Input) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Input:
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "input"}
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "input"
+    }
+    if fields.get("earlier") is not None:
+        fields["earlier"] = Earlier(**fields["earlier"])
     given: Input = _KINDS[data["input"]](**fields)
     return given

@@ -183,6 +183,13 @@ class Limits(Model):
     menu_depth: int = Field(3, ge=1, description="menus between the start and any step")
 
 
+class Resume(Model):
+    """Whoever was cut off, and calls back or writes, is offered to go on where they were."""
+
+    window: Seconds = Field(3600, description="how long after: 30m, 2h")
+    offer: PromptRef = Field("system.resume", description="what to ask; the answer is yes or no")
+
+
 QuietHours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 """From when until when on the customer's clock: 21:00-08:00."""
 
@@ -203,6 +210,7 @@ class Company(Model):
     keys: GlobalKeys = GlobalKeys()
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
+    resume: Resume | None = Field(None, description="going on after being cut off; by default nobody is asked")
     quiet_hours: dict[Literal["sms", "whatsapp", "messenger", "email", "chat"], QuietHours] = Field(
         default_factory=dict, description="when customers get no notices and reminders, by channel: sms: 21:00-08:00"
     )

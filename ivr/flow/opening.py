@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ivr.flow.effects import Collect, Effect, Event
 from ivr.flow.inputs import Started, Words
@@ -24,7 +25,16 @@ def opened(
     if first is None or not first.text.strip() or begun.ended or "Words" not in (begun.waiting or {}).get("for", ()):
         return begun, effects
     answered, further = step(flows, begun, first, now)
-    if any(isinstance(effect, Event) and effect.kind in NOT_UNDERSTOOD for effect in further):
+    if _misunderstood(further) and started.earlier is not None:
+        # They may have begun with something new: whoever asks for the hours isn't offered to go on with a bill.
+        anew, fresh = opened(flows, session, replace(started, earlier=None), first, now)
+        if anew.seq > begun.seq:
+            return replace(anew, answered=begun.answered), fresh
+    if _misunderstood(further):
         heard = [effect for effect in further if isinstance(effect, Event) and effect.kind == "heard"]
         return begun, [*effects, *heard]
     return answered, [*(effect for effect in effects if not isinstance(effect, Collect)), *further]
+
+
+def _misunderstood(effects: Sequence[Effect]) -> bool:
+    return any(isinstance(effect, Event) and effect.kind in NOT_UNDERSTOOD for effect in effects)

@@ -17,8 +17,8 @@ Place = tuple[str, str]
 
 VOICE = frozenset({"voice", "keys", "record", "transfer", "secret"})
 """What a telephone call can do."""
-SPEECH = VOICE | {"words"}
-"""What a telephone call can do where speech is recognised whatever the language."""
+SPEECH = VOICE | {"words", "spoken_secrets"}
+"""What a telephone call can do where speech is recognised whatever the language, secrets by ourselves."""
 TEXT = frozenset({"text", "words"})
 """What a thread of messages can do."""
 QUEUE = frozenset({"queue"})
@@ -27,13 +27,14 @@ QUEUE = frozenset({"queue"})
 
 def speech(languages: Iterable[str]) -> frozenset[str]:
     """What a telephone call can do where speech is recognised in these languages."""
-    return VOICE | {f"words.{language}" for language in languages}
+    return VOICE | {"spoken_secrets"} | {f"words.{language}" for language in languages}
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """`stack` is where the call stands, innermost flow last; `trail` is where # goes back to; `waiting` is what the
-    current step waits for, `None` if nothing; `seq` counts the Inputs taken."""
+    current step waits for, `None` if nothing; `seq` counts the Inputs taken;
+    `answered` are slots that the customer has filled lately, in earlier conversations."""
 
     id: str
     contact_id: str
@@ -50,6 +51,7 @@ class Session:
     tries: Mapping[str, int] = field(default_factory=dict)
     trail: tuple[tuple[Place, ...], ...] = ()
     calls: int = 0
+    answered: tuple[str, ...] = ()
     ended: bool = False
     outcome: str = ""
 
@@ -68,6 +70,7 @@ class Session:
         fields["capabilities"] = frozenset(data["capabilities"])
         fields["stack"] = _places(data["stack"])
         fields["trail"] = tuple(_places(stack) for stack in data["trail"])
+        fields["answered"] = tuple(data.get("answered", ()))
         fields["slots"] = _unseal(data["slots"], unseal)
         fields["waiting"] = _unseal(data["waiting"], unseal)
         return cls(**fields)

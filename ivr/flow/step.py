@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from ivr.flow import resuming
 from ivr.flow.effects import Effect, End
 from ivr.flow.expr import ExprError
 from ivr.flow.inputs import Fault, HungUp, Input, Started
@@ -33,11 +34,12 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
     turn = Turn(flows, session, now)
     leave: Leave
     match given:
-        case Started():
+        case Started(earlier):
             if session.stack:
                 raise WrongInput("the session has started already")
             _jump(turn, flows.company.start_for(session.capabilities))
-            leave = _enter(turn)
+            turn.answered = earlier.answered if earlier is not None else ()
+            leave = (resuming.offer(turn, earlier) if earlier is not None else None) or _enter(turn)
         case HungUp(lost):
             outcome = "lost" if lost else "hung_up"
             turn.end(outcome)
@@ -52,7 +54,7 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
             kind = type(given).__name__
             if session.waiting is None or kind not in session.waiting["for"]:
                 raise WrongInput(f"{kind} is not due")
-            leave = _guarded(turn, given)
+            leave = _resumed(turn, given) if "resume" in turn.state else _guarded(turn, given)
     for _ in range(MAX_STEPS):
         if isinstance(leave, Waiting) or turn.ended:
             break
@@ -63,6 +65,18 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
     if turn.ended:
         turn.emit(End(turn.outcome))
     return turn.session(), turn.effects
+
+
+def _resumed(turn: Turn, given: Input) -> Leave:
+    """Whether to go on where an earlier conversation was has been answered."""
+    where = resuming.answer(turn, given)
+    if isinstance(where, Waiting | Goto):
+        return where
+    if where is None:
+        _jump(turn, turn.company.start_for(turn.before.capabilities))
+    else:
+        turn.stack = list(where)
+    return _enter(turn)
 
 
 def _guarded(turn: Turn, given: Input | None) -> Leave:
@@ -86,6 +100,7 @@ def _enter(turn: Turn) -> Leave:
         here = tuple(turn.stack)
         if not turn.trail or turn.trail[-1] != here:
             turn.trail.append(here)
+        turn.asked_again()
     return _guarded(turn, None)
 
 

@@ -57,6 +57,7 @@ class Turn:
         self.tries: dict[str, int] = dict(session.tries)
         self.trail = list(session.trail)
         self.calls = session.calls
+        self.answered = session.answered
         self.waiting: Mapping[str, Any] | None = None
         self.state: Mapping[str, Any] = (session.waiting or {}).get("state", {})
         self.effects: list[Effect] = []
@@ -100,6 +101,13 @@ class Turn:
     def fill(self, slot: str, value: Any) -> None:
         self.slots[slot] = value
         self.event("slot_filled", slot=slot, value=value)
+
+    def asked_again(self) -> None:
+        """Count the current question if the customer has answered it lately, in an earlier conversation."""
+        slot = getattr(self.step, "into", None) or self.stack[-1][1]
+        if slot in self.answered and slot not in self.slots and getattr(self.step, "as_", "") != "yes_no":
+            self.answered = tuple(name for name in self.answered if name != slot)
+            self.event("asked_again", slot=slot)
 
     def tried(self, kind: str) -> int:
         """Count one more failed attempt of this kind at the current step."""
@@ -148,8 +156,13 @@ class Turn:
         """The end of a prompt's id that replaces it here: `_text` in messages, `_speech` where the caller may speak."""
         if not self.can("voice"):
             return "_text"
-        speech = self.can("words") and self.tries.get("speech", 0) < self.company.defaults.keys_only_after
-        return "_speech" if speech else ""
+        heard = self.can("words") and not self.hushed
+        return "_speech" if heard and self.tries.get("speech", 0) < self.company.defaults.keys_only_after else ""
+
+    @property
+    def hushed(self) -> bool:
+        """Whether this step asks for a secret that nobody should say here: others would recognise it, and keep it."""
+        return bool(getattr(self.step, "is_secret", False)) and not self.can("spoken_secrets")
 
     def constant(self, ref: str) -> bool:
         """Whether this prompt, once it has been made, is the same for every caller."""
@@ -175,6 +188,7 @@ class Turn:
             tries=self.tries,
             trail=tuple(self.trail[-TRAIL:]),
             calls=self.calls,
+            answered=self.answered,
             ended=self.ended,
             outcome=self.outcome,
         )

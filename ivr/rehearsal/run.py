@@ -80,6 +80,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         language=script.call.language,
         transfers=scripted_transfers(script),
         agents=script.call.agents,
+        earlier=script.call.earlier.as_input() if script.call.earlier else None,
     )
     outcome = perform(script, channel, phone.start())
     for name in dict.fromkeys(actions.missing):

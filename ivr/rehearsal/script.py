@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
 
+from ivr.flow.inputs import Earlier
 from ivr.flow.load import validated
 from ivr.flow.model import FlowSet, Model, Seconds
 from ivr.flow.problems import FlowError, Mark, Problem, nearest
@@ -59,7 +60,9 @@ class Result(Model):
 class Agents(Model):
     """What comes of waiting for an agent. Where a script has none, nobody has signed in."""
 
-    refused: Literal["closed", "full", "nobody", "max_wait", "failed"] | None = Field(None, description="why there is no place")
+    refused: Literal["closed", "full", "nobody", "max_wait", "failed"] | None = Field(
+        None, description="why there is no place"
+    )
     position: int | None = Field(None, ge=1, description="the place in the queue that is told first")
     wait: list[Seconds] | None = Field(None, min_length=2, max_length=2, description="the estimate: from, to")
     again_after: Seconds | None = Field(None, description="when the caller is told again that the wait goes on")
@@ -67,10 +70,35 @@ class Agents(Model):
     gives_back: bool = Field(False, description="whether the agent gives the caller back to the flow in the end")
 
 
+class EarlierCall(Model):
+    """An earlier conversation of the same customer, which was cut off."""
+
+    dropped_at: Annotated[list[str], BeforeValidator(_several)] = Field(
+        min_length=1, description="the question where it was: flow.step, before it the steps that call that flow"
+    )
+    asked: list[Annotated[list[str], BeforeValidator(_several)]] = Field(
+        default_factory=list, description="the questions before, each written in the same way"
+    )
+    slots: dict[str, Any] = Field(default_factory=dict, description="what was given until then")
+
+    def as_input(self) -> Earlier:
+        def places(names: list[str]) -> tuple[tuple[str, str], ...]:
+            return tuple((name.partition(".")[0], name.partition(".")[2]) for name in names)
+
+        return Earlier(
+            session="earlier",
+            contact="earlier",
+            stack=places(self.dropped_at),
+            trail=tuple(places(question) for question in self.asked),
+            slots=dict(self.slots),
+            answered=tuple(self.slots),
+        )
+
+
 class Message(Model):
     """A message that must have been sent; `body` and `subject` are words contained in it."""
 
-    channel: Literal["sms", "email"] | None = None
+    channel: Literal["sms", "email", "whatsapp"] | None = None
     to: str | None = None
     body: str | None = None
     subject: str | None = None
@@ -101,6 +129,7 @@ class ScriptedCall(Model):
     actions: dict[str, list[Result]] = Field(default_factory=dict, description="results of actions, by name, in order")
     transfers: list[Literal["answered", "busy", "no_answer", "failed"]] = Field(default_factory=list)
     agents: Agents | None = None
+    earlier: EarlierCall | None = Field(None, description="a conversation of before that may be gone on with")
     script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
     expect: Expect = Expect()
 
@@ -189,6 +218,13 @@ def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
                 if key not in spec.returns:
                     mark = node.at(("actions", name, index, "data", key))
                     yield Problem(mark, f"{name} returns no '{key}'", nearest(key, spec.returns), "unknown_slot")
+    for index, question in enumerate([call.earlier.dropped_at, *call.earlier.asked] if call.earlier else ()):
+        at = ("earlier", "dropped_at") if not index else ("earlier", "asked", index - 1)
+        for name in question:
+            flow, _, step = name.partition(".")
+            if flow not in flows.flows or step not in flows.flows[flow].steps:
+                places = [f"{known}.{one}" for known, found in flows.flows.items() for one in found.steps]
+                yield Problem(node.at(at), f"there is no step '{name}'", nearest(name, places), "unknown_step")
     known = {id for texts in flows.texts.values() for id in texts}
     for index, line in enumerate(call.script):
         for word in line.hears or ():

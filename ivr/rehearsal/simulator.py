@@ -26,7 +26,19 @@ from ivr.flow.effects import (
     Send,
     Transfer,
 )
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Recorded, Served, Started, TransferEnded, Words
+from ivr.flow.inputs import (
+    ActionDone,
+    Earlier,
+    Fault,
+    HungUp,
+    Input,
+    Keys,
+    Recorded,
+    Served,
+    Started,
+    TransferEnded,
+    Words,
+)
 from ivr.flow.model import FlowSet
 from ivr.flow.pace import seconds
 from ivr.flow.session import QUEUE, TEXT, VOICE, Session
@@ -65,6 +77,7 @@ class Simulator:
         language: str | None = None,
         transfers: TransferRunner = lambda transfer: TransferEnded("answered"),
         agents: Agents | None = None,
+        earlier: Earlier | None = None,
         on_heard: Callable[[Heard], None] = lambda heard: None,
     ) -> None:
         self.flows = flows
@@ -78,6 +91,7 @@ class Simulator:
         self._begin = begin
         self._actions, self._transfers, self._on_heard = actions, transfers, on_heard
         self._room = WaitingRoom(agents)
+        self._earlier = earlier
         self._listened = 0
         self._events: list[Event] = []
         self._sent: list[Sent] = []
@@ -124,7 +138,7 @@ class Simulator:
         return self.asking is not None and self.asking.secret
 
     def start(self) -> Simulator:
-        self._feed(Started())
+        self._feed(Started(self._earlier))
         return self
 
     # What a caller does

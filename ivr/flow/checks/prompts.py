@@ -37,6 +37,9 @@ def missing(view: View) -> Iterator[Problem]:
             wanted.setdefault(ref, intents.at(("intents", name, "label")))
     for ref in ENGINE if view.flows.flows else ():
         wanted.setdefault(ref, view.company_mark("languages"))
+    resume = view.company.resume
+    if resume is not None and PROMPT_ID.match(resume.offer):
+        wanted.setdefault(resume.offer, view.company_mark("resume"))
     for ref, mark in wanted.items():
         if ref not in every and texts:
             fix = "add it to the prompts of every language"

@@ -19,10 +19,13 @@ class Message(StepModel):
     """Send a text or a mail; it is queued together with the call's state and goes out by itself."""
 
     verb: ClassVar[str] = "message"
-    message: Literal["sms", "email"]
+    message: Literal["sms", "email", "whatsapp"]
     to: Expression = Field("caller", description="an expression that gives a number or address")
     body: PromptRef
     subject: PromptRef | None = None
+    purpose: Literal["answer", "notice", "reminder"] = Field(
+        "answer", description="a notice waits while it is night where the customer is; a reminder needs consent, too"
+    )
 
     def ways_out(self, flows: FlowSet) -> tuple[str, ...]:
         return ("done", "no_address")
@@ -42,6 +45,8 @@ class Message(StepModel):
             return "no_address"
         subject = written(turn.prompt(self.subject)) if self.subject is not None else ""
         turn.calls += 1
-        turn.emit(Send(self.message, to, written(turn.prompt(self.body)), subject, key=str(turn.calls)))
+        turn.emit(
+            Send(self.message, to, written(turn.prompt(self.body)), subject, key=str(turn.calls), purpose=self.purpose)
+        )
         turn.event("message", channel=self.message, to=to)
         return "done"
