@@ -23,6 +23,7 @@ export function icon(name) {
   const svg = make("svg"), path = make("path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
+  svg.dataset.icon = name;
   path.setAttribute("d", paths[name]);
   svg.append(path);
   return svg;

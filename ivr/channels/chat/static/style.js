@@ -2,21 +2,23 @@
 const css = `
 :host { all: initial; position: fixed; inset: auto 20px 20px auto; z-index: 2147483000; color-scheme: light dark;
   --accent: #14538a; --on-accent: #fff; --paper: #fff; --ground: #f3f6f9; --ink: #16202a; --dim: #52606d;
-  --line: #d5dde5; --mine: var(--accent); --on-mine: var(--on-accent); --bad: #a3271d; --good: #0b6b45;
+  --line: #d5dde5; --mine: var(--accent); --on-mine: var(--on-accent); --bad: #a3271d; --focus: #14538a;
   font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 :host([side=left]) { inset: auto auto 20px 20px; }
 @media (prefers-color-scheme: dark) { :host { --paper: #18212b; --ground: #10171e; --ink: #e8eef4; --dim: #a3b1bf;
-  --line: #33424f; --bad: #ff9a8e; --good: #63d6a5; } }
+  --line: #33424f; --bad: #ff9a8e; --focus: #8cc4f8; } }
 :host([theme=light]) { color-scheme: light; --paper: #fff; --ground: #f3f6f9; --ink: #16202a; --dim: #52606d;
-  --line: #d5dde5; --bad: #a3271d; --good: #0b6b45; }
+  --line: #d5dde5; --bad: #a3271d; --focus: #14538a; }
 :host([theme=dark]) { color-scheme: dark; --paper: #18212b; --ground: #10171e; --ink: #e8eef4; --dim: #a3b1bf;
-  --line: #33424f; --bad: #ff9a8e; --good: #63d6a5; }
+  --line: #33424f; --bad: #ff9a8e; --focus: #8cc4f8; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 button, input, textarea { font: inherit; color: inherit; }
 button { cursor: pointer; border: 0; background: none; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+textarea:focus-visible, input:focus-visible { outline-offset: -2px; border-color: transparent; }
 .on-accent:focus-visible, .head :focus-visible { outline-color: var(--on-accent); outline-offset: -4px; }
+svg[data-icon=more] { stroke-width: 3.4; }
 svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 1.9; stroke-linecap: round;
   stroke-linejoin: round; display: block; }
 .launch { width: 58px; height: 58px; border-radius: 50%; background: var(--accent); color: var(--on-accent);
@@ -45,6 +47,7 @@ svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width:
 .menu button:hover { background: var(--ground); }
 .note { margin: 0; padding: 8px 16px; font-size: 13px; background: var(--ground); color: var(--dim);
   border-bottom: 1px solid var(--line); }
+.note button { text-decoration: underline; padding: 4px 0; color: var(--ink); display: block; min-height: 28px; }
 .log { flex: 1; overflow-y: auto; overscroll-behavior: contain; padding: 16px 14px 6px; display: flex;
   flex-direction: column; gap: 3px; background: var(--paper); }
 .log:focus-visible { outline-offset: -3px; }
@@ -70,6 +73,7 @@ a.file:hover .name { text-decoration: underline; }
 .choices { display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0 4px; }
 .choices button { border: 1.5px solid var(--line); border-radius: 22px; padding: 8px 15px; min-height: 44px;
   background: var(--paper); font-weight: 550; text-align: start; }
+.choices button::first-letter { text-transform: uppercase; }
 .choices button:hover { border-color: var(--accent); }
 .line { align-self: center; font-size: 12px; color: var(--dim); margin: 12px 0 2px; text-align: center; }
 .typing { min-height: 24px; padding: 0 18px 4px; font-size: 13px; color: var(--dim); display: flex; gap: 7px;
@@ -85,7 +89,8 @@ a.file:hover .name { text-decoration: underline; }
 .write .go { background: var(--accent); color: var(--on-accent); border-radius: 50%; }
 .icon:disabled, .main:disabled { opacity: .5; cursor: default; }
 .form { padding: 14px 16px 16px; border-top: 1px solid var(--line); display: grid; gap: 10px; background: var(--ground);
-  max-height: 75%; overflow-y: auto; }
+}
+.sheet { flex: none; max-height: 75%; overflow-y: auto; }
 .form h3 { margin: 0; font-size: 15px; }
 .form p { margin: 0; font-size: 14px; color: var(--dim); }
 .form .error { color: var(--bad); font-weight: 550; }
@@ -104,6 +109,7 @@ a.file:hover .name { text-decoration: underline; }
     border-radius: 0; }
   .write { padding-bottom: max(8px, env(safe-area-inset-bottom)); }
   textarea, input { font-size: 16px; }
+  .turn { max-width: 88%; }
 }
 @media (prefers-reduced-motion: reduce) { *, .launch { animation: none !important; transition: none !important; } }
 @media (forced-colors: active) { .launch, .text, .go, .main { border: 1px solid; } }

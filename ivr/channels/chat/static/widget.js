@@ -43,7 +43,7 @@ class Chat extends HTMLElement {
     this.turns = new Log(w, this.session, this.log);
     this.heading = h("h2", { id: "title" }, options.title || w.title);
     this.known = h("p", { hidden: true });
-    this.note = h("p", { class: "note", role: "status", hidden: true });
+    this.note = h("div", { class: "note", role: "status", hidden: true });
     this.typing = h("div", { class: "typing", role: "status" });
     this.area = h("textarea", { rows: 1, maxlength: 4000, "aria-label": w.write, placeholder: w.write,
       oninput: () => this.typed(), onkeydown: (event) => this.key(event), enterkeyhint: "send" });
@@ -53,7 +53,7 @@ class Chat extends HTMLElement {
     const go = h("button", { class: "icon go on-accent", "aria-label": w.send, title: w.send }, icon("send"));
     this.composer = h("form", { class: "write", onsubmit: (event) => { event.preventDefault(); this.send(); } },
       attach, this.picker, this.area, go);
-    this.sheet = h("div", { hidden: true });
+    this.sheet = h("div", { class: "sheet", hidden: true });
     this.menu = h("div", { class: "menu", id: "menu", hidden: true });
     this.more = h("button", { type: "button", class: "icon", "aria-label": w.menu, title: w.menu,
       "aria-expanded": "false", "aria-controls": "menu", onclick: () => this.toggleMenu() }, icon("more"));
@@ -115,7 +115,11 @@ class Chat extends HTMLElement {
     const trouble = { offline: w.offline, connecting: w.connecting }[session.status];
     const closed = info.open === false && !session.shown.length ? w.closed : "";
     this.note.hidden = !(trouble || closed);
-    if (this.note.textContent !== (trouble || closed)) this.note.textContent = trouble || closed;
+    if (this.noted !== (trouble || closed)) {
+      this.noted = trouble || closed;
+      const leave = h("button", { type: "button", onclick: () => this.form("leave") }, w.leave);
+      this.note.replaceChildren(...(trouble ? [trouble] : [closed, leave]));
+    }
     this.badge.hidden = !this.unread;
     this.badge.textContent = this.unread;
   }
@@ -179,6 +183,7 @@ class Chat extends HTMLElement {
     this.composer.hidden = true;
     this.forms[name]();
     this.composer.hidden = !this.sheet.hidden;
+    this.log.scrollTop = this.log.scrollHeight;
   }
 
   escape(event) {
