@@ -19,13 +19,20 @@ class Sip(Command):
         from ivr import logs
         from ivr.assembly import make_recognition, make_renderer, make_runner
         from ivr.channels.sip.service import serve
+        from ivr.channels.sip.switchboard import Switchboard
+        from ivr.embedded import NoRedis
         from ivr.settings import Settings
 
         settings = Settings()
         logs.configure(settings.log_format)
         try:
-            renderer = make_renderer(settings)
-            serve(settings, make_runner(settings), renderer, make_recognition(settings, renderer), _ready)
+            renderer, runner = make_renderer(settings), make_runner(settings)
+            try:
+                switchboard = Switchboard.open(settings, runner, renderer)
+            except NoRedis as error:
+                print(f"SIP: callers can't wait for agents: {error}", flush=True)
+                switchboard = None
+            serve(settings, runner, renderer, make_recognition(settings, renderer), switchboard, _ready)
         except ValueError as error:
             raise Failure(str(error)) from None
         except OSError as error:

@@ -9,17 +9,21 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 import uvloop
 
 from callcenter.checkpoint import Checkpointer
+from ivr.channels.sip.bindings import Bindings
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.media.client import Media
 from ivr.channels.sip.settings import Registration, SipSettings
+from ivr.channels.sip.switchboard import Switchboard
 from ivr.channels.voice import VoiceCall
+from ivr.channels.voice.devices import account
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.errors import SpeechError
@@ -31,16 +35,24 @@ log = structlog.get_logger("callwright.sip")
 THREADS = 8
 """Threads that wait for the database; a step takes about a millisecond."""
 RESTART_SECONDS = 0.2
-GARBAGE = (2_000, 10, 4)
-"""Objects made before a collection, of the young and then of the older ones (`gc.set_threshold`)."""
+GARBAGE = (10_000, 10, 10)
+"""Objects made before a collection, of the young and then of the older ones (`gc.set_threshold`). A call leaves no
+cycles, so there is little to collect, while a look at all that 400 calls hold takes a tenth of a second."""
 
 
 class SipService:
-    """One SIP endpoint with its media process. When that process dies its calls end, and a new one is started."""
+    """One SIP endpoint with its media process. When that process dies its calls end, and a new one is started.
+    Without a `switchboard` there are no queues, and no telephones can register."""
 
     def __init__(
-        self, settings: Settings, runner: Runner, renderer: Renderer, recognition: RecognitionService | None = None
+        self,
+        settings: Settings,
+        runner: Runner,
+        renderer: Renderer,
+        recognition: RecognitionService | None = None,
+        switchboard: Switchboard | None = None,
     ) -> None:
+        self._switchboard = switchboard
         self._settings = settings
         self._runner = runner
         self._renderer = renderer
@@ -53,6 +65,10 @@ class SipService:
     async def start(self) -> SipEndpoint:
         """Raises `OSError` where the address can't be bound, `ValueError` for a wrong setting."""
         wanted = sip_settings(self._settings)
+        board = self._switchboard
+        if board is not None:
+            bindings = Bindings(board.queues.client)
+            wanted = replace(wanted, accounts=lambda user: account(board.config, user), bindings=bindings)
         media = await self._media()
         try:
             self.endpoint = await SipEndpoint.start(wanted, media, self._answer)
@@ -60,6 +76,8 @@ class SipService:
             await media.close()
             raise
         self._checkpointer.start()
+        if board is not None:
+            board.start(self.endpoint)
         if self._recognition is not None:
             await self._recognition.start()
         self._keeper = asyncio.create_task(self._keep_media(self.endpoint))
@@ -94,6 +112,8 @@ class SipService:
         if self.endpoint is not None:
             await self.endpoint.close()
             await self.endpoint.media.close()
+        if self._switchboard is not None:
+            await self._switchboard.close()
         await self._renderer.close()
         if self._recognition is not None:
             await self._recognition.close()
@@ -110,6 +130,7 @@ class SipService:
             recordings_dir=self._settings.recordings_dir.absolute(),
             fallback_number=self._settings.fallback_number,
             recognition=self._recognition,
+            lobby=None if self._switchboard is None else self._switchboard.lobby,
         )
         await call.run()
 
@@ -132,6 +153,7 @@ def serve(
     runner: Runner,
     renderer: Renderer,
     recognition: RecognitionService | None,
+    switchboard: Switchboard | None,
     ready: Callable[[tuple[str, int]], None],
 ) -> None:
     """Run the service on uvloop until it is told to stop."""
@@ -142,7 +164,7 @@ def serve(
     # libuv's io_uring was seen to spin in the kernel for ever when the loop closed, beyond the reach of SIGKILL
     # (uvloop 0.23 on Linux 6.18). epoll costs nothing here: our files are read and written in threads.
     os.environ.setdefault("UV_USE_IO_URING", "0")
-    uvloop.run(SipService(settings, runner, renderer, recognition).run(ready))
+    uvloop.run(SipService(settings, runner, renderer, recognition, switchboard).run(ready))
 
 
 def sip_settings(settings: Settings) -> SipSettings:

@@ -132,6 +132,9 @@ class VoiceCall:
         if self.lobby is not None and not any(isinstance(one, Enqueue | RequestCallback | End) for one in effects):
             assert self._session is not None
             await self.lobby.step_out(self._session.contact_id)
+        waiting = next((one for one in effects if isinstance(one, Enqueue) and one.told), None)
+        if waiting is not None:
+            return await self._wait_for_agent(waiting, [one.prompt for one in effects if isinstance(one, Say)])
         spoken = [prompt for effect in effects for prompt in _prompts(effect)]
         # What is said first is rendered when it is said, which is now.
         ahead = [asyncio.ensure_future(self.renderer.clips(prompt)) for prompt in spoken[1:]]
@@ -211,9 +214,20 @@ class VoiceCall:
     async def _queue(self, effect: Enqueue) -> Input:
         assert self.lobby is not None
         assert self._session is not None
-        if effect.told:
-            return await self.lobby.wait(self.line, self._session, effect)
         return await self.lobby.enter(self._session, effect)
+
+    async def _wait_for_agent(self, effect: Enqueue, said: Sequence[Prompt]) -> Input:
+        assert self.lobby is not None
+        assert self._session is not None
+
+        async def intro() -> list[Clip]:
+            return [clip for prompt in said for clip in await self._clips(prompt)]
+
+        try:
+            return await self.lobby.wait(self.line, self._session, effect, intro() if said else None)
+        except SpeechError as error:  # the place is worth more than the words
+            log.error("can't speak", why=str(error))
+            return await self.lobby.wait(self.line, self._session, effect)
 
     async def _call_back(self, effect: RequestCallback) -> Input:
         assert self.lobby is not None

@@ -59,7 +59,7 @@ class Ear:
         if self._listener is None:
             self._listener = Listener(self._service, self._events.put_nowait)
         try:
-            self._listener.begin(wanted)
+            self._listener.begin(wanted, end_silence=ask.end_silence, longest=ask.max_seconds)
         except NoRecogniser as error:
             log.info("no recogniser", why=str(error))
             return False
@@ -73,7 +73,7 @@ class Ear:
     def again(self, ask: Collect) -> None:
         """Listen on: what came was a noise."""
         if self._listener is not None:
-            self._listener.begin(want(ask))
+            self._listener.begin(want(ask), end_silence=ask.end_silence, longest=ask.max_seconds)
 
     def prompt_ended(self) -> None:
         if self._listener is not None:

@@ -36,6 +36,15 @@ class Manners:
         self._renderer, self._flows, self._config = renderer, flows, config
         self._recordings_dir = recordings_dir
 
+    async def warm(self) -> None:
+        """Render ahead what every queue says to agents: while a telephone could ring, nothing is rendered."""
+        flows = self._flows()
+        for name in self._config().queues:
+            await self._whisper(name, flows.default_language)
+        for language in flows.company.languages:
+            await self.said("system.recorded", language)
+            await self.said("system.callback_greeting", language)
+
     async def music(self, effect: Enqueue, language: str) -> list[Clip]:
         """What a contact of this queue hears while it waits: the step's, the queue's, or a tune of our own."""
         if effect.music is not None:
@@ -48,10 +57,7 @@ class Manners:
 
     async def of(self, queue_name: str, device: str, session: Session) -> Manner:
         """How an agent on this device is connected with this contact."""
-        flows = self._flows()
         queue = self._config().queues.get(queue_name)
-        label = (queue.label if queue is not None else "") or queue_name
-        whisper = (queue.whisper if queue is not None else None) or "system.queue_whisper"
         recording = None
         if queue is not None and queue.record.on:
             consent = await self.said("system.recorded", session.language) if queue.record.consent != "never" else []
@@ -59,10 +65,16 @@ class Manners:
         number = re.fullmatch(r"\+?\d+", device) is not None
         return Manner(
             music=await self.music(Enqueue(queue_name), session.language),
-            whisper=await self.said(whisper, flows.default_language, {"queue": label, "caller": session.caller}),
+            whisper=await self._whisper(queue_name, self._flows().default_language),
             accept_key=ACCEPT_KEY if number else "",
             recording=recording,
         )
+
+    async def _whisper(self, queue_name: str, language: str) -> list[Clip]:
+        queue = self._config().queues.get(queue_name)
+        label = (queue.label if queue is not None else "") or queue_name
+        whisper = (queue.whisper if queue is not None else None) or "system.queue_whisper"
+        return await self.said(whisper, language, {"queue": label})
 
     async def said(self, ref: str, language: str, values: Mapping[str, Any] | None = None) -> list[Clip]:
         """A prompt's audio, by its id or as it stands; nothing where it can't be said."""

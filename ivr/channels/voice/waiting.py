@@ -10,7 +10,7 @@ import asyncio
 import functools
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +20,7 @@ import structlog
 
 from callcenter.queues.journal import Fact, Tail
 from ivr.bridge.parts import Accepted, Offer
-from ivr.channels.leg import CallLeg, Digit
+from ivr.channels.leg import CallLeg, Clip, Digit, PlayEnded
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
 from ivr.flow.collect import Collector
@@ -116,16 +116,22 @@ class Lobby:
         """A contact that is in its queue already, and whose leg this process has now."""
         self._waiters[session.contact_id] = Waiter(session, effect, joined_at)
 
-    async def wait(self, line: Line, session: Session, effect: Enqueue) -> Input:
-        """Wait until there is something for the flow: a choice, news, an agent's part done. Raises `Gone`."""
+    async def wait(
+        self, line: Line, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None
+    ) -> Input:
+        """Wait until there is something for the flow: a choice, news, an agent's part done. Agents are rung from the
+        first moment on, also while `intro` is rendered and said. Raises `Gone`, and SpeechError for an intro that
+        can't be said."""
         waiter = self._waiters.get(session.contact_id)
         if waiter is None:
             return await self.enter(session, effect)
         waiter.session, waiter.effect = session, effect
+        said = Said(line, await self._manners.music(effect, session.language), intro, waiter.wake)
         rings: dict[str, asyncio.Task[Accepted | None]] = {}
         try:
-            return await self._wait(line, waiter, rings)
+            return await self._wait(line, waiter, rings, said)
         finally:
+            said.close()
             for ring in rings.values():
                 ring.cancel()
             await asyncio.gather(*rings.values(), return_exceptions=True)
@@ -151,14 +157,16 @@ class Lobby:
 
     # Waiting
 
-    async def _wait(self, line: Line, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]]) -> Input:
+    async def _wait(
+        self, line: Line, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]], said: Said
+    ) -> Input:
         chosen = _choice(line, waiter.effect)
         if chosen is not None:
             return chosen
-        music = await self._manners.music(waiter.effect, waiter.session.language)
-        line.leg.play(music, loop=True)
         news_at = line.now() + self._queues.queue(waiter.effect.queue).announce.every
         while True:
+            waiter.wake.clear()
+            said.go_on()
             for fact in _taken(waiter):
                 self._happened(fact, waiter, rings)
             accepted = await self._accepted(rings)
@@ -166,16 +174,17 @@ class Lobby:
                 served = await self._talk(line.leg, waiter, accepted, rings)
                 if served is not None:
                     return served
-                line.leg.play(music, loop=True)
-            waiter.wake.clear()
-            if waiter.facts or any(ring.done() for ring in rings.values()):
+                said.music()
+            if waiter.facts or waiter.wake.is_set():
                 continue
             woken = asyncio.ensure_future(waiter.wake.wait())
             try:
                 event = await line.event(news_at, until=woken)
             finally:
                 woken.cancel()
-            if isinstance(event, Digit):
+            if isinstance(event, PlayEnded):
+                said.ended(event)
+            elif isinstance(event, Digit):
                 line.press(event)
                 chosen = _choice(line, waiter.effect)
                 if chosen is not None:
@@ -314,6 +323,42 @@ class Lobby:
 
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
+
+
+class Said:
+    """What a waiting caller hears: an intro, once it is rendered, then music for ever."""
+
+    def __init__(
+        self, line: Line, music: Sequence[Clip], intro: Awaitable[Sequence[Clip]] | None, wake: asyncio.Event
+    ) -> None:
+        self._leg, self._clips = line.leg, music
+        self._intro = None if intro is None else asyncio.ensure_future(intro)
+        self._playing: int | None = None
+        if self._intro is not None:
+            self._intro.add_done_callback(lambda _: wake.set())
+        else:
+            self.music()
+
+    def go_on(self) -> None:
+        """Say the intro when it is there. Raises SpeechError."""
+        if self._intro is not None and self._intro.done():
+            clips, self._intro = self._intro.result(), None
+            if clips:
+                self._playing = self._leg.play(clips)
+            else:
+                self.music()
+
+    def ended(self, event: PlayEnded) -> None:
+        if event.play == self._playing and event.reason == "done":
+            self.music()
+
+    def music(self) -> None:
+        self._playing = None
+        self._leg.play(self._clips, loop=True)
+
+    def close(self) -> None:
+        if self._intro is not None:
+            self._intro.cancel()
 
 
 def _taken(waiter: Waiter) -> list[Fact]:

@@ -1,0 +1,93 @@
+"""What a SIP endpoint has where there are queues: callers wait, agents are rung, legs are bridged, customers are
+called back."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from callcenter import recordings
+from callcenter.acd.config import Config
+from ivr.assembly import make_queueing
+from ivr.bridge.conversation import Bridge
+from ivr.channels.sip.endpoint import SipEndpoint
+from ivr.channels.voice.devices import Devices
+from ivr.channels.voice.dialback import Dialback
+from ivr.channels.voice.manners import Manners
+from ivr.channels.voice.waiting import Lobby
+from ivr.queueing import Queueing
+from ivr.runner import Runner
+from ivr.settings import Settings
+from ivr.speech.renderer import Renderer
+
+THREADS = 32
+"""Threads that wait for Redis: one for each caller who has just joined or is being connected."""
+
+
+class Switchboard:
+    """Made before the endpoint, which asks it for telephones' accounts; `start` gets the endpoint."""
+
+    def __init__(self, settings: Settings, runner: Runner, renderer: Renderer, queueing: Queueing) -> None:
+        self._settings, self._runner, self._renderer = settings, runner, renderer
+        self.queueing = queueing
+        self.queues = queueing.queues
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="queues")
+        self.bridge: Bridge | None = None
+        self.lobby: Lobby | None = None
+        self.dialback: Dialback | None = None
+        self._warming: asyncio.Future[None] | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, runner: Runner, renderer: Renderer) -> Switchboard:
+        """Raises `NoRedis` and SQLAlchemy's errors."""
+        holder = f"sip:{uuid.uuid4().hex[:12]}"
+        return cls(settings, runner, renderer, make_queueing(settings, runner, holder=holder))
+
+    @property
+    def config(self) -> Config:
+        return self.queues.config
+
+    def start(self, endpoint: SipEndpoint) -> None:
+        devices = Devices(self.queues, self.queues.client)
+        published = self._runner.published
+        manners = Manners(
+            self._renderer,
+            lambda: published.latest() or published.current(),
+            lambda: self.config,
+            self._settings.recordings_dir.absolute(),
+        )
+        self.bridge = Bridge(
+            endpoint.dial, self.queues, self.queues.client, self._executor, address=devices.of, keep=self._keep
+        )
+        self.lobby = Lobby(self.queueing, self.bridge, manners, self._executor, devices.address)
+        self.dialback = Dialback(
+            self.queues, self.bridge, manners, self._executor, devices.address, endpoint.dial,
+            self.queueing.holder, self.lobby,
+        )  # fmt: skip
+        dialback = self.dialback
+        self.lobby.start(dialback.due, lambda: dialback.contacts)
+        self._warming = asyncio.ensure_future(manners.warm())
+
+    async def close(self) -> None:
+        """After the endpoint has hung up: nothing more is to be told."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
+        if self.dialback is not None:
+            await self.dialback.close()
+        if self.lobby is not None:
+            await self.lobby.close()
+        if self.bridge is not None:
+            await self.bridge.close()
+        self._executor.shutdown(wait=False)
+        self.queues.client.close()
+
+    def _keep(self, path: Path, seconds: float, contact_id: str, caller: str) -> str:
+        with self._runner.engine.begin() as conn:
+            return recordings.keep(
+                conn, path=path, seconds=seconds, kind="conversation", contact_id=contact_id, number=caller,
+                at=datetime.now(UTC),
+            )  # fmt: skip
