@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 """Seconds: a lost registrar is tried again after 1, 2, 4 and so on to 60 s, or as its Retry-After says."""
+KEEPALIVE = 25.0
+"""Seconds between empty datagrams to a registrar over UDP: many a NAT forgets a mapping that was idle for 30."""
+_PING = b"\r\n\r\n"
+"""What RFC 5626 section 3.5.1 has for connections; over UDP, where that has STUN, registrars ignore it."""
 
 
 class Registrar:
@@ -39,6 +43,7 @@ class Registrar:
         self._expires = account.expires
         self._retry = FIRST_RETRY
         self._timer: Handle | None = None
+        self._keepalive: Handle | None = None
         self._client: ClientRequest | None = None
 
     def start(self) -> None:
@@ -49,6 +54,9 @@ class Registrar:
         """Unregister, once; `leaving` until the registrar has answered."""
         was, self.state = self.state, "stopped"
         self._cancel_timer()
+        if self._keepalive:
+            self._keepalive.cancel()
+            self._keepalive = None
         if was == "registered":
             self.leaving = True
             self._agent.spawn(self._register(0))
@@ -95,6 +103,7 @@ class Registrar:
             self.state, self.reason, self._retry = "registered", "", FIRST_RETRY
             # Early enough for a refresh that is lost and retransmitted for half a minute.
             self._after(max(granted - 40.0, granted * 0.6))
+            self._keep_open(response.flow)
             return
         least = response.header("min-expires")
         if response.status == 423 and least.isascii() and least.isdigit() and self._expires < int(least[:9]) <= 86_400:
@@ -102,6 +111,18 @@ class Registrar:
             self._agent.spawn(self._register(self._expires))
             return
         self._lost(f"{response.status} {response.reason}", _seconds(response.header("retry-after")))
+
+    def _keep_open(self, flow: Flow) -> None:
+        """Keep a NAT's mapping to the registrar, so that its calls come in, until the next REGISTER."""
+        if self._keepalive:
+            self._keepalive.cancel()
+        self._keepalive = None if flow.reliable else self._agent.clock.call_later(KEEPALIVE, self._ping, flow)
+
+    def _ping(self, flow: Flow) -> None:
+        self._keepalive = None
+        if self.state == "registered" and flow.alive:
+            flow.send(_PING)
+            self._keep_open(flow)
 
     def _granted(self, response: Response) -> int:
         """What the registrar gave our own Contact (section 10.2.4), its Expires, or what we asked for."""

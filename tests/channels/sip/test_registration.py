@@ -112,3 +112,18 @@ async def test_unregistered_on_draining() -> None:
         assert last["expires"] == "0"
         pbx.answer(last, 200)
         await eventually(lambda: not server.endpoint.registrars[0].leaving)
+
+
+async def test_a_registration_over_udp_is_kept_open_for_nats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration, "KEEPALIVE", 0.02)
+    async with registering() as (server, pbx):
+        registrar = server.endpoint.registrars[0]
+        request = await pbx.asked("REGISTER")
+        pings: list[bytes] = []
+        monkeypatch.setattr(pbx, "datagram_received", lambda data, addr: pings.append(data))
+        accept(pbx, request)
+        await eventually(lambda: len(pings) >= 3)
+        assert set(pings) == {b"\r\n\r\n"}
+        registrar.stop()
+        await eventually(lambda: pings[-1].startswith(b"REGISTER"))
+        assert registrar._keepalive is None
