@@ -24,7 +24,7 @@ class OurAddresses:
         domains: set[str] = set()
         for each in filter(None, (part.strip().lower() for part in setting.split(","))):
             local, at, domain = each.rpartition("@")
-            if not at or not re.fullmatch(r"[a-z0-9.-]+", domain) or "+" in local:
+            if not at or not re.fullmatch(r"[a-z0-9.-]+", domain) or not re.fullmatch(r"[^@\s+]*", local):
                 raise ValueError(f"MAIL_ADDRESSES: {each!r} is neither support@example.com nor @example.com")
             (addresses if local else domains).add(each if local else domain)
         return cls(frozenset(addresses), frozenset(domains))

@@ -77,7 +77,8 @@ def winmail_dat_broken() -> str:
 
 def _winmail(data: bytes) -> str:
     return (
-        HEADERS.format(name="tnef") + 'Content-Type: multipart/mixed; boundary="t"\n\n--t\nContent-Type: text/plain\n\n \n'
+        HEADERS.format(name="tnef")
+        + 'Content-Type: multipart/mixed; boundary="t"\n\n--t\nContent-Type: text/plain\n\n \n'
         '--t\nContent-Type: application/ms-tnef; name="winmail.dat"\nContent-Transfer-Encoding: base64\n'
         f'Content-Disposition: attachment; filename="winmail.dat"\n\n{encodebytes(data).decode()}\n--t--\n'
     )

@@ -16,16 +16,28 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 
 from callcenter import events, outbox
+from callcenter.contacts import start as started
 from callcenter.db import reading
 from callcenter.events import Event
 from callcenter.mail.intake import Intake, Taken
-from callcenter.tables import contacts, messages
+from callcenter.tables import messages
 from ivr.channels.mail.service import make_intake
 from tests.conversations.support import Carrier, Desk, _desk, carrier
 from tests.mail import made
 from tests.twilio.support import NOON, prepare, settings
 
-__all__ = ["Carrier", "Mailbox", "Office", "carrier", "desk", "mailbox", "office", "office_url", "wire"]
+__all__ = [
+    "EVERY_DATABASE",
+    "Carrier",
+    "Mailbox",
+    "Office",
+    "carrier",
+    "desk",
+    "mailbox",
+    "office",
+    "office_url",
+    "wire",
+]
 
 DANA, US = "dana.reyes@gmail.example", "support@example.com"
 
@@ -35,9 +47,12 @@ def wire(text: str) -> bytes:
     return text.replace("@ID@", made.OUR_MESSAGE).lstrip("\n").replace("\n", "\r\n").encode()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+EVERY_DATABASE = pytest.mark.parametrize("office_url", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
 def office_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":
         return f"sqlite:///{tmp_path}/test.db"
     url: str = request.getfixturevalue("postgres").url()
     return url
@@ -70,17 +85,13 @@ class Office:
     def take(self, mail: bytes | str, **more: Any) -> Taken:
         return self.intake(wire(mail) if isinstance(mail, str) else mail, **more)
 
-    def wrote(self, to: str, *, status: str = "sent", channel: str = "email", contact: str | None = None) -> str:
-        """A message of ours, of the id that the mails of the table answer, and its contact."""
+    def wrote(self, to: str) -> str:
+        """Send a message of ours, of the id that the mails of the table answer, in a new contact; gives its id."""
         with self.desk.engine.begin() as conn:
-            if contact is None:
-                contact = "c" * 32
-                conn.execute(
-                    sa.insert(contacts).values(id=contact, channel=channel, caller=to, called=US, direction="out",
-                                               started_at=NOON, served_by="flow")
-                )  # fmt: skip
+            contact = started(conn, channel="email", caller=to, called=US, at=NOON, direction="out", served_by="flow")
             queued = outbox.queue(conn, channel="email", to=to, body="Your bill", at=NOON, contact_id=contact)
-            changed = {"id": made.OUR_MESSAGE, "status": status}
+            conn.execute(sa.delete(messages).where(messages.c.id == made.OUR_MESSAGE))
+            changed = {"id": made.OUR_MESSAGE, "status": "sent"}
             conn.execute(sa.update(messages).where(messages.c.id == queued).values(changed))
         return contact
 
@@ -104,7 +115,7 @@ class Mailbox:
     port: int = 0
     mails: queue.Queue[EmailMessage] = field(default_factory=queue.Queue)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         found = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(found, EmailMessage)
         self.mails.put(found)

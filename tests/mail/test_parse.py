@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -63,7 +64,7 @@ def test_the_library_is_shown_little(lines: list[str]) -> None:
     shown = [line for _, line in outline]
     assert len(shown) <= reply.LINES
     assert all(len(line) <= reply.WIDTH for line in shown)
-    assert not any(one == two == "" for one, two in zip(shown, shown[1:], strict=False))  # blank lines cost the most
+    assert not any(one == two == "" for one, two in pairwise(shown))  # blank lines cost the most
     numbers = [number for number, _ in outline]
     assert numbers == sorted(set(numbers))
 
