@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -84,19 +85,23 @@ def pem(private: Any) -> bytes:
     )
 
 
-def test_a_public_key(keys: tuple[ed25519.Ed25519PrivateKey, Path]) -> None:
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+@pytest.mark.parametrize("name", ["Ed25519", "EdDSA"])
+def test_a_public_key(keys: tuple[ed25519.Ed25519PrivateKey, Path], name: str) -> None:
     private, path = keys
-    token = signed(OKPKey.import_key(pem(private)), "EdDSA")
+    token = signed(OKPKey.import_key(pem(private)), name)
     assert login(str(path)).read(token).identifiers == (("account", "42"),)
     with pytest.raises(BadToken):
-        login(str(path)).read(signed(OKPKey.import_key(pem(ed25519.Ed25519PrivateKey.generate())), "EdDSA"))
+        login(str(path)).read(signed(OKPKey.import_key(pem(ed25519.Ed25519PrivateKey.generate())), name))
 
 
 def test_a_public_key_is_no_shared_secret(keys: tuple[ed25519.Ed25519PrivateKey, Path]) -> None:
     """Whoever knows the public key signs with it as if it were HS256's secret: CVE-2015-9235's confusion."""
     _, path = keys
-    with pytest.raises(BadToken):
-        login(str(path)).read(signed(OctKey.import_key(path.read_bytes())))
+    head, body = (urlsafe_b64encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, {"sub": "1", "exp": NOW}))
+    mac = hmac.digest(path.read_bytes(), head + b"." + body, "sha256")
+    with pytest.raises(BadToken, match="UnsupportedAlgorithm"):
+        login(str(path)).read(b".".join((head, body, urlsafe_b64encode(mac))).decode())
 
 
 def test_an_elliptic_key(tmp_path: Path) -> None:

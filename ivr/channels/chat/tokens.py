@@ -37,18 +37,18 @@ class Claims:
 
 
 class Login:
-    """`setting` is CHAT_TOKEN_KEY: a shared secret (HS256), or the path of a PEM file with a public key (EdDSA, ES256
-    or RS256). Raises ValueError."""
+    """`setting` is CHAT_TOKEN_KEY: a shared secret (HS256), or the path of a PEM file with a public key (Ed25519,
+    ES256 or RS256). Raises ValueError."""
 
     def __init__(self, setting: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._key: OctKey | OKPKey | ECKey | RSAKey
         if setting.endswith(".pem"):
-            self._key, self._algorithm = _public(Path(setting))
+            self._key, self._algorithms = _public(Path(setting))
             return
         if len(setting) < SHORTEST:
             raise ValueError(f"CHAT_TOKEN_KEY needs {SHORTEST} characters or more, or a file that ends in .pem")
-        self._key, self._algorithm = OctKey.import_key(setting), "HS256"
+        self._key, self._algorithms = OctKey.import_key(setting), ["HS256"]
 
     def read(self, token: str) -> Claims:
         """Raises `BadToken`."""
@@ -56,7 +56,7 @@ class Login:
             raise BadToken("it is too long")
         try:
             # The algorithm is the key's, never the token's choice (RFC 8725, 3.1).
-            claims = jwt.decode(token, self._key, algorithms=[self._algorithm]).claims
+            claims = jwt.decode(token, self._key, algorithms=self._algorithms).claims
         except (JoseError, ValueError, TypeError) as error:
             raise BadToken(f"it can't be verified: {type(error).__name__}") from None
         self._in_time(claims)
@@ -83,19 +83,20 @@ class Login:
             raise BadToken("it doesn't count yet")
 
 
-def _public(path: Path) -> tuple[OKPKey | ECKey | RSAKey, str]:
+def _public(path: Path) -> tuple[OKPKey | ECKey | RSAKey, list[str]]:
     try:
         pem = path.read_bytes()
     except OSError as error:
         raise ValueError(f"CHAT_TOKEN_KEY: {path} can't be read ({error.strerror})") from None
     if b"PRIVATE" in pem:
         raise ValueError(f"CHAT_TOKEN_KEY: {path} is a private key; give the public one")
-    for kind, algorithm in ((OKPKey, "EdDSA"), (ECKey, "ES256"), (RSAKey, "RS256")):
+    # Ed25519 was called EdDSA before RFC 9864, and is by most.
+    for kind, algorithms in ((OKPKey, ["Ed25519", "EdDSA"]), (ECKey, ["ES256"]), (RSAKey, ["RS256"])):
         try:
             key = kind.import_key(pem)
         except (JoseError, ValueError, TypeError):
             continue
-        return key, algorithm
+        return key, algorithms
     raise ValueError(f"CHAT_TOKEN_KEY: {path} holds no Ed25519, P-256 or RSA public key")
 
 
