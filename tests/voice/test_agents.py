@@ -126,7 +126,7 @@ def test_a_callback_keeps_the_place_and_reaches_a_person(play: Play) -> None:
         dana = await made.caller(DANA)
         await made.waits(1)
         [contact] = [one.decode() for one in made.queues.client.zrange("cw:queue:general", 0, -1)]  # type: ignore[union-attr]
-        host, port = dana.client.address
+        host, port = dana.client.host, dana.client.port
         await asyncio.to_thread(made.queues.request_callback, contact, f"sip:dana@{host}:{port}")
         dana.hang_up()
         await made.waits(1)
