@@ -114,7 +114,7 @@ class ServerTransaction(_Running):
         self.user: object = None
         """Whatever the core ties to it: the leg of an INVITE."""
         if request.method == "INVITE":
-            self.machine = InviteServer(self.flow.reliable, layer.timers, lambda: bytes(make_response(request, 100)))
+            self.machine = InviteServer(self.flow.reliable, layer.timers, functools.partial(_trying, request))
         else:
             self.machine = NonInviteServer(self.flow.reliable, layer.timers)
 
@@ -139,6 +139,10 @@ class ServerTransaction(_Running):
         if self.on_failed:
             self.on_failed(why)
 
+    def end(self) -> None:
+        super().end()
+        self.user = self.on_failed = None  # no cycle with the leg is left for the collector
+
 
 class ClientTransaction(_Running):
     """A request of ours. `on_response` gets every response, `on_failed(why)` a timeout or transport error."""
@@ -159,7 +163,7 @@ class ClientTransaction(_Running):
         self._on_response, self._on_failed = on_response, on_failed
         data = bytes(request)
         if request.method == "INVITE":
-            self.machine = InviteClient(data, flow.reliable, layer.timers, lambda response: bytes(self._ack(response)))
+            self.machine = InviteClient(data, flow.reliable, layer.timers, functools.partial(_ack, request))
         else:
             self.machine = NonInviteClient(data, flow.reliable, layer.timers)
 
@@ -172,18 +176,31 @@ class ClientTransaction(_Running):
     def pending(self) -> bool:
         return self.machine.state in (State.CALLING, State.TRYING, State.PROCEEDING)
 
-    def _ack(self, response: Response) -> SipRequest:
-        """Section 17.1.1.3: the INVITE's own Via, Route and Request-URI, the response's To."""
-        ack = copy_for(self.request, "ACK")
-        ack.headers.set_single("To", response.header("to"))
-        return ack
-
     def deliver(self, message: Request | Response) -> None:
         if isinstance(message, Response):
             self._on_response(message)
 
     def failed(self, why: str) -> None:
         self._on_failed(why)
+
+    def end(self) -> None:
+        super().end()
+        self._on_response = self._on_failed = _nobody  # no cycle with the leg is left for the collector
+
+
+def _nobody(_: object) -> None:
+    """Who wants to hear of a transaction that is over."""
+
+
+def _trying(request: Request) -> bytes:
+    return bytes(make_response(request, 100))
+
+
+def _ack(invite: SipRequest, response: Response) -> bytes:
+    """Section 17.1.1.3: the INVITE's own Via, Route and Request-URI, the response's To."""
+    ack = copy_for(invite, "ACK")
+    ack.headers.set_single("To", response.header("to"))
+    return bytes(ack)
 
 
 def copy_for(invite: SipRequest, method: str) -> SipRequest:

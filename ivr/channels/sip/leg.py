@@ -185,6 +185,7 @@ class SipLeg(Sound):
         self.timer.stop()
         if self._lingering:
             self._lingering.cancel()
+            self._lingering = None
         if self.stream:
             self.stream.close()
         self._hung_up = HungUp(by, reason)

@@ -7,6 +7,7 @@ shortly before the interval ends.
 from __future__ import annotations
 
 import re
+import weakref
 from typing import TYPE_CHECKING
 
 from aiosipua.message import SipMessage, SipRequest
@@ -26,7 +27,7 @@ class SessionTimer:
     """The timer of one leg. `interval` is 0 while there is none."""
 
     def __init__(self, leg: SipLeg) -> None:
-        self._leg = leg
+        self._leg: SipLeg = weakref.proxy(leg)  # who owns this: no cycle is left for the collector
         self.interval = 0
         self.refresher = False
         self._updates = True

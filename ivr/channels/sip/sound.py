@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +73,7 @@ class Probe:
     """Asks a bridged peer that sends neither sound nor reports whether it is there (OPTIONS within the dialog)."""
 
     def __init__(self, leg: SipLeg) -> None:
-        self._leg = leg
+        self._leg: SipLeg = weakref.proxy(leg)  # who owns this: no cycle is left for the collector
         self._limit: Handle | None = None
 
     def begin(self) -> None:

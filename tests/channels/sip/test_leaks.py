@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
+import weakref
 
 import pytest
 
 from ivr.channels.sip.leg import SipLeg
+from ivr.channels.sip.media.client import Media
 from tests.channels.sip.raw_client import RawClient
 from tests.channels.sip.server import Server, serving
 
@@ -74,3 +77,45 @@ async def test_random_hang_ups_leave_nothing() -> None:
         assert server.endpoint.stats().get("odd_fault", 0) == 0
         assert len(server.legs) > CALLS * 0.9
         assert len(os.listdir("/proc/self/fd")) <= before
+
+
+class OpenMedia(Media):
+    @property
+    def streams(self) -> object:
+        return self._streams
+
+
+@pytest.mark.parametrize("who", ["caller", "us"])
+async def test_a_call_that_is_over_is_freed_without_the_collector(who: str) -> None:
+    held: list[weakref.ref[SipLeg]] = []
+
+    async def handle(leg: SipLeg) -> None:
+        held.append(weakref.ref(leg))
+        await leg.answer()
+        if who == "us":
+            leg.hang_up()
+        await leg.next_event()
+
+    media = await OpenMedia.start()
+    async with serving(handle, media) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            client = await RawClient.open(server.endpoint.address)
+            client.send(client.invite())
+            answer = await client.final("INVITE")
+            client.took(answer)
+            client.ack(answer)
+            if who == "caller":
+                await client.bye()
+            else:
+                client.answer(await client.asked("BYE"), 200)
+            await server.quiet(20, transactions=True)
+            client.close()
+            server.legs.clear()
+            async with asyncio.timeout(20):
+                while held[0]() is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
+            await media.close()

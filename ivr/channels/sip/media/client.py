@@ -125,6 +125,12 @@ class Stream:
         if not self._closed:
             self._media._send((name, self._number, *arguments))
 
+    def _over(self) -> None:
+        """Nothing more comes: those who were told are let go, so that no cycle is left for the collector."""
+        self._closed = True
+        self._on_event, self.on_quiet, self._on_frames = _nobody, lambda: None, None
+        self.ended.set()
+
     def _event(self, event: LegEvent) -> None:
         if self._closed and not isinstance(event, RecordingEnded):
             return
@@ -139,6 +145,10 @@ class Stream:
                 self._on_frames(frames)
             except Exception:
                 log.exception("media listener failed")
+
+
+def _nobody(_: LegEvent) -> None:
+    """Who wants to hear of a stream that is over."""
 
 
 class Media(asyncio.Protocol):
@@ -269,8 +279,7 @@ class Media(asyncio.Protocol):
         self._asked.clear()
         streams, self._streams = list(self._streams.values()), {}
         for stream in streams:
-            stream._closed = True
-            stream.ended.set()
+            stream._over()
 
     def _send(self, message: Message, *, must: bool = False) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -313,7 +322,7 @@ class Media(asyncio.Protocol):
             case ("closed", number):
                 stream = self._streams.pop(number, None)
                 if stream is not None:
-                    stream.ended.set()
+                    stream._over()
             case ("stats", number, figures):
                 asked = self._asked.pop(number)
                 if not asked.done():
