@@ -54,7 +54,7 @@ class Control:
         with self._lock:
             self._after.pop(key, None)
             self._told.pop(key, None)
-            if not self._after:
+            if not self._after and not self._stopping:
                 self._some.clear()
 
     async def close(self) -> None:

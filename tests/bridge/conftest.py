@@ -1,0 +1,4 @@
+from tests.channels.sip.conftest import pytest_pyfunc_call
+from tests.valkey import mortal_valkey, valkey, valkey_server
+
+__all__ = ["mortal_valkey", "pytest_pyfunc_call", "valkey", "valkey_server"]
