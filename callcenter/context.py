@@ -18,6 +18,8 @@ from callcenter.tables import events as events_table
 
 UNFINISHED = ("hung_up",)
 """Outcomes of a session that its caller left before its end."""
+LOOKED_AT = 5
+"""Sessions, the newest first, that may have been cut off before anything was said."""
 LONGEST = timedelta(days=3)
 """A conversation may have begun this long before it was left."""
 CLOSED = ("resumed", "resume_declined")
@@ -55,28 +57,34 @@ def resumable(
             sessions.c.contact_id != (besides or ""),
         )
         .order_by(sessions.c.updated_at.desc(), sessions.c.id)
-        .limit(1)
+        .limit(LOOKED_AT)
     )
-    row = conn.execute(query).one_or_none()
-    if row is None:
-        return None
-    data = json.loads(row.data)
-    live_call = not row.ended and "voice" in data.get("capabilities", ())
-    finished = row.ended and data.get("outcome") not in UNFINISHED
-    if live_call or finished or not data.get("stack") or _closed(conn, row.contact_id, row.id):
-        return None
-    offered = ((data.get("waiting") or {}).get("state") or {}).get("resume")
-    if offered:  # cut off again before that was answered: the earlier one is still to be offered
-        if _closed(conn, offered["contact"], offered["session"]):
-            return None
-        return Resumable(offered["session"], offered["contact"], row.channel, offered["language"], row.flow_hash,
-                         _places(offered["stack"]), offered["slots"], row.updated_at,
-                         tuple(_places(stack) for stack in offered["trail"]))  # fmt: skip
-    slots = {name: value for name, value in data["slots"].items() if not _secret(value)}
-    language = data.get("language") or row.language
-    trail = tuple(_places(stack) for stack in data.get("trail", ()))
-    return Resumable(row.id, row.contact_id, row.channel, language, row.flow_hash, _places(data["stack"]), slots,
-                     row.updated_at, trail)  # fmt: skip
+    bare: Resumable | None = None
+    for row in conn.execute(query):
+        data = json.loads(row.data)
+        live_call = not row.ended and "voice" in data.get("capabilities", ())
+        finished = row.ended and data.get("outcome") not in UNFINISHED
+        if live_call or finished or not data.get("stack") or _closed(conn, row.contact_id, row.id):
+            break
+        found = _resumable(row, data)
+        if found.slots:
+            return found
+        bare = bare or found  # cut off before anything was said: what was before that is rather to be gone on with
+    return bare
+
+
+def _resumable(row: Any, data: Mapping[str, Any]) -> Resumable:
+    return Resumable(
+        session_id=row.id,
+        contact_id=row.contact_id,
+        channel=row.channel,
+        language=data.get("language") or row.language,
+        flow_hash=row.flow_hash,
+        stack=_places(data["stack"]),
+        slots={name: value for name, value in data["slots"].items() if not _secret(value)},
+        at=row.updated_at,
+        trail=tuple(_places(stack) for stack in data.get("trail", ())),
+    )
 
 
 def _places(stack: Any) -> tuple[tuple[str, str], ...]:
