@@ -6,36 +6,41 @@ import platform
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from callcenter.db import open_database, reading
 from ivr import embedded, ports
+from ivr.actions import specs
 from ivr.assembly import make_published
+from ivr.finding import Finding
+from ivr.flow.load import read_folders
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import NothingPublished
 from ivr.settings import Settings
-from ivr.speech.voices import all_voices, speaks
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`well`: True, None for what is optional and missing, False for what has to be mended."""
-
-    what: str
-    well: bool | None
-    found: str
-    fix: str = ""
-
+from ivr.speech import examined
 
 Examine = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding. An examination that fails is a finding itself."""
-    for look in (_python, _voices, _tools, _ports, _data, _database, _redis, _twilio, _sip, _money, _mail):
+    for look in (
+        _python,
+        _voices,
+        _hearing,
+        _intents,
+        _tools,
+        _ports,
+        _data,
+        _database,
+        _redis,
+        _twilio,
+        _sip,
+        _money,
+        _mail,
+    ):
         try:
             yield from look(settings)
         except Exception as error:
@@ -49,12 +54,24 @@ def _python(settings: Settings) -> Iterator[Finding]:
 
 def _voices(settings: Settings) -> Iterator[Finding]:
     languages = Catalogue.read(settings.prompts_dir).languages
-    for language in languages:
-        able = [voice.name for voice in all_voices() if speaks(voice, language)]
-        how = "; or ".join(voice.install for voice in all_voices())
-        yield Finding(f"voice {language}", bool(able), " then ".join(able) or "none speaks it", "" if able else how)
+    yield from (examined.voices(language) for language in languages)
     if not languages:
         yield Finding("prompts", False, f"no language in {settings.prompts_dir}", "set PROMPTS_DIR")
+
+
+def _hearing(settings: Settings) -> Iterator[Finding]:
+    if not settings.recognisers:
+        yield Finding("speech", None, "switched off: callers have keys only", "set SPEECH_WORKERS to -1")
+        return
+    yield from examined.detector()
+    for language in Catalogue.read(settings.prompts_dir).languages:
+        yield from examined.recognisers(language)
+
+
+def _intents(settings: Settings) -> Iterator[Finding]:
+    flows, _ = read_folders(settings.flows_dir, settings.prompts_dir, specs())
+    for language in flows.company.languages:
+        yield from examined.intents(flows.intents, language)
 
 
 def _tools(settings: Settings) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     twilio_whatsapp_from: str = Field("", description="the WhatsApp number that messages are sent from")
     twilio_messenger_from: str = Field("", description="the Facebook page's id that messages are sent from")
     twilio_voices: str = Field("", description="voices for <Say>, as en=Polly.Joanna-Neural,es=Polly.Mia-Neural")
-    twilio_speech: bool = Field(False, description="true: menus also take spoken words (Twilio charges for each)")
+    twilio_speech: bool = Field(False, description="true: callers may speak wherever words are taken (Twilio charges)")
     twilio_api_base: str = Field("https://api.twilio.com", description="another address for Twilio's API (tests)")
 
     # Texts through another provider (docs/messages.md)

@@ -21,7 +21,7 @@ SILENCE = b"\xff" * FRAME
 LOUD = frozenset(code for code in range(256) if code & 0x7F < 0x5F)
 """Mu-law codes of more than about -42 dBFS."""
 OVER = 0.6
-"""Seconds without a packet after which a prompt is over."""
+"""Seconds without sound after which a prompt is over."""
 
 
 class Server(Ours):
@@ -84,7 +84,8 @@ def is_recogniser(pid: int) -> bool:
 
 
 class Talker(Call):
-    """A caller with a voice. `packets` are the times at which audio came, `sounds` those of audible audio."""
+    """A caller with a voice. `packets` are the times at which audio came that is not pure silence (which the first
+    50 ms of a prompt are), `sounds` those of audible audio."""
 
     def __init__(self, callers: Callers) -> None:
         super().__init__(callers)
@@ -141,7 +142,8 @@ class Talker(Call):
             if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 0x7F:
                 continue
             now = self._loop.time()
-            self.packets.append(now)
+            if packet[12:] != SILENCE:  # a line that nobody talks on carries packets of silence
+                self.packets.append(now)
             if sum(code in LOUD for code in packet[12:]) > 40:
                 self.sounds.append(now)
 

@@ -92,7 +92,7 @@ class Question(StepModel):
             "between_keys": defaults.between_keys if self.between_keys is None else self.between_keys,
             "barge_in": defaults.barge_in if self.barge_in is None else self.barge_in,
             "voice_barge_in": defaults.voice_barge_in if self.voice_barge_in is None else self.voice_barge_in,
-            "speech": speech and turn.can("words") and not self.keys_only(turn),
+            "speech": speech and turn.can("words") and not turn.hushed and not self.keys_only(turn),
             "end_silence": end_silence if self.end_silence is None else self.end_silence,
             "max_seconds": max_seconds if self.max_speech is None else self.max_speech,
             "language": turn.language,

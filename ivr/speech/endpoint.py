@@ -92,9 +92,17 @@ class Endpoint:
     preroll: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def of(cls, kind: str, *, complete: bool | None = None) -> Endpoint:
-        """For a kind of answer. Digits are taken for incomplete until somebody says otherwise."""
-        return cls(PACES.get(kind, PACES["open"]), kind not in ("digits", "card") if complete is None else complete)
+    def of(cls, kind: str, *, complete: bool | None = None, end_silence: float = 0.0, longest: float = 0.0) -> Endpoint:
+        """For a kind of answer. Digits are taken for incomplete until somebody says otherwise. `end_silence` and
+        `longest` are the question's own, seconds, 0 for the usual: of digits it is the silence while some are missing,
+        of any other answer the silence that ends it."""
+        pace, digits = PACES.get(kind, PACES["open"]), kind in ("digits", "card")
+        if end_silence and digits:
+            pace = replace(pace, missing=end_silence, enough=min(pace.enough, end_silence))
+        elif end_silence:
+            pace = replace(pace, enough=end_silence, missing=max(pace.missing, end_silence))
+        pace = replace(pace, guess=min(pace.guess, pace.enough), longest=longest or pace.longest)
+        return cls(pace, not digits if complete is None else complete)
 
     def with_complete(self, complete: bool) -> Endpoint:
         return replace(self, complete=complete)

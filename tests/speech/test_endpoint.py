@@ -105,3 +105,12 @@ def test_the_detector_hears_no_speech_in_silence_and_in_a_hiss() -> None:
     voiced = [classify(coded[start : start + FRAME_BYTES]) for start in range(0, len(coded), FRAME_BYTES)]
     assert sum(voiced[10:]) == 0
     assert not classify(FRAME)
+
+
+def test_a_question_may_have_its_own_silence_and_length() -> None:
+    assert Endpoint.of("menu", end_silence=1.5).pace.enough == 1.5
+    patient = Endpoint.of("digits", end_silence=3.0, longest=9.0).pace
+    assert (patient.missing, patient.enough, patient.longest) == (3.0, PACES["digits"].enough, 9.0)
+    brisk = Endpoint.of("digits", end_silence=0.2).pace
+    assert (brisk.guess, brisk.enough, brisk.missing) == (0.2, 0.2, 0.2)
+    assert Endpoint.of("yes_no").pace == PACES["yes_no"]

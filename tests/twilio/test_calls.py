@@ -176,21 +176,6 @@ def test_the_finishing_key_alone_goes_back_or_is_no_input(phone_line: Line) -> N
         call.hang_up()
 
 
-def test_speech_is_taken_where_it_is_switched_on(tmp_path) -> None:
-    from tests.twilio.support import line, settings
-
-    made = line(settings(tmp_path, twilio_speech=True))
-    try:
-        call = made.call()
-        assert call.gather is not None
-        assert "bill" in call.gather.get("hints", "")
-        call.say("I want to pay my bill")
-        assert words(call)[-1].startswith("Please enter your eight digit account number")
-        assert call.gather.get("input") == "dtmf"
-    finally:
-        made.close()
-
-
 def test_the_caller_s_language_reaches_say(phone_line: Line) -> None:
     call = phone_line.call()
     call.press("9")

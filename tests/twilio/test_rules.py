@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import Element
+
 import pytest
 
+from ivr.channels.twilio.routes import confidence
 from ivr.channels.twilio.twiml import Fold, bcp47, voices
 from ivr.flow.effects import Choice, Collect, End, Record, Say, Transfer
 from ivr.flow.session import VOICE, Session
@@ -123,6 +126,38 @@ def test_a_long_text_with_tags_is_said_in_several_pieces() -> None:
     root = parse(FOLD.reply(session(ended=True), [Say(both)]).encode(), XML)
     assert sum("".join(said.itertext()).count("word") for said in root) == 2 * 770
     assert len(root) > 4
+
+
+def spoken_gather(**changes: object) -> Element:
+    given = {"speech": True, "open": True, "language": "es", "hints": ("factura, luz",), **changes}
+    ask = Collect((prompt("¿Qué desea?"),), "open", **given)  # type: ignore[arg-type]
+    root = parse(Fold("https://x.example", speech=True).reply(session(), [Say(prompt("Hola.")), ask]).encode(), XML)
+    return root
+
+
+def test_an_open_question_is_heard_in_its_language_with_hints() -> None:
+    gather = spoken_gather(end_silence=0.7)[0]
+    assert (gather.get("input"), gather.get("language")) == ("dtmf speech", "es-ES")
+    assert (gather.get("speechTimeout"), gather.get("hints")) == ("1", "factura  luz")
+    assert spoken_gather(end_silence=1.2, hints=())[0].get("speechTimeout") == "2"
+    assert spoken_gather(hints=())[0].get("hints") is None
+
+
+def test_secrets_are_never_recognised_by_twilio() -> None:
+    gather = spoken_gather(secret=True)[0]
+    assert (gather.get("input"), gather.get("hints"), gather.get("language")) == ("dtmf", None, None)
+
+
+def test_words_that_may_not_cut_a_prompt_short_come_after_it() -> None:
+    assert [child.tag for child in spoken_gather(voice_barge_in=False)] == ["Say", "Say", "Gather", "Redirect"]
+    assert [child.tag for child in spoken_gather()] == ["Gather", "Redirect"]
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"), [("0.92", 0.92), ("1.7", 1.0), ("0.0", 0.8), ("", 0.8), ("nan", 0.8), ("high", 0.8)]
+)
+def test_confidence(given: str, counts: float) -> None:
+    assert confidence(given) == counts
 
 
 def test_a_menu_takes_star_and_pound_as_keys() -> None:

@@ -27,6 +27,8 @@ from ivr.store import Unknown
 log = structlog.get_logger("callwright.twilio")
 
 CHANNEL = "twilio"
+WORDS = VOICE | {"words"}
+"""What a call can do where Twilio recognises speech. Secrets are keyed all the same: see docs/twilio.md."""
 PATIENCE = 8.0
 """Seconds that one request may wait for actions; Twilio gives up after 15."""
 HOLD = 4.0
@@ -58,7 +60,7 @@ class Calls:
         """A call came in. A repeated request for it gets the stored reply."""
         turn = self.runner.start(
             channel=CHANNEL,
-            capabilities=VOICE,
+            capabilities=WORDS if self.fold.speech else VOICE,
             external_id=call_sid,
             caller=caller,
             called=called,

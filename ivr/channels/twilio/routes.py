@@ -31,6 +31,8 @@ CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}\Z")
 OVER = ("completed", "busy", "failed", "no-answer", "canceled")
 MAX_KEYS = 64
 MAX_WORDS = 1000
+FREELY = 0.8
+"""The confidence of words that came without one."""
 _DIALLED: dict[str, Literal["answered", "busy", "no_answer"]] = {
     "completed": "answered",
     "answered": "answered",
@@ -111,7 +113,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         form = request.form
         given = keyed(kind, form.get("Digits", ""), form.get("FinishedOnKey", ""), form.get("SpeechResult", ""))
         if isinstance(given, Words):
-            given = Words(given.text, min(1.0, max(0.0, form.get("Confidence", 1.0, type=float))))
+            given = Words(given.text, confidence(form.get("Confidence", "")))
         if after and given == Keys("#"):
             reply = calls.belongs_to_last(session, seq)
             if reply is not None:
@@ -186,6 +188,16 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
 
 def twiml(document: str) -> Response:
     return Response(document, content_type="text/xml; charset=utf-8")
+
+
+def confidence(given: str) -> float:
+    """Twilio's Confidence, 0 to 1. Not every speech model gives one; some give 0.0 for it
+    (https://www.twilio.com/docs/voice/twiml/gather#action): then words count as heard freely do elsewhere."""
+    try:
+        value = float(given)
+    except ValueError:
+        return FREELY
+    return min(1.0, value) if value > 0 else FREELY
 
 
 def keyed(what: str, digits: str, finished_on: str, words: str) -> Input:

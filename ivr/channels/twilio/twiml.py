@@ -29,8 +29,8 @@ _WHERE = "https://here.invalid/"
 
 @dataclass(frozen=True)
 class Fold:
-    """`base_url` is the server's public address; `voices` maps a language to a Twilio voice; `speech` lets callers
-    answer in words too; `boot` names this run of the server, so that a later one knows what died with it; `recordings`
+    """`base_url` is the server's public address; `voices` maps a language to a Twilio voice; `speech` lets Twilio
+    recognise words where the flow takes them; `boot` names this run of the server, so that a later one knows what died with it; `recordings`
     are the addresses of prompts, by language and id, that are played rather than spoken."""
 
     base_url: str
@@ -97,16 +97,16 @@ class Fold:
         return document.replace(_WHERE, self.url(session, f"{_kind(ask)}/full" if full else _kind(ask)))
 
     def _gather(self, response: VoiceResponse, language: str, says: tuple[Say, ...], ask: Collect) -> None:
-        """Keys that come while something inside <Gather> is said are taken and cut it short; what may not be cut
-        short has to stand before it, where Twilio doesn't listen."""
+        """Keys and words that come while something inside <Gather> is said are taken and cut it short; what may not be
+        cut short has to stand before it, where Twilio doesn't listen."""
+        speech = self.speech and ask.speech and not ask.secret
+        cut_short = ask.barge_in and (ask.voice_barge_in or not speech)
         inside = len(says)
-        while ask.barge_in and inside and says[inside - 1].barge_in:
+        while cut_short and inside and says[inside - 1].barge_in:
             inside -= 1
-        self._say(response, says if not ask.barge_in else says[:inside])
-        if not ask.barge_in:
+        self._say(response, says[:inside])
+        if not cut_short:
             self._prompts(response, ask.prompts)
-        speech = self.speech and bool(ask.choices) and not ask.secret
-        listening = {"language": bcp47(language), "hints": _hints(ask), "speech_timeout": "auto"} if speech else {}
         gather = Gather(
             input="dtmf speech" if speech else "dtmf",
             action=_WHERE,
@@ -115,9 +115,9 @@ class Fold:
             num_digits=_longest(ask),
             finish_on_key="" if ask.accept else ask.finish_on,
             action_on_empty_result=True,
-            **listening,
+            **(_listening(ask, language) if speech else {}),
         )
-        if ask.barge_in:
+        if cut_short:
             self._say(gather, says[inside:])
             self._prompts(gather, ask.prompts)
         response.append(gather)
@@ -204,8 +204,17 @@ def bcp47(language: str) -> str:
         return "en-US"
 
 
+def _listening(ask: Collect, language: str) -> dict[str, str]:
+    """How <Gather> recognises an answer: its language, how long a silence ends it, in whole seconds, and what is likely
+    to be said."""
+    hints = _hints(ask)
+    heard = {"language": bcp47(ask.language or language), "speech_timeout": str(_whole(ask.end_silence))}
+    return {**heard, "hints": hints} if hints else heard
+
+
 def _hints(ask: Collect) -> str:
     """At most 500 phrases of at most 100 characters, as Twilio takes them."""
+
     words = [*ask.phrases, *ask.hints, *(word for choice in ask.choices for word in choice.words)]
     return ",".join(dict.fromkeys(word.replace(",", " ")[:100] for word in words[:500]))
 

@@ -22,7 +22,7 @@ class Card(AnswerType):
     checked: ClassVar[bool] = True
     reasons: ClassVar[tuple[str, ...]] = ("wrong_length", "check_digit")
     # People read a card in groups, and look at it between them.
-    end_silence: ClassVar[float] = 2.0
+    end_silence: ClassVar[float] = 1.6
     max_seconds: ClassVar[float] = 40.0
 
     def keys(self, step: Shape) -> tuple[int, int]:

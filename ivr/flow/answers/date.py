@@ -26,7 +26,7 @@ class Date(AnswerType):
     name: ClassVar[str] = "date"
     kind: ClassVar[Kind] = "date"
     reasons: ClassVar[tuple[str, ...]] = ("bad_date",)
-    end_silence: ClassVar[float] = 1.0
+    end_silence: ClassVar[float] = 0.6
 
     def keys(self, step: Shape) -> tuple[int, int]:
         return (8, 8)

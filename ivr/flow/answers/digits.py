@@ -22,7 +22,7 @@ class Digits(AnswerType):
     name: ClassVar[str] = "digits"
     kind: ClassVar[Kind] = "digits"
     reasons: ClassVar[tuple[str, ...]] = ("too_short", "too_long")
-    end_silence: ClassVar[float] = 1.5
+    end_silence: ClassVar[float] = 1.2
 
     def keys(self, step: Shape) -> tuple[int, int]:
         return (step.length or step.at_least or 1, step.length or step.at_most or 20)

@@ -26,7 +26,7 @@ class Money(AnswerType):
     kind: ClassVar[Kind] = "money"
     point: ClassVar[str] = "*"
     reasons: ClassVar[tuple[str, ...]] = ("bad_amount", "zero")
-    end_silence: ClassVar[float] = 1.0
+    end_silence: ClassVar[float] = 0.6
 
     def keys(self, step: Shape) -> tuple[int, int]:
         return (step.at_least or 1, step.at_most or 10)

@@ -21,7 +21,7 @@ MAX_DIGITS = 18
 class Number(AnswerType):
     name: ClassVar[str] = "number"
     kind: ClassVar[Kind] = "number"
-    end_silence: ClassVar[float] = 1.0
+    end_silence: ClassVar[float] = 0.6
 
     def keys(self, step: Shape) -> tuple[int, int]:
         return (step.length or step.at_least or 1, step.length or step.at_most or 9)

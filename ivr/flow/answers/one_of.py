@@ -21,7 +21,7 @@ MOST_KEYS = 9
 @answer
 class OneOf(AnswerType):
     name: ClassVar[str] = "one_of"
-    end_silence: ClassVar[float] = 0.7
+    end_silence: ClassVar[float] = 0.55
     max_seconds: ClassVar[float] = 10.0
 
     def needs(self, step: Shape) -> frozenset[str]:

@@ -21,7 +21,7 @@ class Phone(AnswerType):
     name: ClassVar[str] = "phone"
     kind: ClassVar[Kind] = "phone"
     reasons: ClassVar[tuple[str, ...]] = ("bad_number",)
-    end_silence: ClassVar[float] = 1.5
+    end_silence: ClassVar[float] = 1.2
 
     def keys(self, step: Shape) -> tuple[int, int]:
         return (step.at_least or 7, step.at_most or 15)

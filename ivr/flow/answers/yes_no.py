@@ -19,7 +19,7 @@ KEYS = ("1", "2")
 class YesNo(AnswerType):
     name: ClassVar[str] = "yes_no"
     exits: ClassVar[tuple[str, ...]] = ("yes", "no")
-    end_silence: ClassVar[float] = 0.5
+    end_silence: ClassVar[float] = 0.4
     max_seconds: ClassVar[float] = 6.0
 
     def keys(self, step: Shape) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from ivr.flow.open_question import OpenQuestion
 from ivr.flow.turn import Goto, Leave, Turn
 from ivr.flow.verb import verb
 
-END_SILENCE, MAX_SECONDS = 1.0, 25.0
+END_SILENCE, MAX_SECONDS = 0.7, 25.0
 
 
 @verb

@@ -25,7 +25,7 @@ from ivr.prompts.written import written
 
 SHORT = 4
 """Words in a command; what is longer is a sentence, and a word of it may have been meant otherwise."""
-END_SILENCE, MAX_SECONDS = 0.7, 12.0
+END_SILENCE, MAX_SECONDS = 0.5, 12.0
 
 
 class Choice(Model):

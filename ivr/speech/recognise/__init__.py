@@ -119,6 +119,10 @@ class Recogniser(Protocol):
         """ISO 639 codes that it understands on this machine; empty if it isn't installed. Imports no engine."""
         ...
 
+    def about(self, language: str) -> str:
+        """What it understands a language with, for people: its models. Imports no engine."""
+        ...
+
     def takes(self, want: Want) -> bool:
         """Whether it can do this: an engine for small grammars takes no open speech. Imports no engine."""
         ...

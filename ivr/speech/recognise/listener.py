@@ -103,13 +103,14 @@ class Listener:
         self._answering: asyncio.Task[None] | None = None
         self._over_prompt = False
 
-    def begin(self, want: Want) -> None:
+    def begin(self, want: Want, *, end_silence: float = 0.0, longest: float = 0.0) -> None:
         """Listen for an answer from now on, or from the end of the prompt if that may not be interrupted. May be
-        called again after an answer. Raises `NoRecogniser` where nobody understands such an answer."""
+        called again after an answer. `end_silence` and `longest` are `Endpoint.of`'s. Raises `NoRecogniser` where
+        nobody understands such an answer."""
         self.stop()
         self._service.check(want)
         self._want = want
-        self._endpoint = Endpoint.of(want.kind)
+        self._endpoint = Endpoint.of(want.kind, end_silence=end_silence, longest=longest)
 
     def stop(self) -> None:
         """Stop listening for an answer; what was said is dropped."""

@@ -76,6 +76,9 @@ class FakeRecogniser:
     def languages(self) -> tuple[str, ...]:
         return ("en",)
 
+    def about(self, language: str) -> str:
+        return f"a fake {language}"
+
     def takes(self, want: Want) -> bool:
         return not self._kinds or want.kind in self._kinds
 

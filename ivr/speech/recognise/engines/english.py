@@ -19,6 +19,12 @@ class English:
     def languages(self) -> tuple[str, ...]:
         return ("en",) if whisper_folder() or moonshine_folder() else ()
 
+    def about(self, language: str) -> str:
+        there = {"Moonshine tiny": moonshine_folder(), "Whisper": whisper_folder()}
+        missing = [name for name, folder in there.items() if not folder]
+        found = " and ".join(name for name, folder in there.items() if folder)
+        return f"{found} alone, without {missing[0]}: {self.install}" if missing else found
+
     def takes(self, want: Want) -> bool:
         return True
 

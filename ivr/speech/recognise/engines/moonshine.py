@@ -16,6 +16,9 @@ class MoonshineAlone:
     def languages(self) -> tuple[str, ...]:
         return ("en",) if moonshine_folder() else ()
 
+    def about(self, language: str) -> str:
+        return "Moonshine tiny"
+
     def takes(self, want: Want) -> bool:
         return True
 

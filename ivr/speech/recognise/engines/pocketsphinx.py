@@ -61,6 +61,9 @@ class Pocketsphinx:
     def languages(self) -> tuple[str, ...]:
         return ("en",) if _there() else ()
 
+    def about(self, language: str) -> str:
+        return "its own model, small grammars only"
+
     def takes(self, want: Want) -> bool:
         if want.kind == "digits":
             return want.at_most <= LONGEST_NUMBER

@@ -79,6 +79,9 @@ class Vosk:
     def languages(self) -> tuple[str, ...]:
         return tuple(sorted(folders())) if importlib.util.find_spec("vosk") else ()
 
+    def about(self, language: str) -> str:
+        return f"the model in {folders()[language]}"
+
     def takes(self, want: Want) -> bool:
         return want.kind not in DIGIT_KINDS or base(want.language) in DIGIT_WORDS
 

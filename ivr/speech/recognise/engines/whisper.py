@@ -16,6 +16,9 @@ class WhisperAlone:
     def languages(self) -> tuple[str, ...]:
         return ("en",) if whisper_folder() else ()
 
+    def about(self, language: str) -> str:
+        return f"Whisper in {whisper_folder()}"
+
     def takes(self, want: Want) -> bool:
         return True
 
