@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
+import grp
 import os
+import pwd
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,20 +66,24 @@ service anvil {{
 
 
 @pytest.fixture(scope="module")
-def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def dovecot() -> Iterator[str]:
     """The URL of a mailbox."""
-    need("dovecot", "dovecot-imapd")
-    import grp
-
-    folder = tmp_path_factory.mktemp("dovecot")
+    # Dovecot doesn't serve root's mail: then it runs as nobody, in a folder of nobody's.
+    user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    folder = Path(tempfile.mkdtemp(prefix="dovecot"))
+    os.chown(folder, user.pw_uid, user.pw_gid)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    values = {"folder": folder, "user": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name,
-              "uid": os.getuid(), "gid": os.getgid(), "port": port}  # fmt: skip
+    group = grp.getgrgid(user.pw_gid).gr_name
     config = folder / "dovecot.conf"
-    config.write_text(CONFIG.format(**values))
-    process = subprocess.Popen(["dovecot", "-F", "-c", str(config)], stderr=subprocess.PIPE)
+    config.write_text(
+        CONFIG.format(folder=folder, user=user.pw_name, group=group, uid=user.pw_uid, gid=user.pw_gid, port=port)
+    )
+    config.chmod(0o644)
+    drop: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+    command = [need("dovecot", "dovecot-imapd"), "-F", "-c", str(config)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, **drop)
     try:
         for _ in range(600):
             try:
@@ -91,6 +99,7 @@ def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
         process.wait(30)
         process.stderr.close()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
