@@ -346,8 +346,9 @@ async def test_the_conversation_is_recorded_in_two_channels(valkey: Valkey, tmp_
         left, right = both[:, 0], both[:, 1]
         assert tones_in(left[-6400:-3200]) == {CUSTOMER}
         assert tones_in(right[-6400:-3200]) == {ANN}
-        assert not both[:, 0][len(both) // 8 :].all()  # the pause is silence
-        assert np.all(np.abs(right[np.flatnonzero(~left[:-160].any())]) == 0)
+        # the pause, and half a second more, is silence on both
+        silent = np.flatnonzero(~both[: len(both) // 4000 * 4000].reshape(-1, 4000).any(axis=1))
+        assert 0 < len(silent) < len(both) // 4000
 
 
 async def test_an_offer_that_lapsed_connects_nobody(valkey: Valkey, tmp_path: Path) -> None:
