@@ -6,21 +6,27 @@ the audio that arrived (see `tests.voice.line`).
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ivr.actions import specs
-from ivr.flow.effects import RunAction
-from ivr.flow.inputs import ActionDone
+from ivr.channels.leg import Clip, Digit
+from ivr.channels.voice.line import Line as VoiceLine
+from ivr.channels.voice.waiting import Lobby
+from ivr.flow.effects import Enqueue, RequestCallback, RunAction
+from ivr.flow.inputs import ActionDone, Input, Keys
 from ivr.flow.load import load
 from ivr.flow.session import Session
+from ivr.rehearsal.agents import WaitingRoom
 from ivr.rehearsal.run import Outcome, ScriptedActions, perform
 from ivr.rehearsal.script import Script, read_scripts
 from tests.voice.line import FLOWS, PROMPTS, Line
@@ -30,7 +36,7 @@ pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 SCRIPTS, PROBLEMS = read_scripts(FLOWS / "calls", load(FLOWS, PROMPTS, specs()))
 assert not PROBLEMS
 ON_VOICE = sorted(
-    (script for script in SCRIPTS if "voice" in script.call.channels and script.call.agents is None and not script.call.earlier),
+    (script for script in SCRIPTS if "voice" in script.call.channels and not script.call.earlier),
     key=lambda one: one.begin,
 )
 
@@ -52,6 +58,39 @@ class Scripts:
         return done
 
 
+class ScriptedLobby(Lobby):
+    """Waiting goes as each call's script says; the line is real. (`test_agents` has real queues.)"""
+
+    def __init__(self, scripts: list[Script]) -> None:
+        self._rooms = {script.name: WaitingRoom(script.call.agents) for script in scripts}
+
+    async def enter(self, session: Session, effect: Enqueue) -> Any:
+        return self._rooms[session.called].enter(effect, asyncio.get_running_loop().time())
+
+    async def wait(
+        self, line: VoiceLine, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None
+    ) -> Input:
+        room, keys = self._rooms[session.called], {choice.key for choice in effect.choices}
+        room.enter(effect, line.now())
+        if intro is not None:
+            line.leg.play(await intro)
+        while True:
+            event = await line.event(room.due)
+            if isinstance(event, Digit) and event.digit in keys:
+                return Keys(event.digit)
+            if event is None:
+                return room.fire(line.now())
+
+    async def book(self, session: Session, request: RequestCallback) -> Any:
+        return self._rooms[session.called].book(request)
+
+    async def step_out(self, contact_id: str) -> None:
+        return
+
+    async def left(self, contact_id: str, reason: str) -> None:
+        return
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory, audio: Path) -> Iterator[dict[str, Outcome]]:
     with ExitStack() as stack:
@@ -63,6 +102,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, audio: Path) -> Iterator[
             clock = lambda begin=begin: begin  # noqa: E731
             line = stack.enter_context(Line(folder, audio, clock=clock))
             line.runner.begin = Scripts(line, scripts).begin  # type: ignore[method-assign]
+            line.service.lobby = ScriptedLobby(scripts)
             for script in scripts:
                 running[script.name] = pool.submit(_place, line, script)
         yield {name: future.result(250) for name, future in running.items()}

@@ -24,6 +24,7 @@ from ivr.channels.sip.settings import Registration, SipSettings
 from ivr.channels.sip.switchboard import Switchboard
 from ivr.channels.voice import VoiceCall
 from ivr.channels.voice.devices import account
+from ivr.channels.voice.waiting import Lobby
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.errors import SpeechError
@@ -35,9 +36,9 @@ log = structlog.get_logger("callwright.sip")
 THREADS = 8
 """Threads that wait for the database; a step takes about a millisecond."""
 RESTART_SECONDS = 0.2
-GARBAGE = (10_000, 10, 10)
+GARBAGE = (100_000, 20, 20)
 """Objects made before a collection, of the young and then of the older ones (`gc.set_threshold`). A call leaves no
-cycles, so there is little to collect, while a look at all that 400 calls hold takes a tenth of a second."""
+cycles, so that there is little to collect, while to look through what 400 calls hold takes a tenth of a second."""
 
 
 class SipService:
@@ -53,6 +54,7 @@ class SipService:
         switchboard: Switchboard | None = None,
     ) -> None:
         self._switchboard = switchboard
+        self.lobby: Lobby | None = None
         self._settings = settings
         self._runner = runner
         self._renderer = renderer
@@ -77,7 +79,7 @@ class SipService:
             raise
         self._checkpointer.start()
         if board is not None:
-            board.start(self.endpoint)
+            self.lobby = board.start(self.endpoint)
         if self._recognition is not None:
             await self._recognition.start()
         self._keeper = asyncio.create_task(self._keep_media(self.endpoint))
@@ -130,7 +132,7 @@ class SipService:
             recordings_dir=self._settings.recordings_dir.absolute(),
             fallback_number=self._settings.fallback_number,
             recognition=self._recognition,
-            lobby=None if self._switchboard is None else self._switchboard.lobby,
+            lobby=self.lobby,
         )
         await call.run()
 

@@ -50,7 +50,8 @@ class Switchboard:
     def config(self) -> Config:
         return self.queues.config
 
-    def start(self, endpoint: SipEndpoint) -> None:
+    def start(self, endpoint: SipEndpoint) -> Lobby:
+        """Begin; gives where callers of this endpoint wait."""
         devices = Devices(self.queues, self.queues.client)
         published = self._runner.published
         manners = Manners(
@@ -70,6 +71,7 @@ class Switchboard:
         dialback = self.dialback
         self.lobby.start(dialback.due, lambda: dialback.contacts)
         self._warming = asyncio.ensure_future(manners.warm())
+        return self.lobby
 
     async def close(self) -> None:
         """After the endpoint has hung up: nothing more is to be told."""
