@@ -64,6 +64,17 @@ def answer_messages() -> int:
         return _noted("messages answered", conversations.answer_left() + conversations.go_on_left())
 
 
+def send_reminders() -> int:
+    """Queue the reminders that are due (flows/reminders.yaml)."""
+    from ivr import messaging
+    from ivr.assembly import make_published
+    from ivr.reminders import remind
+
+    with _database() as (engine, settings):
+        flows = messaging.current(make_published(settings, engine))
+        return 0 if flows is None else _noted("reminders", remind(engine, flows, datetime.now(UTC)))
+
+
 def reconcile_payments() -> int:
     """Settle payments whose outcome was left in doubt, and tell the customers."""
     from ivr.actions.payments.reconcile import reconcile
@@ -154,6 +165,7 @@ PERIODIC = (
     Periodic(deliver_messages, every=10, queue=URGENT),
     Periodic(answer_messages, every=10, queue=URGENT),
     Periodic(reconcile_payments, every=60),
+    Periodic(send_reminders, every=600, timeout=300),
     Periodic(post_webhooks, every=10),
     Periodic(forget_codes, every=300),
     Periodic(fetch_recordings, every=120, timeout=600),

@@ -93,19 +93,27 @@ def verdict(conn: Connection, message: Any, now: datetime, policy: Policy) -> La
     window = shape_of(message.channel).window
     if window is not None and TEMPLATE not in message.meta and not _wrote_since(conn, message, now - window):
         return Never("window")
-    quiet = policy.quiet.get(message.channel)
-    if quiet is None or answer:
+    until = None if answer else quiet_until(conn, policy, message.channel, message.to, customer_id, now)
+    return None if until is None else Later(until, "quiet_hours")
+
+
+def quiet_until(
+    conn: Connection, policy: Policy, channel: str, address: str, customer_id: str | None, now: datetime
+) -> datetime | None:
+    """When the quiet hours that are on now for an address end; `None` if none are."""
+    quiet = policy.quiet.get(channel)
+    if quiet is None:
         return None
     at, moved = now, True
     while moved:  # what ends quiet hours in one zone may be within those of another
         moved = False
-        for zone in zones(conn, message.channel, message.to, customer_id, policy):
+        for zone in zones(conn, channel, address, customer_id, policy):
             over = quiet.over_at(at, zone)
             if over is not None:
                 at, moved = over, True
         if at > now + timedelta(days=2):  # the zones leave no hour: the last one's will do
             break
-    return Later(at, "quiet_hours") if at > now else None
+    return at if at > now else None
 
 
 def zones(conn: Connection, channel: str, address: str, customer_id: str | None, policy: Policy) -> list[ZoneInfo]:

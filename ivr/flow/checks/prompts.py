@@ -9,6 +9,7 @@ from ivr.flow.expr import ExprError
 from ivr.flow.lint import View, error, lint, warning, within
 from ivr.flow.model import PROMPT_ID
 from ivr.flow.problems import Mark, Problem, nearest
+from ivr.flow.reminders import reminded
 
 ENGINE = ("system.fault", "system.sorry", "system.words.person", "system.words.back", "system.words.repeat")
 """What the engine may need in any flow."""
@@ -37,6 +38,10 @@ def missing(view: View) -> Iterator[Problem]:
             wanted.setdefault(ref, intents.at(("intents", name, "label")))
     for ref in ENGINE if view.flows.flows else ():
         wanted.setdefault(ref, view.company_mark("languages"))
+    reminders = view.flows.nodes.get("reminders")
+    for path, ref in reminded(view.flows):
+        if reminders is not None and PROMPT_ID.match(ref):
+            wanted.setdefault(ref, reminders.at(path))
     resume = view.company.resume
     if resume is not None and PROMPT_ID.match(resume.offer):
         wanted.setdefault(resume.offer, view.company_mark("resume"))
@@ -81,6 +86,7 @@ def unused(view: View) -> Iterator[Problem]:
     used = {ref for _, _, step in view.places for _, ref in step.says()}
     used |= {ref for _, _, step in view.places for ref in view.system_prompts(step)}
     used |= {ref for _, ref in _labels(view)}
+    used |= {ref for _, ref in reminded(view.flows)}
     used |= {ref for spec in view.flows.actions.values() for ref in spec.says}
     for (language, id), mark in view.flows.marks.items():
         if language == view.flows.default_language and not id.startswith("system.") and not used & {id, _spoken(id)}:
