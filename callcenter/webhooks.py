@@ -50,6 +50,7 @@ TYPES = (
     "case.opened",
     "case.changed",
     "note.added",
+    "offer.screen_pop",
 )
 TIMEOUT = 10.0
 LEASE = timedelta(minutes=2)
@@ -117,7 +118,7 @@ _QUEUE = sa.insert(deliveries)
 
 def emit(conn: Connection, type: str, data: Mapping[str, Any], at: datetime) -> None:
     """Queue an event for all who subscribed to its type, within the caller's transaction. `data` is JSON: ids and
-    words such as a status, never what a customer said."""
+    words such as a status, never what a customer said; `offer.screen_pop` alone has what an agent sees."""
     rows = _deliveries(conn.execute(_SUBSCRIBERS), type, data, at)
     if rows:
         conn.execute(_QUEUE, rows)

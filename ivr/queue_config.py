@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from callcenter.acd.config import Config, ConfigError
 from callcenter.queues.store import Queues
+from ivr.embedded import NoRedis, redis_url
 from ivr.flow import template
 from ivr.flow.model import PROMPT_ID, FlowSet
 from ivr.hours import BusinessHours, status
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
 from ivr.published import NothingPublished, Published
+from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.queues")
 
@@ -104,6 +106,24 @@ class PublishedQueues:
         values = {"company": flows.company.name, "queue": configured.label or queue, "language": language}
         parts = template.parse(text).fill(values, flows.company.currency)
         return written(Prompt(parts, language or flows.default_language, ""))
+
+
+class LazyQueues:
+    """Queues when they are first asked for, kept up with what is published; `None` while there is no store. For web
+    processes, which start whether or not Redis is there."""
+
+    def __init__(self, settings: Settings, published: Published) -> None:
+        self._settings, self._published = settings, published
+        self._made: PublishedQueues | None = None
+
+    def __call__(self) -> Queues | None:
+        if self._made is None:
+            try:
+                self._made = PublishedQueues(self._published, connect(redis_url(self._settings)))
+            except NoRedis:
+                return None
+        self._made.refresh()
+        return self._made.queues
 
 
 def connect(url: str) -> redis.Redis:

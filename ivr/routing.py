@@ -6,6 +6,8 @@ import logging
 import signal
 import threading
 
+from callcenter.live import Live
+from callcenter.queues.popping import ScreenPops
 from callcenter.queues.router import Drain, Router
 from ivr.assembly import make_published
 from ivr.embedded import redis_url
@@ -27,9 +29,11 @@ def serve(settings: Settings) -> None:
     drain = Drain(engine, queues, published.message)
     draining = threading.Thread(target=drain.run, args=(stopping,), name="journal")
     draining.start()
+    pops = ScreenPops(engine, queues, Live(url))
     try:
-        Router(queues, engine, reload=published.refresh).run(stopping)
+        Router(queues, engine, reload=published.refresh, on_facts=pops.take, on_start=pops.catch_up).run(stopping)
     finally:
         stopping.set()
+        pops.close()
         draining.join()
         engine.dispose()

@@ -151,6 +151,13 @@ class Record(Model):
     keep_days: int = Field(90, ge=1)
 
 
+class Extra(Model):
+    """The company's own fields of screen pops: the pop is posted to `url`, which answers a JSON object in time."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    seconds: Annotated[float, BeforeValidator(_duration), Field(gt=0, le=30)] = 2
+
+
 class Queue(Model):
     """One queue. `skills` are required of its agents, as are those of the contact itself."""
 
@@ -176,6 +183,7 @@ class Queue(Model):
     record: Record = Record()
     whisper: str | None = None
     guide: str = Field("", description="Markdown, shown to agents")
+    screen_pop: Extra | None = None
     suggest: str = Field("", description="the next step suggested to agents")
 
     @model_validator(mode="after")

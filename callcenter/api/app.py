@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import redis
 from flask import Blueprint, Response, request
 from limits import parse
 from limits.storage import storage_from_string
@@ -24,6 +25,7 @@ from callcenter.api.operations import Call, Operation, all_operations
 from callcenter.api.problems import Problem
 from callcenter.attributes import NONE, Schema
 from callcenter.db import reading
+from callcenter.queues.store import Queues
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +43,11 @@ def blueprint(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     rate: str = "600/minute",
     rate_storage: str = "memory://",
+    queues: Callable[[], Queues | None] = lambda: None,
 ) -> Blueprint:
     """The API on a database. `schema` is that of the customers' attributes, `region` the country of national phone
-    numbers. `rate` is per key, counted in each process unless `rate_storage` is a Redis URL."""
+    numbers. `rate` is per key, counted in each process unless `rate_storage` is a Redis URL. `queues` gives the live
+    state of queues; without it their resources answer 503."""
     routes = Blueprint("api_v1", __name__, url_prefix=PREFIX)
     limiter = MovingWindowRateLimiter(storage_from_string(rate_storage))
     limit = parse(rate)
@@ -72,7 +76,7 @@ def blueprint(
             body, query = _body(operation), _query(operation)
 
             def run(conn: Connection) -> idempotency.Stored:
-                answer = operation.handler(Call(conn, key, now, path, body, query, schema, region))
+                answer = operation.handler(Call(conn, key, now, path, body, query, schema, region, queues()))
                 return idempotency.Stored(operation.status, "" if answer is None else answer.model_dump_json())
 
             if operation.reads:
@@ -119,6 +123,11 @@ def blueprint(
     @routes.errorhandler(OperationalError)
     def database(error: OperationalError) -> Response:
         logger.error("the database failed: %s", type(error.orig).__name__)
+        return problems.response(Problem(503, "try again in a moment", headers={"Retry-After": "5"}))
+
+    @routes.errorhandler(redis.RedisError)
+    def store(error: redis.RedisError) -> Response:
+        logger.error("the store of queues failed: %s", type(error).__name__)
         return problems.response(Problem(503, "try again in a moment", headers={"Retry-After": "5"}))
 
     @routes.errorhandler(Exception)

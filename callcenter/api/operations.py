@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from callcenter.api.keys import Key
 from callcenter.attributes import Schema
+from callcenter.queues.store import Queues
 
 Body = TypeVar("Body", bound=BaseModel | None, covariant=True)
 Query = TypeVar("Query", bound=BaseModel | None, covariant=True)
@@ -34,6 +35,7 @@ class Call(Generic[Body, Query]):
     query: Query
     schema: Schema
     region: str
+    queues: Queues | None = None
 
     @property
     def by(self) -> str:

@@ -39,7 +39,8 @@ AGAIN = 0.2
 
 class Router:
     """One thread's router. `engine` is for putting back what the store lost; without it nothing is put back.
-    `reload` gives a newer configuration, or `None`. `on_facts` is called with all that happened, and must be quick."""
+    `reload` brings `queues.config` up to date. `on_facts` is called with all that happened, `on_start` after a look at
+    the whole store; both must be quick."""
 
     def __init__(
         self,
@@ -48,12 +49,14 @@ class Router:
         *,
         reload: Callable[[], None] | None = None,
         on_facts: Callable[[list[Fact]], None] | None = None,
+        on_start: Callable[[], None] | None = None,
     ) -> None:
         self.queues = queues
         self.engine = engine
         self.staffing = Staffing()
         self._reload = reload
         self._on_facts = on_facts
+        self._on_start = on_start
         self._mirror: Mirror | None = None
         self._rarely_at = 0.0
         self._timer: float | None = None
@@ -99,6 +102,8 @@ class Router:
         self._patient_until = self.queues.clock() + self.queues.timing.kept
         self._look_for_loss()
         self._mirror = Mirror(self.queues)
+        if self._on_start is not None:
+            self._on_start()
         self._rarely_at = 0.0
 
     def _look_for_loss(self) -> None:

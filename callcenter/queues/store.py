@@ -38,14 +38,15 @@ class Queues(Callbacks, Offers, Presence):
         """Entries as they are now; `None` for those that don't wait (any more)."""
         return {
             contact_id: entry_of(contact_id, found, self.config) if _waits(found) else None
-            for contact_id, found in self._hashes("cw:entry:", contact_ids)
+            for contact_id, found in self.hashes("cw:entry:", contact_ids)
         }
 
     def signed_in(self, agent_ids: Iterable[str]) -> dict[str, Agent | None]:
         """Agents as they are now; `None` for those who aren't signed in (any more)."""
-        return {id: agent_of(id, found, self.config) for id, found in self._hashes("cw:agent:", agent_ids)}
+        return {id: agent_of(id, found, self.config) for id, found in self.hashes("cw:agent:", agent_ids)}
 
-    def _hashes(self, prefix: str, ids: Iterable[str]) -> list[tuple[str, Hash]]:
+    def hashes(self, prefix: str, ids: Iterable[str]) -> list[tuple[str, Hash]]:
+        """Each id with what is stored under it, empty where nothing is, in one round trip."""
         ordered = list(dict.fromkeys(ids))
         if not ordered:
             return []

@@ -23,6 +23,7 @@ from ivr.channels.twilio.fallback import Fallback
 from ivr.channels.twilio.twiml import Fold, voices
 from ivr.flow.model import FlowSet
 from ivr.published import NothingPublished
+from ivr.queue_config import LazyQueues
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.web import audio, health, pages
@@ -69,7 +70,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.register_blueprint(health.blueprint(settings, engine, published))
     app.register_blueprint(audio.blueprint(recordings))
     company, schema = _of(fallback.flows)
-    app.register_blueprint(api(engine, schema=schema, region=company))
+    app.register_blueprint(api(engine, schema=schema, region=company, queues=LazyQueues(settings, published)))
     app.register_blueprint(make_desk(settings, engine, published, schema))
     app.register_blueprint(pages.blueprint(settings, published))
     if settings.proxies:

@@ -16,6 +16,7 @@ from callcenter.api.problems import Mistake, Problem
 EventType = Literal[
     "*", "customer.created", "customer.updated", "customer.merged", "customer.unmerged", "contact.identified",
     "contact.ended", "message.received", "case.opened", "case.changed", "note.added",
+    "offer.screen_pop",
 ]  # fmt: skip
 assert get_args(EventType) == ("*", *webhooks.TYPES)
 
