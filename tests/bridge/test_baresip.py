@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.sip, pytest.mark.slow]
 
 
 class AgentsPhone(Baresip):
-    """Registers as ann; what its user says is silence (no source is set up), so it is known by what it hears."""
+    """Registers as ann. Its user says again what he hears: `aubridge` is an echo."""
 
     def __init__(self, folder: Path, server: tuple[str, int], transport: str) -> None:
         super().__init__(folder)
@@ -47,7 +47,7 @@ async def test_baresip_serves_a_customer_and_is_killed(valkey: Valkey, tmp_path:
             await here.until(lambda: phone.hears(WHISPER))
             await here.until(lambda: phone.hears(CUSTOMER))
             assert here.state(offer) == "connected"
-            await customer.hears()
+            await customer.hears(CUSTOMER)  # there and back
             here.order("hold")
             await customer.hears(MUSIC)
             await here.until(lambda: not phone.hears(CUSTOMER))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ivr.channels.sip.digest import DigestServer
@@ -66,7 +67,7 @@ class Gate:
         """Whether a stranger from there is answered at all."""
         return self._digest is not None and not self._lockout.locked(source)
 
-    def _identified(self, request: Request, digest: DigestServer | None, only: list[str] | None = None) -> bool:
+    def _identified(self, request: Request, digest: DigestServer | None, only: Sequence[str] | None = None) -> bool:
         """Digest for strangers; where no user is configured they get nothing at all."""
         source = request.flow.remote[0]
         if digest is None:

@@ -8,7 +8,7 @@ call the world.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class TelephoneRegistrar:
         self._agent, self._accounts = agent, accounts
         self.bindings = bindings
         settings = agent.settings
-        self.digest = DigestServer(self._secret, settings.realm, agent.clock, settings.digests)
+        self.digest = DigestServer(self._secret, settings.realm, agent.clock)
 
     def _secret(self, user: str, algorithm: str) -> str | None:
         """H(A1) of a user (RFC 7616 section 3.4.2), or None."""
@@ -65,10 +65,11 @@ class TelephoneRegistrar:
         stored = account.hashes.get(algorithm)
         return stored.lower() if stored else None
 
-    def algorithms(self, request: Request) -> list[str] | None:
-        """The hashes to challenge with: those that the user's account has. None: all."""
+    def algorithms(self, request: Request) -> Sequence[str]:
+        """The hashes to challenge with: those that the user's account has, or those that telephones are to use."""
         account = self._accounts(_user_of(request.to.uri))
-        return list(account.hashes) if account is not None and account.hashes and not account.password else None
+        stored = account is not None and account.hashes and not account.password
+        return list(account.hashes) if account is not None and stored else self._agent.settings.telephone_digests
 
     def serve(self, transaction: ServerTransaction, request: Request) -> None:
         user = _user_of(request.to.uri)

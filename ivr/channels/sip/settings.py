@@ -62,6 +62,9 @@ class SipSettings:
     registrations: tuple[Registration, ...] = ()
     accounts: Accounts | None = field(default=None, repr=False)
     """Telephones that may register with us; None: REGISTER is not served."""
+    telephone_digests: tuple[str, ...] = ("MD5",)
+    """The hashes that telephones are asked to register with. Many know MD5 alone and give up where anything else stands
+    beside it (baresip 1.0 does); ("SHA-256", "MD5") is better where all of them know RFC 8760."""
     bindings: Bindings | None = field(default=None, repr=False)
     """Where it is kept who is registered; None: in memory alone."""
     max_calls: int = 1000

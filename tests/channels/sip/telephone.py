@@ -21,7 +21,7 @@ class Telephone:
         self.challenge: Message | None = None
         self.count = 0
 
-    def authorization(self, *, algorithm: str = "SHA-256", user: str = "", nonce: str = "", count: int = 0) -> str:
+    def authorization(self, *, algorithm: str = "MD5", user: str = "", nonce: str = "", count: int = 0) -> str:
         assert self.challenge is not None
         value = next(v for v in self.challenge.all("www-authenticate") if f"algorithm={algorithm}" in v)
         got = dict(re.findall(r'(\w+)="([^"]+)"', value))
@@ -47,7 +47,7 @@ class Telephone:
         client.send(data.replace(standing, b""))
         return await client.final("REGISTER")
 
-    async def register(self, *, expires: int = 300, contact: str | None = "", algorithm: str = "SHA-256") -> Message:
+    async def register(self, *, expires: int = 300, contact: str | None = "", algorithm: str = "MD5") -> Message:
         if self.challenge is None:
             self.challenge = await self.send()
             assert self.challenge.status == 401

@@ -33,7 +33,7 @@ ELSEWHERE = (ipaddress.ip_network("192.0.2.0/24"),)
 ACCOUNTS = {
     "ann": Account("ann", "secret"),
     "bob": Account("bob", "other"),
-    "old": Account("old", hashes={"MD5": h("old:callwright:secret", "MD5")}),
+    "new": Account("new", hashes={"SHA-256": h("new:callwright:secret")}),
 }
 
 
@@ -156,10 +156,16 @@ async def test_a_repeated_datagram_gets_the_same_answer_again() -> None:
 
 async def test_a_stored_hash_will_do_and_is_asked_for() -> None:
     async with registering() as (_, phone):
-        phone.user = "old"
-        assert (await phone.register(algorithm="MD5")).status == 200
+        phone.user = "new"
+        assert (await phone.register(algorithm="SHA-256")).status == 200
         assert phone.challenge is not None
-        assert ["algorithm=MD5" in value for value in phone.challenge.all("www-authenticate")] == [True]
+        assert ["algorithm=SHA-256" in value for value in phone.challenge.all("www-authenticate")] == [True]
+
+
+async def test_both_hashes_where_telephones_know_them() -> None:
+    async with registering(telephone_digests=("SHA-256", "MD5")) as (_, phone):
+        assert (await phone.register(algorithm="SHA-256")).status == 200
+        assert (await phone.register(algorithm="MD5")).status == 200
 
 
 async def test_several_telephones_a_query_and_the_oldest_makes_room() -> None:
@@ -242,7 +248,7 @@ async def test_without_redis_telephones_are_still_known() -> None:
 
 
 async def test_sipp_registers_and_takes_a_call(tmp_path: Path) -> None:
-    async with serving(accounts=ACCOUNTS.get, digests=("MD5",)) as server:
+    async with serving(accounts=ACCOUNTS.get) as server:
         port = str(sipp.free_port())
         await sipp.run("register", server.endpoint.address, tmp_path, port=port)
         phone = asyncio.create_task(sipp.run("telephone", server.endpoint.address, tmp_path, port=port))
