@@ -19,6 +19,7 @@ from ivr.flow.session import Session
 from ivr.prompts.parts import Prompt
 from ivr.speech.errors import SpeechError
 from ivr.speech.music import music
+from ivr.speech.prerender import prerender
 from ivr.speech.renderer import Renderer
 
 log = structlog.get_logger("callwright.voice")
@@ -39,11 +40,11 @@ class Manners:
     async def warm(self) -> None:
         """Render ahead what every queue says to agents: while a telephone could ring, nothing is rendered."""
         flows = self._flows()
-        for name in self._config().queues:
-            await self._whisper(name, flows.default_language)
-        for language in flows.company.languages:
-            await self.said("system.recorded", language)
-            await self.said("system.callback_greeting", language)
+        wanted = [self._whispered(name, flows.default_language) for name in self._config().queues]
+        for ref in ("system.recorded", "system.callback_greeting"):
+            wanted += [self._prompt(ref, language) for language in flows.company.languages]
+        for message in await prerender(self._renderer, [prompt for prompt in wanted if prompt is not None]):
+            log.warning("can't be rendered", why=message)
 
     async def music(self, effect: Enqueue, language: str) -> list[Clip]:
         """What a contact of this queue hears while it waits: the step's, the queue's, or a tune of our own."""
@@ -63,28 +64,33 @@ class Manners:
             consent = await self.said("system.recorded", session.language) if queue.record.consent != "never" else []
             recording = Recording(self._recordings_dir, consent=consent)
         number = re.fullmatch(r"\+?\d+", device) is not None
+        whispered = self._whispered(queue_name, self._flows().default_language)
         return Manner(
             music=await self.music(Enqueue(queue_name), session.language),
-            whisper=await self._whisper(queue_name, self._flows().default_language),
+            whisper=[] if whispered is None else await self._clips(whispered),
             accept_key=ACCEPT_KEY if number else "",
             recording=recording,
         )
 
-    async def _whisper(self, queue_name: str, language: str) -> list[Clip]:
+    async def said(self, ref: str, language: str) -> list[Clip]:
+        """A prompt's audio, by its id or as it stands; nothing where it can't be said."""
+        prompt = self._prompt(ref, language)
+        return [] if prompt is None else await self._clips(prompt)
+
+    def _whispered(self, queue_name: str, language: str) -> Prompt | None:
         queue = self._config().queues.get(queue_name)
         label = (queue.label if queue is not None else "") or queue_name
         whisper = (queue.whisper if queue is not None else None) or "system.queue_whisper"
-        return await self.said(whisper, language, {"queue": label})
+        return self._prompt(whisper, language, {"queue": label})
 
-    async def said(self, ref: str, language: str, values: Mapping[str, Any] | None = None) -> list[Clip]:
-        """A prompt's audio, by its id or as it stands; nothing where it can't be said."""
+    def _prompt(self, ref: str, language: str, values: Mapping[str, Any] | None = None) -> Prompt | None:
         flows = self._flows()
         text = flows.text(language, ref) if PROMPT_ID.match(ref) else ref
         if text is None:
-            return []
+            return None
         known = {"company": flows.company.name, "language": language, **(values or {})}
         parts = template.parse(text).fill(known, flows.company.currency)
-        return await self._clips(Prompt(parts, language, ref if PROMPT_ID.match(ref) else ""))
+        return Prompt(parts, language, ref if PROMPT_ID.match(ref) else "")
 
     async def _clips(self, prompt: Prompt) -> list[Clip]:
         try:
