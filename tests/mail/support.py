@@ -47,6 +47,11 @@ def wire(text: str) -> bytes:
     return text.replace("@ID@", made.OUR_MESSAGE).lstrip("\n").replace("\n", "\r\n").encode()
 
 
+def choice(body: str, words: str) -> str:
+    """The number of a choice in a numbered list."""
+    return next(line.partition(".")[0] for line in body.splitlines() if words in line and line[:1].isdigit())
+
+
 EVERY_DATABASE = pytest.mark.parametrize("office_url", ["sqlite", "postgres"], indirect=True)
 
 
