@@ -249,6 +249,7 @@ messages = sa.Table(
     sa.Column("handled_at", UtcDateTime),  # inbound: since when the flow or an agent has it
     sa.Index(None, "status", "next_at"),
     sa.Index(None, "channel", "provider_id", unique=True),
+    sa.Index(None, "created_at", "id"),
     # When somebody wrote to us last.
     sa.Index("ix_messages_from", "channel", "sender", "created_at", sqlite_where=sa.text("direction = 'in'"),
              postgresql_where=sa.text("direction = 'in'")),

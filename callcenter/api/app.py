@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import redis
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 from limits import parse
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
@@ -21,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from callcenter.api import idempotency, keys, openapi, problems
-from callcenter.api.operations import Call, Operation, all_operations
+from callcenter.api.operations import Call, Download, Operation, all_operations
 from callcenter.api.problems import Problem
 from callcenter.attributes import NONE, Schema
 from callcenter.db import reading
@@ -79,6 +81,10 @@ def blueprint(
                 answer = operation.handler(Call(conn, key, now, path, body, query, schema, region, queues()))
                 return idempotency.Stored(operation.status, "" if answer is None else answer.model_dump_json())
 
+            if operation.answer is Download:
+                with reading(engine) as conn:
+                    call = Call(conn, key, now, path, body, query, schema, region, queues())
+                    return _download(operation.handler(call))
             if operation.reads:
                 with reading(engine) as conn:
                     return _answer(run(conn))
@@ -183,6 +189,19 @@ def _hit(limiter: MovingWindowRateLimiter, limit: Any, key_id: str) -> bool:
 
 def _matches(operation: Operation, path: str) -> bool:
     return re.fullmatch(re.sub(r"{\w+}", "[^/]+", operation.path), path) is not None
+
+
+def _download(found: Any) -> Response:
+    """A file as something to save: no browser shows it, or takes it for anything else."""
+    try:
+        data = io.BytesIO(Path(found.path).read_bytes())  # `callcenter.files` keeps none that is large
+    except OSError:
+        raise Problem(410, "the file is gone") from None
+    sent = send_file(data, found.media_type, as_attachment=True, download_name=found.name, conditional=False)
+    sent.headers["Cache-Control"] = "no-store"
+    sent.headers["X-Content-Type-Options"] = "nosniff"
+    sent.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return sent
 
 
 def _answer(stored: idempotency.Stored, headers: dict[str, str] | None = None) -> Response:

@@ -90,15 +90,21 @@ class FileOut(Out):
 class MessageOut(Out):
     id: str
     contact_id: str | None
+    direction: Literal["in", "out"]
     channel: str
+    sender: str
     to: str
+    author: str = Field(description="customer, flow, system, api or agent:ID")
     subject: str
     body: str
-    status: str
+    status: str = Field(description="received; queued, sending, sent, delivered, read, failed, parked, unknown")
     attempts: int
+    segments: int = Field(description="of a text, as carriers count them; 0 elsewhere")
     error: str
     created_at: datetime
     sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
 
 
 class CaseOut(Out):

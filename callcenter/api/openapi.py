@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from callcenter.api.operations import Operation
+from callcenter.api.operations import Download, Operation
 from callcenter.api.problems import MEDIA_TYPE, ProblemBody
 
 REF = "#/components/schemas/{model}"
@@ -20,6 +20,7 @@ WORDS = {
     404: "There is no such thing",
     405: "Not with this method",
     409: "It can't be done in this state",
+    410: "It is gone",
     413: "The body is too large",
     415: "The body isn't application/json",
     422: "The request can be read, but not used",
@@ -34,7 +35,7 @@ def describe(operations: Sequence[Operation], prefix: str) -> dict[str, Any]:
     for operation in operations:
         if operation.body is not None:
             wanted.add((operation.body, "validation"))
-        if operation.answer is not None:
+        if operation.answer is not None and operation.answer is not Download:
             wanted.add((operation.answer, "serialization"))
     ordered = sorted(wanted, key=lambda item: (item[0].__name__, item[1]))
     refs, definitions = models_json_schema(ordered, ref_template=REF)
@@ -82,7 +83,9 @@ def _operation(operation: Operation, refs: Any) -> dict[str, Any]:
         schema = refs[operation.body, "validation"]
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     answer: dict[str, Any] = {"description": "Done"}
-    if operation.answer is not None:
+    if operation.answer is Download:
+        answer["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    elif operation.answer is not None:
         answer["content"] = {"application/json": {"schema": refs[operation.answer, "serialization"]}}
     found["responses"][str(operation.status)] = answer
     problem = {MEDIA_TYPE: {"schema": refs[ProblemBody, "serialization"]}}

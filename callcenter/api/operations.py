@@ -43,6 +43,14 @@ class Call(Generic[Body, Query]):
         return f"api:{self.key.id}"
 
 
+class Download(BaseModel):
+    """An answer that is a file of ours."""
+
+    path: str
+    name: str
+    media_type: str
+
+
 Handler = Callable[[Any], BaseModel | None]
 
 

@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from callcenter import cases, contacts, customers, identifiers, outbox, recognition
+from callcenter import cases, contacts, customers, files, identifiers, outbox, recognition
 from callcenter.api import SCOPES, blueprint, create_key
 from callcenter.api.operations import Operation, all_operations
 from callcenter.db import migrate, open_database
@@ -33,7 +33,10 @@ def described(
         recognition.recognise(conn, contact, channel="sms", address="+12025550143", at=NOW)
         case = cases.open_case(conn, ana, "x", by="x", at=NOW, contact_id=contact)
         message = outbox.queue(conn, channel="sms", to="+12025550143", body="x", at=NOW, contact_id=contact)
-    stored = {"customer_id": ana, "contact_id": contact, "case_id": case.id, "message_id": message}
+        path = tmp_path_factory.mktemp("files") / "a"
+        path.write_bytes(b"hello")
+        file = files.keep(conn, path=path, name="a.txt", media_type="text/plain", contact_id=contact, at=NOW)
+    stored = {"customer_id": ana, "contact_id": contact, "case_id": case.id, "message_id": message, "file_id": file}
     app = Flask("test")
     app.register_blueprint(blueprint(engine, schema=SCHEMA, clock=Clock(), rate="100000/minute"))
     generation = GenerationConfig(with_security_parameters=False)  # another test leaves out the key

@@ -58,7 +58,7 @@ def _contact(call: Call[Any, Any]) -> Any:
     return row
 
 
-def _message(row: Any) -> MessageOut:
+def shown_message(row: Any) -> MessageOut:
     out = MessageOut.model_validate(row)
     return out.model_copy(update={"body": HIDDEN}) if (row.dedupe_key or "").startswith(DEDUPE) else out
 
@@ -103,10 +103,10 @@ def settle_contact(call: Call[SettleIn, None]) -> ContactOut:
 
 @operation("GET", "/contacts/{contact_id}/messages", scope="messages:read", answer=Messages)
 def list_messages(call: Call[None, None]) -> Messages:
-    """A contact's outgoing messages, the oldest first"""
+    """A contact's messages both ways, the oldest first"""
     query = sa.select(messages).where(messages.c.contact_id == _contact(call).id)
     rows = call.conn.execute(query.order_by(messages.c.created_at, messages.c.id).limit(SHOWN_EVENTS))
-    return Messages(items=[_message(row) for row in rows])
+    return Messages(items=[shown_message(row) for row in rows])
 
 
 @operation("GET", "/messages/{message_id}", scope="messages:read", answer=MessageOut)
@@ -115,7 +115,7 @@ def get_message(call: Call[None, None]) -> MessageOut:
     row = call.conn.execute(sa.select(messages).where(messages.c.id == call.path["message_id"])).one_or_none()
     if row is None:
         raise Problem(404, "there is no such message")
-    return _message(row)
+    return shown_message(row)
 
 
 @operation("POST", "/messages", scope="messages:write", body=MessageIn, answer=MessageOut, status=202, problems=(409,))
@@ -140,5 +140,7 @@ def send_message(call: Call[MessageIn, None]) -> MessageOut:
         body=given.body,
         at=call.now,
         contact_id=given.contact_id,
+        author="api",
+        purpose="reminder" if given.needs_consent else "notice",
     )
-    return _message(call.conn.execute(sa.select(messages).where(messages.c.id == message_id)).one())
+    return shown_message(call.conn.execute(sa.select(messages).where(messages.c.id == message_id)).one())

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
     ):
         op.add_column("messages", column)
+    op.create_index(op.f("ix_messages_created_at_id"), "messages", ["created_at", "id"], unique=False)
     op.create_index(op.f("ix_messages_channel_provider_id"), "messages", ["channel", "provider_id"], unique=True)
     op.create_index(
         "ix_messages_from", "messages", ["channel", "sender", "created_at"], sqlite_where=INBOUND,
@@ -45,6 +46,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_messages_unhandled", table_name="messages")
     op.drop_index("ix_messages_from", table_name="messages")
+    op.drop_index(op.f("ix_messages_created_at_id"), table_name="messages")
     op.drop_index(op.f("ix_messages_channel_provider_id"), table_name="messages")
     for name in ("handled_at", "read_at", "delivered_at", "meta", "segments", "provider_id", "html", "purpose",
                  "author", "sender", "direction"):  # fmt: skip
