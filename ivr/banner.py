@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from callcenter.mail.compose import our_addresses
 from ivr.flow.model import FlowSet
 from ivr.flow.session import VOICE
 from ivr.flow.verbs.menu import Menu
@@ -47,6 +48,8 @@ def banner(settings: Settings, flows: FlowSet, *, demo: bool, first_run: str = "
     else:
         rows.add_row("Desk", Text(f"{settings.base_url}/desk/", "cyan"))
     rows.add_row("Twilio", _twilio(settings))
+    if settings.mail_in:
+        rows.add_row("Mail", _mail(settings))
     keys = ", ".join(f"{key} {what}" for key, what in _keys(flows))
     rows.add_row("Press", keys)
     if demo:
@@ -64,6 +67,16 @@ def _twilio(settings: Settings) -> str:
         how = "set PUBLIC_BASE_URL and TWILIO_AUTH_TOKEN in .env, then point a number's voice webhook"
         return f"{how} at PUBLIC_BASE_URL/twilio/voice; see docs/twilio.md"
     return f"point a number's voice webhook at {settings.base_url}/twilio/voice"
+
+
+def _mail(settings: Settings) -> str:
+    try:
+        ours = our_addresses(settings.mail_addresses, settings.mail_from)
+    except ValueError as error:
+        return str(error)
+    host = f"[{settings.mail_in_host}]" if ":" in settings.mail_in_host else settings.mail_in_host
+    where = f"SMTP on {host}:{settings.mail_in_port} for {ours.first or 'your domains'}"
+    return where if settings.smtp_url else f"{where}; answers wait until SMTP_URL is set; see docs/email.md"
 
 
 def _keys(flows: FlowSet) -> Iterator[tuple[str, str]]:

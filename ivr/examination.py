@@ -11,9 +11,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from callcenter.db import open_database, reading
+from callcenter.mail.compose import our_addresses
 from ivr import embedded, ports
 from ivr.actions import specs
 from ivr.assembly import make_published
+from ivr.channels.mail.imap import ImapAccount
 from ivr.finding import Finding
 from ivr.flow.load import read_folders
 from ivr.prompts.catalogue import Catalogue
@@ -172,7 +174,16 @@ def _money(settings: Settings) -> Iterator[Finding]:
 
 def _mail(settings: Settings) -> Iterator[Finding]:
     if not settings.smtp_url:
-        yield Finding("mail", None, "receipts by mail are kept, not sent", "set SMTP_URL and MAIL_FROM")
-        return
-    well = bool(settings.mail_from)
-    yield Finding("mail", well, "SMTP_URL is set", "" if well else "set MAIL_FROM too")
+        yield Finding("mail", None, "mails are kept, not sent", "set SMTP_URL and MAIL_FROM")
+    else:
+        yield Finding(
+            "mail", bool(settings.mail_from), "SMTP_URL is set", "" if settings.mail_from else "set MAIL_FROM"
+        )
+    ours = our_addresses(settings.mail_addresses, settings.mail_from)
+    ways = [
+        f"SMTP on {settings.mail_in_host}:{settings.mail_in_port}" if settings.mail_in else "",
+        f"LMTP on {settings.lmtp_socket}" if settings.lmtp_socket else "",
+        f"the mailbox of {ImapAccount.read(settings.imap_url).host}" if settings.imap_url else "",
+    ]
+    found = ", ".join(sorted(ours.addresses | {f"@{domain}" for domain in ours.domains}))
+    yield Finding("mail in", any(ways) or None, f"{found} by {', '.join(filter(None, ways)) or 'nothing'}")
