@@ -8,6 +8,7 @@ import structlog
 
 from ivr.bridge.facts import Facts
 from ivr.bridge.parts import Accepted, Dialler, Manner, Offer, RefuseReason
+from ivr.bridge.sounds import RINGING
 from ivr.channels.leg import Answered, CallLeg, Digit, HungUp, LegOver, PlayEnded
 from ivr.speech.pcm import silence
 
@@ -43,6 +44,8 @@ async def ring(offer: Offer, manner: Manner, dial: Dialler, facts: Facts) -> Acc
         if not manner.accept_key:
             await _whisper(leg, manner)
         given = True
+        # a customer who is called back is dialled only now
+        leg.play([silence(1.0), *RINGING], loop=True)
         return Accepted(offer, leg)
     except TimeoutError:
         await facts.say(facts.queues.refuse, offer.id, "no_answer")
