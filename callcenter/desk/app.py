@@ -16,6 +16,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, TooManyReque
 from callcenter.attributes import NONE, Schema
 from callcenter.db import reading
 from callcenter.desk import csrf, headers, sessions
+from callcenter.desk.calling import Switchboard
 from callcenter.desk.core import Desk
 from callcenter.desk.permissions import PUBLIC, SECOND_FACTOR, allows
 from callcenter.desk.ports import Config, Flows, Messaging
@@ -40,9 +41,11 @@ def blueprint(
     *,
     schema: Schema = NONE,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    switchboard: Switchboard | None = None,
 ) -> Blueprint:
-    """The desk on a database. `schema` is that of the customers' attributes."""
-    desk = Desk(engine, config, flows, messaging, schema, clock)
+    """The desk on a database. `schema` is that of the customers' attributes; without a `switchboard` nobody takes
+    calls here."""
+    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard)
     csp = headers.policy(config.live_url)
     routes = Blueprint("desk", __name__, url_prefix=PREFIX)
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from callcenter.attributes import Schema
 from callcenter.desk import oidc
+from callcenter.desk.calling import Switchboard
 from callcenter.desk.permissions import ROLES
 from callcenter.desk.ports import Company, Config, Flows, Messaging
 from callcenter.desk.routing import all_links
@@ -44,6 +45,7 @@ class Desk:
     messaging: Messaging
     schema: Schema
     clock: Callable[[], datetime]
+    switchboard: Switchboard | None = None
 
     @property
     def company(self) -> Company:

@@ -22,6 +22,7 @@ MATRIX: Final[dict[str, frozenset[Role]]] = {
     name: frozenset(role for role, cell in zip(ROLES, cells, strict=True) if cell)
     for name, cells in {
         #                    agent supervisor admin auditor
+        "calls.take":         (1,    1,         1,    0),
         "inbox.read":         (1,    1,         1,    0),
         "inbox.write":        (1,    1,         1,    0),
         "customers.read":     (1,    1,         1,    1),

@@ -132,11 +132,13 @@ def transcript(conn: Connection, contact_id: str) -> list[Said]:
     said: list[Said] = []
     for row in conn.execute(sa.select(messages).where(messages.c.contact_id == contact_id)):
         sent = [by_id[id] for id in row.meta.get("files", ()) if id in by_id]
-        hidden = (row.dedupe_key or "").startswith(DEDUPE)
-        said.append(
-            Said("message", row.id, row.created_at, row.author, row.channel, row.subject,
-                 HIDDEN if hidden else row.body, row.status if row.direction == "out" else "", row.error, (*attached.get(row.id, ()), *sent))
-        )  # fmt: skip
+        text = HIDDEN if (row.dedupe_key or "").startswith(DEDUPE) else row.body
+        status = row.status if row.direction == "out" else ""
+        kept = (*attached.get(row.id, ()), *sent)
+        line = Said(
+            "message", row.id, row.created_at, row.author, row.channel, row.subject, text, status, row.error, kept
+        )
+        said.append(line)
     for event in conn.execute(
         sa.select(events).where(events.c.contact_id == contact_id, events.c.kind.in_(HAPPENINGS)).order_by(events.c.id)
     ):

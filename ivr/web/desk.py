@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import redis
 import structlog
 from flask import Blueprint
 from sqlalchemy.engine import Connection, Engine
@@ -20,9 +21,12 @@ from callcenter.desk.app import blueprint
 from callcenter.desk.ports import Company, Config, FileProblem, FlowsRefused, FlowSummary, Provider, Version
 from callcenter.desk.sessions import Lifetime
 from callcenter.live import Live
+from callcenter.queues.store import Queues
+from callcenter.softphones import Softphones
 from ivr import threads
 from ivr.actions import specs
 from ivr.assembly import make_key, make_tickets
+from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, redis_url
 from ivr.flow.check import check
 from ivr.flow.draw import svg
@@ -30,6 +34,7 @@ from ivr.flow.load import read_folders
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError, Problem
 from ivr.published import NothingPublished, Published
+from ivr.queue_config import LazyQueues
 from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.desk")
@@ -39,10 +44,22 @@ FRESH = 5.0
 NOBODY = Company("Callwright", "UTC", "")
 
 
-def make_desk(settings: Settings, engine: Engine, published: Published, schema: Schema) -> Blueprint:
+def make_desk(
+    settings: Settings,
+    engine: Engine,
+    published: Published,
+    schema: Schema,
+    queues: LazyQueues,
+    conversations: Conversations,
+) -> Blueprint:
     """Raises ValueError for a wrong SESSION_KEY, or half of an OpenID Connect provider."""
     return blueprint(
-        engine, config(settings), PublishedFlows(settings, published), Courier(settings, engine), schema=schema
+        engine,
+        config(settings),
+        PublishedFlows(settings, published),
+        Courier(settings, engine),
+        schema=schema,
+        switchboard=DeskSwitchboard(queues, conversations),
     )
 
 
@@ -104,7 +121,7 @@ class PublishedFlows:
         flows, problems = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
         if not any(not problem.warning for problem in problems):
             problems = [*problems, *check(flows)]
-        return [_problem(problem) for problem in sorted(problems)]
+        return [_problem(problem, self._settings.flows_dir) for problem in sorted(problems)]
 
     def changed(self) -> bool:
         flows, _ = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
@@ -115,7 +132,7 @@ class PublishedFlows:
         try:
             flows = self._published.publish(self._settings.flows_dir, self._settings.prompts_dir)
         except FlowError as error:
-            raise FlowsRefused([_problem(problem) for problem in error.problems]) from None
+            raise FlowsRefused([_problem(problem, self._settings.flows_dir) for problem in error.problems]) from None
         self._current = (time.monotonic(), flows)
         return flows.hash
 
@@ -138,9 +155,11 @@ class PublishedFlows:
         return flows
 
 
-def _problem(problem: Problem) -> FileProblem:
+def _problem(problem: Problem, folder: Path) -> FileProblem:
+    """`folder` is left out: where things are on the server is nobody's matter."""
     mark = problem.mark
-    return FileProblem(f"{mark.file}:{mark.line}:{mark.column}", problem.what, problem.fix, problem.warning)
+    file = str(mark.file).removeprefix(f"{folder}/")
+    return FileProblem(f"{file}:{mark.line}:{mark.column}", problem.what, problem.fix, problem.warning)
 
 
 class Courier:

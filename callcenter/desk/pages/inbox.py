@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from callcenter import cases, contacts, customers, timeline
 from callcenter.desk import threads, users
+from callcenter.desk.attribute_forms import fields_of
 from callcenter.desk.canned import answers
 from callcenter.desk.permissions import SELF
 from callcenter.desk.routing import link, page
@@ -46,6 +47,7 @@ def contact(visit: Visit, contact_id: str) -> Response:
         **_list(visit),
         **_talk(visit, found),
         person=person,
+        attributes=fields_of(visit.desk.schema, person.attributes, visit) if person else [],
         recent=timeline.page(visit.conn, person.id, limit=6) if person else None,
         canned=_canned(visit, found, person),
         ways=ways(visit.conn, found),

@@ -1,0 +1,161 @@
+"""What the desk does with queues and telephones: who am I to the router, what am I offered, what do I order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from callcenter import control
+from callcenter.acd.model import Offer
+from callcenter.queues import popping
+from callcenter.queues.base import NoSuchOffer
+from callcenter.queues.store import Queues
+from callcenter.softphones import NoGateway, Softphones
+
+TALKING = ("accepted", "connected")
+AGENTS_OWN = frozenset({
+    "hold", "resume", "mute", "unmute", "transfer", "consult", "merge", "complete", "return", "conference", "hang_up",
+    "digits", "record_pause", "record_resume", "secret_start", "secret_end",
+})  # fmt: skip
+"""Orders of an agent to their own conversation."""
+SUPERVISORS = frozenset({"listen", "whisper", "join", "take_over", "hang_up"})
+"""Orders of a supervisor to anybody's."""
+
+
+class NotYours(Exception):
+    """The offer or contact is another agent's, or is over."""
+
+
+class Switchboard(Protocol):
+    """Made when it is first needed: Redis may come later. Raises `redis.RedisError`, also where there is none."""
+
+    def queues(self) -> Queues: ...
+
+    def softphones(self) -> Softphones: ...
+
+    def served(self, contact_id: str, agent_id: str) -> None:
+        """An agent is done with a thread of messages: its flow goes on."""
+
+
+@dataclass(frozen=True)
+class Calling:
+    """One agent's side. Every method raises `redis.RedisError`."""
+
+    board: Switchboard
+    agent_id: str
+
+    @property
+    def queues(self) -> Queues:
+        return self.board.queues()
+
+    def status(self) -> dict[str, Any]:
+        """All that the agent's page shows of offers and calls."""
+        queues = self.queues
+        if self.agent_id not in queues.config.agents:
+            return {"agent": "", "presence": "offline", "offers": []}
+        queues.agent_seen(self.agent_id)
+        presence, reason, since = queues.presence_of(self.agent_id)
+        agent = queues.agent(self.agent_id)
+        device = agent.device if agent is not None else queues.config.agents[self.agent_id].device
+        return {
+            "agent": self.agent_id,
+            "presence": presence,
+            "reason": reason,
+            "state": agent.state if agent is not None else "offline",
+            "since": since,
+            "now": queues.clock(),
+            "device": "desk" if device == "desk" else "phone",
+            "reasons": list(queues.config.people.reasons),
+            "offers": [self._shown(offer) for offer in queues.offers_of(self.agent_id)],
+        }
+
+    def be(self, presence: str, reason: str = "") -> None:
+        """Sign in, out, or change presence. Raises ValueError and `UnknownAgent`."""
+        queues = self.queues
+        if presence == "offline":
+            queues.sign_out(self.agent_id)
+            return
+        if queues.agent(self.agent_id) is None:
+            queues.sign_in(self.agent_id)
+        queues.set_presence(self.agent_id, presence, reason)
+
+    def accept(self, offer_id: str) -> Offer:
+        """Take an offer. A call on the browser's telephone is answered, and accepted by whoever rings it; a thread of
+        messages is connected at once. Raises `NotYours` where it is gone, `NoGateway`."""
+        offer = self._own(offer_id, "offered")
+        if offer.medium == "voice":
+            if not self.board.softphones().answer(self.agent_id):
+                raise NotYours(offer_id)
+            return offer
+        if not (self.queues.accept(offer_id) and self.queues.connected(offer_id)):
+            raise NotYours(offer_id)
+        return offer
+
+    def reject(self, offer_id: str) -> None:
+        """Leave an offer to others. Raises `NotYours`."""
+        offer = self._own(offer_id, "offered")
+        try:
+            ringing = offer.medium == "voice" and self.board.softphones().hang_up(self.agent_id)
+        except NoGateway:
+            ringing = False
+        if not ringing:
+            self.queues.refuse(offer_id, "rejected")
+
+    def done(self, offer_id: str, code: str, note: str) -> Offer:
+        """Wrap-up is done; of a thread of messages, the conversation too. Raises `NotYours`, `CodeRequired`, and
+        ValueError for a code that the queue doesn't have."""
+        offer = self._own(offer_id, *TALKING, "wrap_up")
+        if offer.medium != "voice" and offer.state in TALKING:
+            self.queues.complete(offer_id)
+        self.queues.wrapped_up(self.agent_id, offer_id, code, note)
+        return offer
+
+    def order(self, contact_id: str, verb: str, args: Mapping[str, object], *, supervises: bool = False) -> str:
+        """An order to a live call. Raises `NotYours`, and ValueError for what is no order."""
+        own = any(
+            offer.contact_id == contact_id and offer.state in TALKING and offer.medium == "voice"
+            for offer in self.queues.offers_of(self.agent_id)
+        )
+        if verb not in AGENTS_OWN | SUPERVISORS:
+            raise ValueError(f"there is no order {verb!r}")
+        if not (own and verb in AGENTS_OWN) and not (supervises and verb in SUPERVISORS):
+            raise NotYours(contact_id)
+        return control.order(self.queues.client, contact_id, verb, by=self.agent_id, args=args)
+
+    def _own(self, offer_id: str, *states: str) -> Offer:
+        try:
+            offer = self.queues.offer(offer_id)
+        except NoSuchOffer:
+            raise NotYours(offer_id) from None
+        if offer.agent_id != self.agent_id or offer.state not in states:
+            raise NotYours(offer_id)
+        return offer
+
+    def _shown(self, offer: Offer) -> dict[str, Any]:
+        queue = self.queues.config.queues.get(offer.queue)
+        return {
+            "id": offer.id,
+            "contact": offer.contact_id,
+            "queue": offer.queue,
+            "label": (queue.label if queue else "") or offer.queue,
+            "medium": offer.medium,
+            "state": offer.state,
+            "callback": offer.callback,
+            "made_at": offer.made_at,
+            "lease_until": offer.lease_until,
+            "connected_at": offer.connected_at,
+            "codes": list(queue.wrap_up.codes) if queue else [],
+            "code_required": bool(queue and queue.wrap_up.required),
+            "guide": queue.guide if queue else "",
+            "pop": popping.kept(self.queues, offer.id) or {},
+        }
+
+
+def args_of(text: str) -> dict[str, object]:
+    """An order's arguments as a page sends them. Raises ValueError."""
+    found = json.loads(text or "{}")
+    if not isinstance(found, dict):
+        raise ValueError("the arguments are no object")
+    return found
