@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.speech import conversation, delay, interrupting
+from bench.speech import conversation, delay, faults, interrupting
 from bench.speech.line import LINES, Line
 from bench.speech.material import NO, PROFESSIONAL, YES, Utterance, luhn, utterances
 from ivr.speech.recognise import Heard, Recogniser, all_recognisers, best_valid
@@ -177,6 +177,8 @@ def main() -> None:
         console.print(asyncio.run(delay.measure(engine.name, 4 if options.quick else 12)))
     if "conversation" in tasks:
         console.print(conversation.measure(4 if options.quick else 12))
+    if "faults" in tasks:
+        console.print(faults.measure(8 if options.quick else 20))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ async def _measure(rounds: int) -> Table:
                 async with talkers(server, count) as made_callers:
                     await asyncio.gather(
                         *(
-                            converse(caller, max(2, rounds // (1 if count == 1 else 2)), np.random.default_rng(seed), times)
+                            converse(
+                                caller, max(2, rounds // (1 if count == 1 else 2)), np.random.default_rng(seed), times
+                            )
                             for seed, caller in enumerate(made_callers)
                         )
                     )

@@ -3,7 +3,8 @@
 What arrives then may be the caller, or our own voice come back 20 to 30 dB lower, a cough, a room full of others. A
 plain voice detector stops for all of them. Here a frame counts when it is voiced with a pitch, stands above the line's
 running level, and is no echo: neither as loud as an echo could be nor the same waveform as what we played shortly
-before. About 100 ms of such frames stop the prompt.
+before. Two such frames stop the prompt; a pitch shows
+in 60 ms of sound.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from ivr.speech.pitch import pitched
 
 Floats = NDArray[np.float32]
 
-ENOUGH = 4.0
+ENOUGH = 2.0
 """Evidence that stops the prompt: so many frames with a pitch, or twice as many voiced ones, some of them with one."""
 PITCHED, VOICED, NOTHING = 1.0, 0.5, -0.5
-LEAST_PITCHED = 3
+LEAST_PITCHED = 2
 ABOVE_LEVEL_DB = 12.0
 ABOVE_ECHO_DB = 3.0
 FIRST_ECHO_DB = -17.0

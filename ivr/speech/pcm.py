@@ -132,6 +132,11 @@ def pcm16(encoded: bytes) -> bytes:
     return audioop.ulaw2lin(encoded, 2)
 
 
+def rms(samples: bytes) -> int:
+    """The root of the mean square of PCM16."""
+    return audioop.rms(samples, 2)
+
+
 @lru_cache(maxsize=64)
 def silence(seconds: float) -> Clip:
     """Silence, at least one frame of it."""

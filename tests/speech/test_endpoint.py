@@ -9,6 +9,8 @@ import pytest
 from ivr.speech import pcm
 from ivr.speech.endpoint import (
     FRAME_BYTES,
+    FRAME_SECONDS,
+    LATE_GUESS,
     PACES,
     Ended,
     Endpoint,
@@ -18,6 +20,7 @@ from ivr.speech.endpoint import (
     Started,
     webrtc,
 )
+from ivr.speech.recognise.worker import hum
 
 FRAME = b"\xff" * FRAME_BYTES
 
@@ -114,3 +117,25 @@ def test_a_question_may_have_its_own_silence_and_length() -> None:
     brisk = Endpoint.of("digits", end_silence=0.2).pace
     assert (brisk.guess, brisk.enough, brisk.missing) == (0.2, 0.2, 0.2)
     assert Endpoint.of("yes_no").pace == PACES["yes_no"]
+
+
+def test_a_number_that_lacks_digits_is_not_guessed_at_in_every_pause() -> None:
+    for voiced, guessed_after in ((20, LATE_GUESS), (80, PACES["digits"].guess)):
+        endpoint = Endpoint.of("digits", at_least=8)
+        for _ in range(voiced):
+            endpoint, _ = endpoint.hear(FRAME, voiced=True)
+        frames = 0
+        event = None
+        while not isinstance(event, Paused):
+            endpoint, event = endpoint.hear(FRAME, voiced=False)
+            frames += 1
+        assert frames * FRAME_SECONDS == pytest.approx(guessed_after)
+
+
+def test_the_detector_lets_go_when_a_voice_ends() -> None:
+    detect = webrtc()
+    voice = hum(0.6)[: 30 * FRAME_BYTES]
+    quiet = b"\xff" * FRAME_BYTES
+    heard = [detect(voice[at : at + FRAME_BYTES]) for at in range(0, len(voice), FRAME_BYTES)]
+    assert sum(heard) > 15
+    assert not any(detect(quiet) for _ in range(10))

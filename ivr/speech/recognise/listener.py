@@ -110,7 +110,8 @@ class Listener:
         self.stop()
         self._service.check(want)
         self._want = want
-        self._endpoint = Endpoint.of(want.kind, end_silence=end_silence, longest=longest)
+        digits = want.at_least if want.at_least > 1 else 0
+        self._endpoint = Endpoint.of(want.kind, end_silence=end_silence, longest=longest, at_least=digits)
 
     def stop(self) -> None:
         """Stop listening for an answer; what was said is dropped."""
