@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import redis
 import structlog
 
 from ivr.bridge.facts import Facts
@@ -39,8 +40,8 @@ async def ring(offer: Offer, manner: Manner, dial: Dialler, facts: Facts) -> Acc
             await _answered(leg)
             if manner.accept_key:
                 await _key(leg, manner)
-        if not await facts.say(facts.queues.accept, offer.id):
-            return None  # another agent was first, or the offer has lapsed
+        if not await _accept(offer, facts):
+            return None
         if not manner.accept_key:
             await _whisper(leg, manner)
         given = True
@@ -55,6 +56,16 @@ async def ring(offer: Offer, manner: Manner, dial: Dialler, facts: Facts) -> Acc
         if leg is not None and not given:
             leg.hang_up()
     return None
+
+
+async def _accept(offer: Offer, facts: Facts) -> bool:
+    """False where another agent was first, or the offer has lapsed. It is asked once: an acceptance that Redis hears of
+    when this agent has been let go would hold the caller back for half a minute."""
+    try:
+        return await facts.blocking(facts.queues.accept, offer.id)
+    except redis.RedisError as error:
+        log.error("an offer can't be accepted", offer=offer.id, kind=type(error).__name__)
+        return False
 
 
 async def _dial(offer: Offer, dial: Dialler, ends: float) -> CallLeg:

@@ -283,7 +283,7 @@ class Conversation:
                 if path in self._files:
                     self._tasks[path.name] = asyncio.ensure_future(self._keep(path, seconds, why))
             case HungUp():
-                self._events.put_nowait(Gone(party, _why(event, self._state.parties.get(party))))
+                self._events.put_nowait(Gone(party, why_gone(event, self._state.parties.get(party))))
 
     async def _keep(self, path: Path, seconds: float, why: str) -> None:
         if why == "error":
@@ -304,7 +304,7 @@ class Conversation:
             log.error("a recording did not end", contact=self._offer.contact_id)
 
 
-def _why(event: HungUp, party: Party | None) -> Why:
+def why_gone(event: HungUp, party: Party | None) -> Why:
     """Whether a leg ended as it should; one that had not answered: why not."""
     if party is not None and not party.up:
         refused = ringing.reason(event)

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ivr.bridge.state import Party
+from ivr.bridge.talk import why_gone
+from ivr.channels.leg import HungUp
 from tests.bridge.centre import ANN, BOB, CONSENT, CUSTOMER, MUSIC, SUE, WHISPER, centre, recording
 from tests.channels.sip.media.talker import AMPLITUDE, strength, tones_in
 from tests.valkey import Valkey
@@ -363,6 +366,38 @@ async def test_an_offer_that_lapsed_connects_nobody(valkey: Valkey, tmp_path: Pa
         await customer.hears(MUSIC)
         assert here.place() == "waiting"
         assert strength(customer.everything(), ANN) < AMPLITUDE / 100
+
+
+async def test_redis_dies_while_an_agent_is_rung(mortal_valkey: Valkey, tmp_path: Path) -> None:
+    async with centre(mortal_valkey, tmp_path) as here:
+        ann, customer = await here.agent("ann"), await here.call()
+        here.offer("ann")
+        await ann.rings()
+        mortal_valkey.kill()
+        await ann.answer()
+        await ann.ended()
+        await customer.hears(MUSIC)
+        assert strength(customer.everything(), ANN) < AMPLITUDE / 100
+        mortal_valkey.start()
+
+
+@pytest.mark.parametrize(
+    ("event", "up", "why"),
+    [
+        (HungUp("peer"), True, "hung_up"),
+        (HungUp("peer", 'Q.850;cause=16;text="NORMAL_CLEARING"'), True, "hung_up"),
+        (HungUp("peer", 'SIP;cause=200;text="Call completed elsewhere"'), True, "hung_up"),
+        (HungUp("peer", 'Q.850;cause=102;text="RECOVERY_ON_TIMER_EXPIRE"'), True, "failed"),
+        (HungUp("peer", 'SIP;cause=408;text="RTP Timeout"'), True, "failed"),
+        (HungUp("error", "timeout"), True, "failed"),
+        (HungUp("peer", "486 Busy Here"), False, "busy"),
+        (HungUp("us", "no answer"), False, "no_answer"),
+        (HungUp("error", "480 not registered"), False, "failed"),
+        (HungUp("error", "timeout"), False, "failed"),
+    ],
+)
+def test_why_a_leg_ended(event: HungUp, up: bool, why: str) -> None:
+    assert why_gone(event, Party("agent", up=up)) == why
 
 
 async def test_redis_dies_in_the_middle_and_nobody_on_the_line_notices(mortal_valkey: Valkey, tmp_path: Path) -> None:
