@@ -74,6 +74,7 @@ def measure(server: Server, name: str, calls: int, seconds: float, folder: Path,
         for pid in server.children():
             if is_media(pid):
                 os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(10))
+    server.settle()
     callers = Callers(folder, ("127.0.0.1", server.port), calls, total, rate, MEDIA_BASE, cpu=1, nice=nice)
     samples: list[tuple[float, dict[str, float]]] = []
     memory: list[float] = []

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -92,6 +93,14 @@ class Server:
             "media": sum(cpu_seconds(pid) for pid in self.children() if is_media(pid)),
             "other": sum(cpu_seconds(pid) for pid in self.children() if not is_media(pid)),
         }
+
+    def settle(self) -> None:
+        """Wait until voices have rendered what is said often: that is a start's cost, no call's."""
+        give_up = time.monotonic() + STOP_SECONDS
+        used, before = self.cpu()["other"], -1.0
+        while used != before and time.monotonic() < give_up:
+            time.sleep(1.5)
+            used, before = self.cpu()["other"], used
 
     def megabytes(self) -> float:
         """Resident memory of all its processes; what they share is counted once for each."""

@@ -36,7 +36,7 @@ log = structlog.get_logger("callwright.sip")
 THREADS = 8
 """Threads that wait for the database; a step takes about a millisecond."""
 RESTART_SECONDS = 0.2
-GARBAGE = (100_000, 20, 20)
+GARBAGE = (5_000, 200, 10)
 """Objects made before a collection, of the young and then of the older ones (`gc.set_threshold`). A call leaves no
 cycles, so that there is little to collect, while to look through what 400 calls hold takes a tenth of a second."""
 
