@@ -52,7 +52,8 @@ class Connection:
 
     async def tell(self, event: LiveEvent) -> None:
         """Hand an event on as it is."""
-        await self.send(event.kind, event.data, topic=event.topic, id=event.id)
+        with contextlib.suppress(ConnectionClosed):
+            await self.socket.send(_text(event))
 
     async def follow(self, topics: Iterable[str], after: Mapping[str, str]) -> dict[str, str]:
         """Follow topics too, each after an id or from now on; gives where each stands ("" while that isn't known).
@@ -110,6 +111,17 @@ class Connection:
         self._following.clear()
         if self._cut_off is not None:
             await asyncio.gather(self._cut_off, return_exceptions=True)
+
+
+_written: tuple[LiveEvent | None, str] = (None, "")
+
+
+def _text(event: LiveEvent) -> str:
+    """An event as pages get it, made once for all that follow its topic: they are told one after the other."""
+    global _written
+    if _written[0] is not event:
+        _written = (event, compact({"id": event.id, "kind": event.kind, "topic": event.topic, "data": event.data}))
+    return _written[1]
 
 
 class TokenBucket:

@@ -30,6 +30,9 @@ BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 QUIET_SECONDS = 10.0
 """After so long without a word Redis is asked whether it is there; after twice that, it isn't."""
 TIMEOUT = 5.0
+CONFIRMED_SECONDS = 15.0
+READERS = 8
+"""Connections that read back at once: after a restart everybody joins in the same second."""
 BATCH = 200
 """Topics that one round trip asks about."""
 
@@ -75,6 +78,7 @@ class Hub:
         self._confirmed: dict[str, asyncio.Future[None]] = {}
         self._channel: PubSub | None = None
         self._up = asyncio.Event()
+        self._reading = asyncio.Semaphore(READERS)
 
     @property
     def up(self) -> bool:
@@ -111,7 +115,7 @@ class Hub:
                 self._confirmed[topic] = asyncio.get_running_loop().create_future()
                 await channel.subscribe(live.key(topic))
             if topic in self._confirmed:
-                await asyncio.wait_for(asyncio.shield(self._confirmed[topic]), TIMEOUT)
+                await asyncio.wait_for(asyncio.shield(self._confirmed[topic]), CONFIRMED_SECONDS)
             if self._channel is channel:
                 await self._catch_up([following])
         except (redis.RedisError, OSError, TimeoutError) as error:
@@ -214,7 +218,7 @@ class Hub:
 
     async def _catch_up(self, followings: list[Following], reload: bool = False) -> None:
         """Offer what happened after each one's id, `reload` where that isn't known, and let go of what was held."""
-        async with self._client.pipeline(transaction=False) as pipe:
+        async with self._reading, self._client.pipeline(transaction=False) as pipe:
             for following in followings:
                 stream = live.key(following.topic)
                 pipe.xinfo_stream(stream)

@@ -15,12 +15,12 @@ from joserfc.jwk import OctKey
 from sqlalchemy.engine import Engine
 
 from callcenter import customers, identifiers
-from callcenter.files import LIMITS
+from callcenter.files import Limits
 from callcenter.tables import contacts, files
 from callcenter.tables import identifiers as identifiers_table
 from callcenter.tickets import Tickets
 from ivr.assembly import make_tickets
-from ivr.channels.chat import rates, visitors
+from ivr.channels.chat import rates, routes, visitors
 from ivr.settings import Settings
 from ivr.web import create_app
 from tests.chat.conftest import ANA, SHOP, rows, stored
@@ -157,13 +157,17 @@ def test_a_file_is_a_message(client: FlaskClient, tickets: Tickets, engine: Engi
         assert "sandbox" in down.headers["Content-Security-Policy"]
 
 
-def test_files_of_a_wrong_kind_or_size_are_refused(client: FlaskClient, tickets: Tickets, engine: Engine) -> None:
+def test_files_of_a_wrong_kind_or_size_are_refused(
+    client: FlaskClient, tickets: Tickets, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert upload(client, bearer(tickets), "a.html", b"<script>", "text/html").status_code == 422
     assert upload(client, bearer(tickets), "a.pdf.exe", b"MZ", "application/pdf").status_code == 422
     assert upload(client, bearer(tickets), "a.pdf", b"", "application/pdf").json == {"error": "empty"}
-    too_large = upload(client, bearer(tickets), "a.pdf", bytes(LIMITS.size + 1), "application/pdf")
-    assert too_large.status_code == 413
-    assert too_large.headers["Access-Control-Allow-Origin"] == SHOP, "or the page can't tell why"
+    monkeypatch.setattr(routes, "LIMITS", Limits(size=1000))
+    for size in (1001, 1000 + routes.FORM_OVERHEAD):
+        too_large = upload(client, bearer(tickets), "a.pdf", bytes(size), "application/pdf")
+        assert too_large.status_code == 413
+        assert too_large.headers["Access-Control-Allow-Origin"] == SHOP, "or the page can't tell why"
     assert rows(engine, files) == rows(engine, contacts) == []
 
 

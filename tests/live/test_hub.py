@@ -26,7 +26,7 @@ class Listener:
 
 @asynccontextmanager
 async def valkey(folder: Path) -> AsyncIterator[None]:
-    process = subprocess.Popen(embedded.server_command(folder))
+    process = subprocess.Popen(embedded.server_command(folder))  # noqa: ASYNC220
     try:
         await asyncio.to_thread(embedded.wait_until_up, embedded.server_url(folder))
         yield
@@ -64,7 +64,7 @@ async def test_what_happened_while_redis_restarted_is_told_once(tmp_path: Path) 
 
 
 async def heard_down(hub: Hub) -> None:
-    while hub.up:
+    while hub.up:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 

@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 from callcenter.db import migrate, open_database
 from ivr.assembly import make_tickets
 from ivr.settings import Settings
+from tests.live.conftest import Page
+from tests.live.test_server import closed
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,12 +42,7 @@ async def test_it_serves_and_lets_its_pages_go(tmp_path: Path, redis_url: str) -
             await page.send('{"kind": "hello", "ticket": "' + ticket + '"}')
             assert '"welcome"' in str(await page.recv())
             process.send_signal(signal.SIGTERM)
-            try:
-                while True:
-                    await page.recv()
-            except ConnectionClosed as closed:
-                assert closed.rcvd
-                assert closed.rcvd.code == 1012
+            assert await closed(Page(page)) == (1012, "restarting: connect again")
         assert await process.wait() == 0
     finally:
         if process.returncode is None:

@@ -107,7 +107,7 @@ def blueprint(site: Site) -> Blueprint:
         if given is None or not CLIENT_ID.fullmatch(client):
             raise BadRequest
         name, media_type, data = given.filename or "file", given.mimetype, given.read(LIMITS.size + 1)
-        if why := files.refusal(name, media_type, len(data)):
+        if why := files.refusal(name, media_type, len(data), LIMITS):
             if why == "too_large":
                 raise RequestEntityTooLarge
             return make_response(jsonify(error=why), 422)
