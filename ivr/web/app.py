@@ -70,8 +70,9 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.register_blueprint(health.blueprint(settings, engine, published))
     app.register_blueprint(audio.blueprint(recordings))
     company, schema = _of(fallback.flows)
-    app.register_blueprint(api(engine, schema=schema, region=company, queues=LazyQueues(settings, published)))
-    app.register_blueprint(make_desk(settings, engine, published, schema))
+    queues = LazyQueues(settings, published)
+    app.register_blueprint(api(engine, schema=schema, region=company, queues=queues))
+    app.register_blueprint(make_desk(settings, engine, published, schema, queues, conversations))
     app.register_blueprint(pages.blueprint(settings, published))
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]

@@ -19,6 +19,7 @@ from callcenter import outbox
 from callcenter.attributes import Schema
 from callcenter.desk import passwords, users
 from callcenter.desk.app import blueprint
+from callcenter.desk.calling import Switchboard
 from callcenter.desk.permissions import ROLES
 from callcenter.desk.ports import Company, Config, FileProblem, FlowsRefused, FlowSummary, Version
 from callcenter.desk.secret import Key
@@ -175,7 +176,13 @@ class Desk:
         return made
 
 
-def make_desk(engine: Engine, folder: Path, clock: Callable[[], datetime] | None = None, **options: Any) -> Desk:
+def make_desk(
+    engine: Engine,
+    folder: Path,
+    clock: Callable[[], datetime] | None = None,
+    switchboard: Switchboard | None = None,
+    **options: Any,
+) -> Desk:
     """A desk with one user of each role, whose login is the role."""
     flows, messaging = FakeFlows(), FakeMessaging()
     (folder / "recordings").mkdir(exist_ok=True)
@@ -190,7 +197,9 @@ def make_desk(engine: Engine, folder: Path, clock: Callable[[], datetime] | None
     config = Config(**given)
     watch = Clock()
     app = Flask("tests.desk")
-    app.register_blueprint(blueprint(engine, config, flows, messaging, schema=SCHEMA, clock=clock or watch))
+    app.register_blueprint(blueprint(
+        engine, config, flows, messaging, schema=SCHEMA, clock=clock or watch, switchboard=switchboard,
+    ))  # fmt: skip
     people = {}
     with engine.begin() as conn:
         for role in ROLES:
