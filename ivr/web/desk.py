@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -160,6 +161,28 @@ def _problem(problem: Problem, folder: Path) -> FileProblem:
     mark = problem.mark
     file = str(mark.file).removeprefix(f"{folder}/")
     return FileProblem(f"{file}:{mark.line}:{mark.column}", problem.what, problem.fix, problem.warning)
+
+
+class DeskSwitchboard:
+    """`callcenter.desk.calling.Switchboard`."""
+
+    def __init__(self, queues: LazyQueues, conversations: Conversations) -> None:
+        self._queues, self._conversations = queues, conversations
+
+    def queues(self) -> Queues:
+        found = self._queues()
+        if found is None:
+            raise redis.ConnectionError("there is no Redis")
+        return found
+
+    def softphones(self) -> Softphones:
+        return Softphones(self.queues().client)
+
+    def served(self, contact_id: str, agent_id: str) -> None:
+        try:
+            self._conversations.served(contact_id, agent_id)
+        except LookupError as error:
+            log.warning("no flow takes a thread back", contact=contact_id, why=str(error))
 
 
 class Courier:
