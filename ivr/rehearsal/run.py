@@ -69,6 +69,7 @@ def scripted_transfers(script: Script) -> Callable[[Transfer], TransferEnded]:
 
 def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = None) -> Outcome:
     """Run a scripted call offline, on a simulated clock."""
+    script = script.on(channel)
     actions = ScriptedActions(script, sandbox)
     phone = Simulator(
         script.flows,
@@ -92,6 +93,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
 
 def perform(script: Script, channel: Channel, phone: Phone) -> Outcome:
     """Play the caller's part on a phone that is connected, up to the first mismatch; then look at the facts."""
+    script = script.on(channel)
     outcome = Outcome(script, channel)
     for index, line in enumerate(script.call.script):
         problem = _do(line, phone, outcome, script.mark("script", index, line.verb))

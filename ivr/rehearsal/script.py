@@ -115,6 +115,13 @@ class Expect(Model):
     not_heard: Annotated[list[Words], BeforeValidator(_several)] = Field(default_factory=list)
 
 
+class TextVariant(Model):
+    """The same matter in a thread of messages: what is heard and written there, and what comes of it."""
+
+    script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
+    expect: Expect = Expect()
+
+
 class ScriptedCall(Model):
     """A whole call: who calls when, what actions come to, what is heard and done, and what is expected at the end."""
 
@@ -132,6 +139,7 @@ class ScriptedCall(Model):
     earlier: EarlierCall | None = Field(None, description="a conversation of before that may be gone on with")
     script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
     expect: Expect = Expect()
+    text: TextVariant | None = Field(None, description="how it goes in messages, where that is different")
 
 
 @dataclass(frozen=True)
@@ -142,9 +150,18 @@ class Script:
     call: ScriptedCall
     flows: FlowSet
     node: Node
+    within: tuple[str, ...] = ()
 
     def mark(self, *path: Any) -> Mark:
-        return self.node.at(path)
+        return self.node.at((*self.within, *path) if path[:1] in (("script",), ("expect",)) else path)
+
+    def on(self, channel: Channel) -> Script:
+        """The script as it goes on this channel."""
+        variant = self.call.text
+        if channel != "text" or variant is None or self.within:
+            return self
+        call = self.call.model_copy(update={"script": variant.script, "expect": variant.expect})
+        return replace(self, call=call, within=("text",))
 
     @property
     def begin(self) -> dt.datetime:
@@ -174,6 +191,8 @@ def read_script(path: Path, flows: FlowSet) -> Script:
     problems = list(_sense(call, node, flows))
     if problems:
         raise FlowError(problems)
+    if call.text is not None and "text" not in call.channels:
+        call = call.model_copy(update={"channels": [*call.channels, "text"]})
     return Script(path.stem, call, _starting(flows, call.call), node)
 
 
@@ -231,6 +250,12 @@ def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
             yield from _heard(word, node.at(("script", index, "hears")), known)
     for index, word in enumerate(call.expect.not_heard):
         yield from _heard(word, node.at(("expect", "not_heard", index)), known)
+    if call.text is not None:
+        for index, line in enumerate(call.text.script):
+            for word in line.hears or ():
+                yield from _heard(word, node.at(("text", "script", index, "hears")), known)
+        for index, word in enumerate(call.text.expect.not_heard):
+            yield from _heard(word, node.at(("text", "expect", "not_heard", index)), known)
 
 
 def _heard(word: str, mark: Mark, known: set[str]) -> Iterator[Problem]:

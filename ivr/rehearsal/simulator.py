@@ -158,7 +158,7 @@ class Simulator:
 
     def press(self, keys: str) -> None:
         if self.text:
-            self.say(keys)
+            self.say(keys.rstrip("#") or keys)
             return
         for key in keys:
             if self.ended:
