@@ -7,8 +7,10 @@ import signal
 import threading
 
 from callcenter.live import Live
+from callcenter.queues.journal import Fact
 from callcenter.queues.popping import ScreenPops
 from callcenter.queues.router import Drain, Router
+from callcenter.queues.telling import Telling
 from ivr.assembly import make_published
 from ivr.embedded import redis_url
 from ivr.queue_config import PublishedQueues, connect
@@ -29,11 +31,18 @@ def serve(settings: Settings) -> None:
     drain = Drain(engine, queues, published.message)
     draining = threading.Thread(target=drain.run, args=(stopping,), name="journal")
     draining.start()
-    pops = ScreenPops(engine, queues, Live(url))
+    live = Live(url)
+    pops, telling = ScreenPops(engine, queues, live), Telling(live)
+
+    def happened(facts: list[Fact]) -> None:
+        pops.take(facts)
+        telling.take(facts)
+
     try:
-        Router(queues, engine, reload=published.refresh, on_facts=pops.take, on_start=pops.catch_up).run(stopping)
+        Router(queues, engine, reload=published.refresh, on_facts=happened, on_start=pops.catch_up).run(stopping)
     finally:
         stopping.set()
         pops.close()
+        telling.close()
         draining.join()
         engine.dispose()
