@@ -65,6 +65,12 @@ class Bindings:
             self._users.pop(user, None)
         return sorted(known.values(), key=lambda binding: -binding.at)
 
+    def any_from(self, address: str) -> bool:
+        """Whether a telephone is registered from this IP address."""
+        now = self._clock()
+        known = (binding for bindings in self._users.values() for binding in bindings.values())
+        return any(binding.source[0] == address and binding.expires_at > now for binding in known)
+
     def put(self, user: str, binding: Binding) -> None:
         self._users.setdefault(user, {})[binding.key] = binding
         self._write(user)

@@ -73,7 +73,8 @@ class Gate:
         if digest is None:
             self._endpoint.oddities.note("not allowed", source)
             return False
-        if self._lockout.locked(source):
+        who = self._guesser(request)
+        if self._lockout.locked(who):
             self._endpoint.oddities.note("locked out", source)
             return False
         if request.method in ("ACK", "CANCEL"):
@@ -85,13 +86,21 @@ class Gate:
         if request.header("authorization") and verdict in ("no", "wrong"):
             self._endpoint.oddities.note("wrong credentials", source)
         if verdict == "wrong":
-            self._lockout.failed(source)
+            self._lockout.failed(who)
         response = make_response(request, 401, "", self._endpoint.tag_of(request))
         for challenge in digest.challenges(source, stale=verdict == "stale", only=only):
             response.headers.append("WWW-Authenticate", challenge)
         response.headers.set_single("Server", self._endpoint.settings.user_agent)
         request.flow.send(bytes(response))
         return False
+
+    def _guesser(self, request: Request) -> str:
+        """Whose wrong passwords count together: an address's. Where telephones are registered from there, each user's
+        alone: one telephone that is set up wrong must not lock its whole office out."""
+        source, telephones = request.flow.remote[0], self._endpoint.telephones
+        if request.method != "REGISTER" or telephones is None or not telephones.bindings.any_from(source):
+            return source
+        return f"{source} {telephones.digest.name_of(request)[:64]}".replace(":", ".")
 
     def _refuse(self, request: Request, status: int, reason: str) -> None:
         """Section 8.2.7: no state for strangers, and nothing is sent to them twice unasked."""

@@ -131,6 +131,20 @@ async def test_even_an_allowed_network_needs_a_password_and_many_guesses_end() -
             await asyncio.wait_for(phone.register(), 0.5)
 
 
+async def test_one_telephone_that_is_set_up_wrong_does_not_lock_its_office_out() -> None:
+    async with registering() as (server, phone):
+        assert (await phone.register()).status == 200
+        client = await RawClient.open(server.endpoint.address)
+        wrong = Telephone(client, "bob", "guess")
+        for _ in range(10):
+            assert (await wrong.register()).status == 401
+        wrong.password = "other"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(wrong.register(), 0.5)
+        assert (await phone.register()).status == 200
+        client.close()
+
+
 async def test_what_was_overheard_is_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
     async with registering() as (_, phone):
         assert (await phone.register()).status == 200
