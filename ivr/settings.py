@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     mail_in: bool = Field(True, description="take mails by SMTP on MAIL_IN_HOST and MAIL_IN_PORT")
     mail_in_host: str = Field("127.0.0.1", description="the address that SMTP listens on")
     mail_in_port: int = Field(2525, ge=0, le=65535, description="its port")
-    mail_in_connections: int = Field(50, ge=1, le=10_000, description="connections at once; further ones get 421")
+    mail_in_connections: int = Field(20, ge=1, le=10_000, description="connections at once; further ones get 421")
     mail_max_bytes: int = Field(25_000_000, ge=10_000, description="the largest mail")
     mail_answers_per_hour: int = Field(20, ge=1, description="a flow's answers to one sender; what is beyond is a loop")
     lmtp_socket: str = Field("", description="take mails by LMTP on this Unix socket too")

@@ -22,6 +22,7 @@ from callcenter.mail.parse import parse
 from callcenter.messages import inbound as inbox
 from callcenter.messages.inbound import Inbound, InboundFile, Received
 from callcenter.messages.masking import masked
+from callcenter.messages.rules import KEYWORD
 from callcenter.tables import contacts as contacts_table
 from callcenter.tables import messages
 
@@ -203,6 +204,13 @@ def _note(conn: Connection, row: Any, bounce: Bounce, now: datetime) -> bool:
     return True
 
 
+def _keyword(mail: Mail) -> str:
+    """The subject that our List-Unsubscribe asks for (`callcenter.mail.compose`), and the word that undoes it."""
+    if mail.subject.strip().casefold() == "unsubscribe":
+        return "stop"
+    return "start" if mail.new.strip().casefold() == "start" else ""
+
+
 def _meta(mail: Mail, verdict: Verdict, thread: threads.Thread) -> dict[str, Any]:
     """What answers and agents need, without what is empty."""
     sender = mail.sender
@@ -214,6 +222,7 @@ def _meta(mail: Mail, verdict: Verdict, thread: threads.Thread) -> dict[str, Any
         "copies": [masked(each.address)[:320] for each in mail.recipients][:20],
         "date": mail.date.isoformat() if mail.date else "",
         "calendar": mail.calendar,
+        KEYWORD: _keyword(mail) if verdict.answered else "",
         "not_answered": "" if verdict.answered else verdict.kind,
         "thread_refused": thread.refused,
         "oddities": list(mail.oddities),

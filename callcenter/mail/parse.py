@@ -47,6 +47,12 @@ EXTENSIONS = {
 }
 
 
+MOST_LINES = 2_000_000
+MOST_BOUNDARIES = 5_000
+MOST_HEADER_BYTES = 500_000
+"""Of the whole mail: the standard library makes an object for each part and each header, and has no limit."""
+
+
 def parse(data: bytes) -> Mail:
     """Take a mail apart. Never raises: what can't be read is named in `oddities`."""
     return _Parser(data).mail()
@@ -54,8 +60,8 @@ def parse(data: bytes) -> Mail:
 
 class _Parser:
     def __init__(self, data: bytes) -> None:
-        self.data = data
         self.oddities: dict[str, None] = {}
+        self.data = self._bounded(data)
         self.plain: list[str] = []
         self.html: list[str] = []
         self.attachments: list[Attachment] = []
@@ -102,6 +108,20 @@ class _Parser:
             digest=self._digest(decoded),
             oddities=tuple(self.oddities),
         )
+
+    def _bounded(self, data: bytes) -> bytes:
+        for mark, most in ((b"\n--", MOST_BOUNDARIES), (b"\n", MOST_LINES)):
+            if data.count(mark) > most:
+                self._odd("mail_cut")
+                end = -1
+                for _ in range(most):
+                    end = data.index(mark, end + 1)
+                data = data[: end + 1]
+        head = min((at for at in (data.find(b"\n\n"), data.find(b"\r\n\r\n")) if at >= 0), default=len(data))
+        if head > MOST_HEADER_BYTES:
+            self._odd("mail_cut")
+            data = data[:MOST_HEADER_BYTES].rpartition(b"\n")[0] + data[head:]
+        return data
 
     def _odd(self, what: str) -> None:
         self.oddities[what] = None

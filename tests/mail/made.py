@@ -29,6 +29,14 @@ def five_hundred_parts() -> str:
     return HEADERS.format(name="parts") + f'Content-Type: multipart/mixed; boundary="p"\n\n{parts}--p--\n'
 
 
+def a_million_parts() -> str:
+    return HEADERS.format(name="tiny") + 'Content-Type: multipart/mixed; boundary="p"\n\n' + "--p\n\nx\n" * 1_000_000
+
+
+def a_million_headers() -> str:
+    return HEADERS.format(name="headers") + "X: y\n" * 1_200_000 + "\nbelow them all\n"
+
+
 def two_megabytes_of_text() -> str:
     lines = "".join(f"This is line {number} of a log that somebody has put into a mail.\n" for number in range(30_000))
     return HEADERS.format(name="huge") + f"Content-Type: text/plain\n\nWhat does line 7 mean?\n\n{lines}"
@@ -107,6 +115,8 @@ def tnef(name: str, data: bytes, html: str) -> bytes:
 MADE: tuple[Callable[[], str], ...] = (
     nested_a_thousand_times,
     five_hundred_parts,
+    a_million_parts,
+    a_million_headers,
     two_megabytes_of_text,
     one_line_of_a_megabyte,
     a_million_newlines,

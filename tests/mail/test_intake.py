@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callcenter import contacts, identifiers
+from callcenter import consent, contacts, identifiers
 from callcenter.db import reading
 from callcenter.mail import threads
 from callcenter.mail.intake import Intake, RefusedMail
@@ -233,6 +233,16 @@ def test_what_of_a_mail_is_too_large_is_named(office: Office) -> None:
     assert set(refused.values()) == {"too_large"}
     assert len(refused) == 5
     assert office.message(taken.message_id).body == "Please see the bill."
+
+
+def test_unsubscribing_by_mail_is_obeyed(office: Office) -> None:
+    mail = "From: Dana <dana.reyes@gmail.example>\nTo: support@example.com\nSubject: {}\nMessage-ID: <{}@g.ex>\n\n{}\n"
+    office.take(mail.format("Unsubscribe", 1, ""))
+    with reading(office.desk.engine) as conn:
+        assert consent.refusal(conn, "email", DANA) == "stopped"
+    office.take(mail.format("Re: Unsubscribe", 2, "START"))
+    with reading(office.desk.engine) as conn:
+        assert consent.refusal(conn, "email", DANA) == ""
 
 
 def test_a_mail_of_nobody_is_refused(office: Office) -> None:
