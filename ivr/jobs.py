@@ -125,13 +125,16 @@ def post_webhooks() -> int:
 
 
 def forget_codes() -> int:
-    """Drop one-time codes that have been used or are over, and answers that no API client will ask for again."""
+    """Drop what counts no longer: one-time codes, answers that no API client will ask for again, sessions of the desk
+    that are over, failed attempts to sign in."""
     from callcenter import one_time_codes
     from callcenter.api import idempotency
+    from callcenter.desk import sessions, throttle
 
     with _database() as (engine, _), engine.begin() as connection:
         now = datetime.now(UTC)
-        return _noted("codes forgotten", one_time_codes.forget(connection, now) + idempotency.forget(connection, now))
+        forgotten = (one_time_codes, idempotency, sessions, throttle)
+        return _noted("old rows forgotten", sum(each.forget(connection, now) for each in forgotten))
 
 
 def render_prompts() -> int:
