@@ -189,13 +189,10 @@ class _Parser:
 
     def _tnef(self, part: Message[Any, Any], name: str) -> None:
         found = tnef.unpack(_payload(part))
-        if found is None:
+        if not found:
             self._odd("tnef_unreadable")
             self._attach(part, name or "winmail.dat", "application/ms-tnef", "attachment")
-            return
-        self.attachments += found.attachments
-        if found.html and not self.html:
-            self.html.append(found.html)
+        self.attachments += found
 
     # What it says
 

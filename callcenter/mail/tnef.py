@@ -1,41 +1,45 @@
-"""winmail.dat: what Exchange wraps a mail's text and files in for other Exchange servers (MS-OXTNEF)."""
+"""winmail.dat: what Exchange wraps a mail's files in for other Exchange servers ([MS-OXTNEF], section 2.1). The text
+stands in the mail besides."""
 
 from __future__ import annotations
 
-import logging
 import mimetypes
-from dataclasses import dataclass, field
-from typing import Any
-
-from tnefparse import TNEF
+import struct
 
 from callcenter.mail.charsets import decode
 from callcenter.mail.model import Attachment
 
-logging.getLogger("tnefparse").setLevel(logging.CRITICAL)  # it logs what it doesn't know of, which is much
+SIGNATURE = 0x223E9F78
+FILE_LEVEL = 2
+BEGINS, TITLE, DATA = 0x9002, 0x8010, 0x800F
+"""attAttachRendData, attAttachTitle, attAttachData"""
+MOST_FILES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
-    html: str = field(repr=False)
-    attachments: tuple[Attachment, ...]
-
-
-def unpack(data: bytes) -> Unpacked | None:
-    """The HTML and the files in it; None where it can't be read or holds neither."""
-    try:
-        found = TNEF(data, do_checksum=False)
-        files = tuple(_attachment(each) for each in found.attachments if each.data)
-        body = found.htmlbody or b""
-        html = body if isinstance(body, str) else decode(bytes(body), "utf-8")[0]
-    # The library raises whatever its assumptions break with on damaged data.
-    except Exception:
-        return None
-    return Unpacked(html, files) if html or files else None
-
-
-def _attachment(each: Any) -> Attachment:
-    name = each.long_filename() or each.name or "file"
-    shown = decode(name, "utf-8")[0] if isinstance(name, bytes) else str(name)
-    shown = shown.strip("\0")
-    return Attachment(shown, mimetypes.guess_type(shown)[0] or "application/octet-stream", bytes(each.data))
+def unpack(data: bytes) -> tuple[Attachment, ...]:
+    """The files in it; none where it can't be read."""
+    if len(data) < 6 or struct.unpack_from("<L", data)[0] != SIGNATURE:
+        return ()
+    names: list[str] = []
+    contents: list[bytes] = []
+    at = 6  # behind the signature and a key
+    while at + 9 <= len(data) and len(names) <= MOST_FILES:
+        level, number, _, length = struct.unpack_from("<BHHL", data, at)
+        value = data[at + 9 : at + 9 + length]
+        at += 9 + length + 2  # a checksum
+        if len(value) < length:
+            break
+        if level != FILE_LEVEL:
+            continue
+        if number == BEGINS:
+            names.append("file")
+            contents.append(b"")
+        elif number == TITLE and names:
+            names[-1] = decode(value.split(b"\0")[0], "cp1252")[0] or "file"
+        elif number == DATA and contents:
+            contents[-1] = value
+    return tuple(
+        Attachment(name, mimetypes.guess_type(name)[0] or "application/octet-stream", content)
+        for name, content in zip(names, contents, strict=True)
+        if content
+    )

@@ -76,36 +76,32 @@ def nested_comments_in_from() -> str:
 
 
 def winmail_dat() -> str:
-    return _winmail(tnef("minutes.txt", b"What was decided.", "<p>The file is in a winmail.dat.</p>"))
+    return _winmail(tnef("minutes.txt", b"What was decided."))
 
 
 def winmail_dat_broken() -> str:
-    return _winmail(tnef("minutes.txt", b"What was decided.", "<p>x</p>")[:60] + b"\xff" * 40)
+    return _winmail(tnef("minutes.txt", b"What was decided.")[:40] + b"\xff" * 40)
 
 
 def _winmail(data: bytes) -> str:
     return (
-        HEADERS.format(name="tnef")
-        + 'Content-Type: multipart/mixed; boundary="t"\n\n--t\nContent-Type: text/plain\n\n \n'
+        HEADERS.format(name="tnef") + 'Content-Type: multipart/mixed; boundary="t"\n\n--t\nContent-Type: text/plain\n\n'
+        "The file is in a winmail.dat.\n"
         '--t\nContent-Type: application/ms-tnef; name="winmail.dat"\nContent-Transfer-Encoding: base64\n'
         f'Content-Disposition: attachment; filename="winmail.dat"\n\n{encodebytes(data).decode()}\n--t--\n'
     )
 
 
-def tnef(name: str, data: bytes, html: str) -> bytes:
+def tnef(name: str, data: bytes) -> bytes:
     """A message with one file, as [MS-OXTNEF] section 2.1 lays it out."""
 
     def attribute(level: int, number: int, kind: int, value: bytes) -> bytes:
         return struct.pack("<BHHL", level, number, kind, len(value)) + value + struct.pack("<H", sum(value) & 0xFFFF)
 
-    body = html.encode()
-    padded = body + b"\0" * (-len(body) % 4)
-    properties = struct.pack("<LHHLL", 1, 0x0102, 0x1013, 1, len(body)) + padded  # PtypBinary, PidTagHtml
     return (
         struct.pack("<LH", 0x223E9F78, 1)
         + attribute(1, 0x9006, 8, struct.pack("<L", 0x00010000))  # attTnefVersion
-        + attribute(1, 0x9007, 6, struct.pack("<LL", 65001, 0))  # attOemCodepage
-        + attribute(1, 0x9003, 6, properties)  # attMsgProps
+        + attribute(1, 0x9007, 6, struct.pack("<LL", 1252, 0))  # attOemCodepage
         + attribute(2, 0x9002, 6, struct.pack("<HLHHL", 1, 0xFFFFFFFF, 0, 0, 0))  # attAttachRendData
         + attribute(2, 0x8010, 1, name.encode() + b"\0")  # attAttachTitle
         + attribute(2, 0x800F, 6, data)  # attAttachData
