@@ -20,12 +20,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.speech import conversation, delay, faults, interrupting
+from bench.speech import conversation, delay, detecting, faults, interrupting
 from bench.speech.line import LINES, Line
 from bench.speech.material import NO, PROFESSIONAL, YES, Utterance, luhn, utterances
 from ivr.speech.recognise import Heard, Recogniser, all_recognisers, best_valid
 
-MORE = ("barge_in", "delay", "conversation", "faults")
+MORE = ("barge_in", "delay", "conversation", "faults", "detector")
 TASKS = ("digit", "string", "account", "menu", "yes_no", "open")
 ACCEPT = 0.5
 
@@ -160,6 +160,7 @@ def main() -> None:
     parser.add_argument("--task", action="append", choices=[*TASKS, *MORE], help="only this; repeatable")
     parser.add_argument("--line", action="append", choices=[line.name for line in LINES], help="only this; repeatable")
     parser.add_argument("--scale", type=int, default=0, help="utterances of a task by each caller on each line")
+    parser.add_argument("--urgent", action="store_true", help="live calls: put the server before all else (root)")
     options = parser.parse_args()
     console = Console(width=130)
     engine = {engine.name: engine for engine in all_recognisers()}.get(options.engine)
@@ -173,12 +174,15 @@ def main() -> None:
         console.print(table(options.engine, accuracy(engine, spoken, lines, scale)))
     if "barge_in" in tasks:
         console.print(interruptions(6 if options.quick else 40))
+    if "detector" in tasks:
+        for made in detecting.measure(6 if options.quick else 24):
+            console.print(made)
     if "delay" in tasks:
         console.print(asyncio.run(delay.measure(engine.name, 4 if options.quick else 12)))
     if "conversation" in tasks:
-        console.print(conversation.measure(4 if options.quick else 12))
+        console.print(conversation.measure(4 if options.quick else 12, -15 if options.urgent else 0))
     if "faults" in tasks:
-        console.print(faults.measure(8 if options.quick else 20))
+        console.print(faults.measure(8 if options.quick else 20, -15 if options.urgent else 0))
 
 
 if __name__ == "__main__":

@@ -95,14 +95,14 @@ async def one(caller: Talker, words: bytes, speaking: asyncio.Barrier) -> list[f
     return found
 
 
-async def _measure(fault: str, count: int) -> Outcome:
+async def _measure(fault: str, count: int, nice: int) -> Outcome:
     outcome = Outcome(fault, count)
     voices = callers()
     random = np.random.default_rng(4)
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), WORKERS)
         server.prepare()
-        server.start()
+        server.start(nice)
         try:
             await server.warm()
             loop = asyncio.get_running_loop()
@@ -140,12 +140,12 @@ async def _measure(fault: str, count: int) -> Outcome:
     return outcome
 
 
-def run(fault: str, calls: int) -> Outcome:
+def run(fault: str, calls: int, nice: int = 0) -> Outcome:
     """One fault on so many calls. Raises KeyError for one that there is not."""
-    return asyncio.run(_measure(fault, calls))
+    return asyncio.run(_measure(fault, calls, nice))
 
 
-def measure(calls: int) -> Table:
+def measure(calls: int, nice: int = 0) -> Table:
     made = Table(title=f"a fault of the recogniser in the middle of {calls} calls")
     for name in (
         "fault",
@@ -158,7 +158,7 @@ def measure(calls: int) -> Table:
     ):
         made.add_column(name)
     for fault in FAULTS:
-        got = run(fault, calls)
+        got = run(fault, calls, nice)
         p50, p95 = np.percentile(got.silences, [50, 95])
         silence = f"{p50:.1f} / {p95:.1f} / {max(got.silences):.1f}"
         load = f"{os.getloadavg()[0]:.1f}"

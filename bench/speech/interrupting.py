@@ -6,6 +6,7 @@ word is missed. The time is from the first word's beginning to the decision.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from bench.speech.callers import RATE, Audio, callers, levelled, say
 from bench.speech.line import CLEAN, FRAME, NOISE_20, Line, band, silence, through
 from ivr.speech.barge import BargeIn
-from ivr.speech.endpoint import FRAME_SECONDS, Endpoint, Started, webrtc
+from ivr.speech.endpoint import FRAME_SECONDS, Classify, Endpoint, Started, webrtc
 
 PROMPT = "please tell me how we can help you you can say pay a bill opening hours or speak to an agent"
 WORDS = ("pay a bill", "yes", "seven", "opening hours", "speak to an agent", "stop")
@@ -121,6 +122,37 @@ def stops(prompt: bytes, received: bytes, before: bytes) -> tuple[float | None, 
             plain, event = plain.hear(frame, voiced)
             plain_at = number * FRAME_SECONDS if isinstance(event, Started) else None
     return guarded_at, plain_at
+
+
+def measure_detector(make: Callable[[], Classify], count: int, seed: int = 3) -> dict[str, tuple[int, int]]:
+    """By case, the false stops and missed words of a voice detector without a guard."""
+    random = np.random.default_rng(seed)
+    voices = callers()
+    prompt = say(voices[0], PROMPT)
+    found: dict[str, tuple[int, int]] = {}
+
+    def started(mulaw: bytes) -> float | None:
+        classify, endpoint = make(), Endpoint.of("open")
+        for number, start in enumerate(range(0, len(mulaw) - FRAME + 1, FRAME), 1):
+            frame = mulaw[start : start + FRAME]
+            endpoint, event = endpoint.hear(frame, classify(frame))
+            if isinstance(event, Started):
+                return number * FRAME_SECONDS
+        return None
+
+    for case in CASES:
+        false = missed = 0
+        for index in range(count):
+            base = background(case, prompt, random)
+            if case.cough:
+                base = mix(random.uniform(0.5, 2.5), cough(random), base)
+            false += started(through(base, case.line, random)) is not None
+            at = random.uniform(0.8, 2.5)
+            word = say(voices[(index + 1) % len(voices)], WORDS[index % len(WORDS)]) * 10 ** (case.caller / 20)
+            stopped = started(through(mix(at, word, background(case, prompt, random)), case.line, random))
+            missed += stopped is None or stopped > at + LATEST
+        found[case.name] = false, missed
+    return found
 
 
 def measure(count: int, seed: int = 3) -> list[Row]:

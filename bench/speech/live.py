@@ -20,8 +20,8 @@ FRAME = 160
 SILENCE = b"\xff" * FRAME
 LOUD = frozenset(code for code in range(256) if code & 0x7F < 0x5F)
 """Mu-law codes of more than about -42 dBFS."""
-OVER = 0.6
-"""Seconds without sound after which a prompt is over."""
+OVER = 1.3
+"""Seconds without sound after which a prompt is over: longer than between a filler and what comes of it."""
 
 
 class Server(Ours):
@@ -163,7 +163,7 @@ class Talker(Call):
 
 
 @contextlib.asynccontextmanager
-async def talkers(server: Server, count: int):  # noqa: ANN201 - a context manager of a list
+async def talkers(server: Server, count: int):
     """So many callers, connected a little apart."""
     callers = await Callers.open(("127.0.0.1", server.port))
     made = [Talker(callers) for _ in range(count)]

@@ -7,6 +7,8 @@ on telephone audio finds a start after about 0.16 s and makes no false starts do
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -167,21 +169,36 @@ QUIET_DB = 32.0
 """Speech has no frame that is so far below its loudest; the detector holds on for five frames after its end."""
 FADE = 0.985
 """By so much a frame what is taken for loudest fades: 6 dB a second."""
+ABOVE_NOISE_DB = 5.0
+"""Speech is so much louder than the quietest tenth of the last `REMEMBERED` frames: nobody speaks without pauses, and
+a line's noise has none. In noise of 10 dB the detector alone never lets go."""
+REMEMBERED = 150
+LEAST_REMEMBERED = 10
 
 
 def webrtc() -> Classify:
-    """WebRTC's detector, one for each call: it adapts to the line. What it takes for speech only because it is slow to
-    let go is not. Raises ImportError where it is not installed."""
+    """WebRTC's detector, one for each call: it adapts to the line. What it takes for speech though it is as quiet as
+    the line is without the caller, or far below the caller's voice, is none. Raises ImportError where it is not
+    installed."""
     import webrtcvad
 
     detector: Any = webrtcvad.Vad(3)
     loudest = 0.0
+    levels: deque[int] = deque()
+    ordered: list[int] = []
 
     def speech(frame: bytes) -> bool:
         nonlocal loudest
         samples = pcm.pcm16(frame)
         level = pcm.rms(samples)
         loudest = max(level, FADE * loudest)
-        return bool(detector.is_speech(samples, pcm.RATE)) and level > loudest * 10 ** (-QUIET_DB / 20)
+        if len(levels) == REMEMBERED:
+            ordered.remove(levels.popleft())
+        known = len(ordered) >= LEAST_REMEMBERED  # until the line is known nothing is speech; what is said is kept
+        noise = ordered[len(ordered) // 10] if known else 0
+        levels.append(level)
+        insort(ordered, level)
+        least = max(loudest * 10 ** (-QUIET_DB / 20), noise * 10 ** (ABOVE_NOISE_DB / 20))
+        return bool(detector.is_speech(samples, pcm.RATE)) and known and level > least
 
     return speech

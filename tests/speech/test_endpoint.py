@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ivr.speech import pcm
 from ivr.speech.endpoint import (
@@ -136,6 +138,25 @@ def test_the_detector_lets_go_when_a_voice_ends() -> None:
     detect = webrtc()
     voice = hum(0.6)[: 30 * FRAME_BYTES]
     quiet = b"\xff" * FRAME_BYTES
+    assert not any(detect(quiet) for _ in range(20))
     heard = [detect(voice[at : at + FRAME_BYTES]) for at in range(0, len(voice), FRAME_BYTES)]
     assert sum(heard) > 15
     assert not any(detect(quiet) for _ in range(10))
+
+
+def test_noise_alone_is_no_speech_and_what_is_louder_is() -> None:
+    random = np.random.default_rng(2)
+    detect = webrtc()
+
+    def frames(samples: NDArray[np.float32]) -> list[bool]:
+        mulaw = pcm.ulaw(pcm.to_pcm16(samples))
+        return [detect(mulaw[at : at + FRAME_BYTES]) for at in range(0, len(mulaw), FRAME_BYTES)]
+
+    def noise(seconds: float) -> NDArray[np.float32]:
+        white = random.standard_normal(int(seconds * 8000))
+        return (0.01 * np.convolve(white, np.ones(4) / 2, mode="same")).astype(np.float32)
+
+    voice = pcm.from_pcm16(pcm.pcm16(hum(0.5)[: 25 * FRAME_BYTES]))
+    assert sum(frames(noise(3.0))) < 5
+    assert sum(frames(noise(len(voice) / 8000)[: len(voice)] + voice)) > 15
+    assert sum(frames(noise(1.0))) < 5
