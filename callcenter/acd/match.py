@@ -10,7 +10,7 @@ and A agents who are free, plus the sorting of those agents once for each order 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from callcenter.acd.config import Queue
@@ -32,15 +32,17 @@ class Stage:
 
 def match(snapshot: Snapshot, now: float) -> list[Proposal]:
     """What may be offered at this moment, the most urgent first. Whoever claims it must check that it still holds."""
-    free = [agent for _, agent in sorted(snapshot.agents.items()) if agent.available(now)]
+    groups = snapshot.waiting.groups(now)
+    media = {group.key.medium for group in groups}
+    free = [agent for agent in snapshot.agents.values() if agent.available(now) and any(map(agent.room_for, media))]
     if not free:
         return []
-    orders = _Orders(free)
+    orders = _Orders(free, snapshot.queues)
     spoken = {language for agent in snapshot.agents.values() for language in agent.languages}
     heap: list[tuple[tuple[int, float, str], int, int, _Stretch]] = []
-    for group in snapshot.waiting.groups(now):
+    for group in groups:
         queue = snapshot.queues.get(group.key.queue)
-        if queue is None:
+        if queue is None or not orders.serve(group.key.queue, queue):
             continue
         for low, high, stage in stretches(group, queue, now):
             order, mask = orders.fitting(group.key, queue, stage, spoken, snapshot.agents)
@@ -91,7 +93,9 @@ def stages(queue: Queue, own: Skills, language: str, last_agent: str) -> Iterato
 def stretches(group: Group, queue: Queue, now: float) -> Iterator[tuple[int, int, Stage]]:
     """The stages that entries of a group are in: (first, end, stage), the longest waiting first."""
     key = group.key
-    steps = list(stages(queue, key.skills, key.language, key.last_agent))
+    if group.memo is None or group.memo[0] is not queue:
+        group.memo = queue, tuple(stages(queue, key.skills, key.language, key.last_agent))
+    steps: tuple[Stage, ...] = group.memo[1]
     low = 0
     for stage in reversed(steps):
         high = len(group.entries) if stage.after == 0 else group.since(now - stage.after)
@@ -113,15 +117,26 @@ class _Order:
         found = self._masks.get(name)
         if found is None:
             bits = "".join("1" if fits(agent) else "0" for agent in reversed(self.agents))
-            found = self._masks[name] = int(bits, 2)
+            found = self._masks[name] = int(bits or "0", 2)
         return found
 
 
 class _Orders:
-    def __init__(self, free: Sequence[Agent]) -> None:
+    def __init__(self, free: Sequence[Agent], queues: Mapping[str, Queue]) -> None:
         self._free = free
+        self._queues = queues
         self._taken: set[str] = set()
         self._orders: dict[object, _Order] = {}
+        self._groups = frozenset[str]().union(*(agent.groups | agent.queues for agent in free))
+
+    def _may_serve(self, agent: Agent, name: str) -> bool:
+        return name in agent.queues or bool(self._queues[name].rings)
+
+    def serve(self, name: str, queue: Queue) -> bool:
+        """Whether any of them may come to serve a queue at all."""
+        if not queue.rings:
+            return name in self._groups
+        return any(not self._groups.isdisjoint(ring.groups) for ring in queue.rings)
 
     def fitting(
         self, key: GroupKey, queue: Queue, stage: Stage, spoken: Container[str], signed_in: Container[str]
@@ -148,10 +163,13 @@ class _Orders:
         return order, mask
 
     def _order(self, strategy: Strategy, queue: str, skills: Skills) -> _Order:
-        scope = (strategy.name, strategy.scope(queue, skills))
+        own = strategy.scope(queue, skills)
+        # An order of a queue's own holds those only who serve it.
+        scope = (strategy.name, own, queue if own else "")
         found = self._orders.get(scope)
         if found is None:
-            ordered = sorted(self._free, key=lambda agent: (strategy.key(agent, queue, skills), agent.id))
+            pool = [agent for agent in self._free if self._may_serve(agent, queue)] if own else self._free
+            ordered = sorted(pool, key=lambda agent: (strategy.key(agent, queue, skills), agent.id))
             found = self._orders[scope] = _Order(ordered, self._taken)
         return found
 

@@ -11,7 +11,7 @@ import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from callcenter.acd.model import Entry
 
@@ -33,8 +33,11 @@ def _joined(entry: Entry) -> tuple[float, str]:
 
 @dataclass(slots=True)
 class Group:
+    """`memo` is for `match`, which computes what follows from the key once."""
+
     key: GroupKey
     entries: list[Entry] = field(default_factory=list)
+    memo: Any = None
 
     def since(self, queued_at: float) -> int:
         """The number of entries that came to this queue at that time or before."""

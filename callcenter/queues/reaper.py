@@ -18,11 +18,11 @@ def _due(queues: Queues, key: str, before: float) -> list[str]:
 
 def next_timer(queues: Queues) -> float | None:
     """When the next lease or wrap-up is over."""
-    times = []
-    for key in ("cw:leases", "cw:wrapups"):
-        found: Any = queues.client.zrange(key, 0, 0, withscores=True)
-        times += [score for _, score in found]
-    return min(times, default=None)
+    with queues.client.pipeline(transaction=False) as pipeline:
+        for key in ("cw:leases", "cw:wrapups"):
+            pipeline.zrange(key, 0, 0, withscores=True)
+        found: list[Any] = pipeline.execute()
+    return min((score for first in found for _, score in first), default=None)
 
 
 def reap_timers(queues: Queues) -> int:
