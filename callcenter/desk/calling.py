@@ -68,8 +68,19 @@ class Calling:
             "now": queues.clock(),
             "device": "desk" if device == "desk" else "phone",
             "reasons": list(queues.config.people.reasons),
+            "queues": {name: queue.label or name for name, queue in queues.config.queues.items()},
+            "colleagues": self._colleagues(queues),
             "offers": [self._shown(offer) for offer in queues.offers_of(self.agent_id)],
         }
+
+    def offer(self, offer_id: str) -> dict[str, Any]:
+        """One offer of this agent's, as `status` shows it. Raises `NotYours`."""
+        return self._shown(self._own(offer_id, "offered", *TALKING, "wrap_up"))
+
+    def _colleagues(self, queues: Queues) -> dict[str, str]:
+        """Agents who have signed in, by id."""
+        agents = queues.config.agents
+        return {id: agents[id].name or id for id in queues.agents() if id != self.agent_id and id in agents}
 
     def be(self, presence: str, reason: str = "") -> None:
         """Sign in, out, or change presence. Raises ValueError and `UnknownAgent`."""

@@ -33,6 +33,22 @@ SPOKEN_BY_SCRIPTS = (
     "New message",
     "New contact",
     "is typing…",
+    "offline",
+    "idle",
+    "ringing",
+    "busy",
+    "wrap_up",
+    "unavailable",
+    "Telephone off",
+    "Telephone ready",
+    "Connecting…",
+    "No microphone",
+    "Reconnecting…",
+    "good",
+    "fair",
+    "poor",
+    "Queue",
+    "Agent",
 )
 """What the scripts say themselves: they find the words in the page."""
 

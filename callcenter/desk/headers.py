@@ -15,7 +15,8 @@ POLICY = {
     "connect-src": "'self'",
     "form-action": "'self'",
     "base-uri": "'none'",
-    "frame-ancestors": "'none'",
+    "frame-src": "'self'",
+    "frame-ancestors": "'self'",
     "require-trusted-types-for": "'script'",
     "trusted-types": "desk",
 }
@@ -38,7 +39,7 @@ def put(response: Response, *, csp: str, secure: bool) -> Response:
     given.setdefault("Content-Security-Policy", csp)
     given.setdefault("Cache-Control", "no-store")
     given["X-Content-Type-Options"] = "nosniff"
-    given["X-Frame-Options"] = "DENY"
+    given["X-Frame-Options"] = "SAMEORIGIN"
     given["Referrer-Policy"] = "same-origin"
     given["Cross-Origin-Opener-Policy"] = "same-origin"
     given["Cross-Origin-Resource-Policy"] = "same-origin"

@@ -1,0 +1,241 @@
+// The agent's place of work: presence, offers, calls and wrap-up stay while pages change in the frame below.
+import { csrf, fetchFragment, post, t } from "./fragments.js";
+import { Live } from "./live.js";
+import { Phone } from "./phone.js";
+
+const urls = document.body.dataset;
+const by = (id) => document.getElementById(id);
+const POLL = 4000;
+let status = { offers: [] };
+let drift = 0;
+
+const phone = new Phone(
+  { connect: urls.phone, bye: urls.bye, headers: () => ({ "Content-Type": "application/json", "X-CSRF-Token": csrf() }) },
+  by("far"),
+  {
+    line(text, kind) { by("line").textContent = text; by("line").className = `chip ${kind}`; },
+    level(value) { by("level").value = value; },
+    quality(name) { by("quality").textContent = t(name); },
+  },
+);
+
+// What is so: asked for after every event, and now and then.
+
+let asking = null, again = false;
+function look() {
+  if (asking) { again = true; return asking; }
+  asking = read().catch(() => {}).finally(() => { asking = null; if (again) { again = false; look(); } });
+  return asking;
+}
+
+async function read() {
+  const response = await fetch(urls.agent, { credentials: "same-origin", headers: { Accept: "application/json" } });
+  if (response.status === 401) return window.location.reload();
+  if (!response.ok) return fault((await response.json()).error);
+  fault("");
+  status = await response.json();
+  drift = status.now ? status.now - Date.now() / 1000 : 0;
+  showPresence();
+  await showOffers();
+}
+
+function fault(text) {
+  by("fault").textContent = text ?? "";
+  by("fault").hidden = !text;
+}
+
+let phoneOn = false;
+function showPresence() {
+  const be = by("be");
+  if (be.options.length === 2) for (const reason of status.reasons ?? []) be.add(new Option(reason, `unavailable ${reason}`));
+  const now = status.presence === "unavailable" ? `unavailable ${status.reason}` : status.presence;
+  if (![...be.options].some((option) => option.value === now)) be.add(new Option(status.reason || t("unavailable"), now));
+  if (document.activeElement !== be) be.value = now;
+  by("state").textContent = t(status.state ?? "offline");
+  by("state").className = `chip ${{ idle: "good", ringing: "warn", busy: "open", wrap_up: "warn" }[status.state] ?? ""}`;
+  const wanted = status.device === "desk" && status.presence !== "offline";
+  by("telephone").hidden = !wanted;
+  if (wanted !== phoneOn) {
+    phoneOn = wanted;
+    if (wanted) phone.start().then(microphones);
+    else phone.stop();
+  }
+}
+
+async function microphones() {
+  const found = (await navigator.mediaDevices?.enumerateDevices() ?? []).filter((one) => one.kind === "audioinput");
+  by("microphone").replaceChildren(...found.map((one) => new Option(one.label || one.deviceId, one.deviceId)));
+}
+
+async function showOffers() {
+  const place = by("offers");
+  const known = new Map([...place.children].map((card) => [card.dataset.offer, card]));
+  for (const offer of status.offers) {
+    const card = known.get(offer.id);
+    known.delete(offer.id);
+    const signature = `${offer.state} ${JSON.stringify(offer.pop).length}`;
+    if (card?.dataset.signature === signature) continue;
+    const fragment = await fetchFragment(`${urls.offers}${offer.id}/card`).catch(() => null);
+    const fresh = fragment?.querySelector("[data-offer]");
+    if (!fresh) continue;
+    fresh.dataset.signature = signature;
+    const note = fresh.querySelector('[name="note"]');
+    if (note) note.value = sessionStorage.getItem(`note:${offer.id}`) ?? "";
+    if (card) card.replaceWith(fresh);
+    else place.prepend(fresh);
+    if (offer.state === "offered" && !card) called(offer, fresh);
+    if (offer.state === "connected" && card?.dataset.state !== "connected") open(`${urls.work.replace(/work$/, "")}contacts/${offer.contact}`);
+  }
+  for (const card of known.values()) card.remove();
+  ring(status.offers.some((offer) => offer.state === "offered"));
+}
+
+function called(offer, card) {
+  card.querySelector("[data-do=accept]")?.focus();
+  if (document.hidden && window.Notification?.permission === "granted") {
+    const note = new Notification(card.querySelector("h2").textContent.trim(), { body: offer.label, tag: offer.id });
+    note.onclick = () => window.focus();
+  }
+}
+
+// A quiet two-tone ring while something is offered.
+let sound = null, ringing = null;
+function ring(on) {
+  if (on === Boolean(ringing)) return;
+  clearInterval(ringing);
+  ringing = null;
+  if (!on) return;
+  const strike = () => {
+    sound ??= new AudioContext();
+    [660, 880].forEach((pitch, number) => {
+      const tone = sound.createOscillator(), volume = sound.createGain(), at = sound.currentTime + number * 0.18;
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.12, at);
+      volume.gain.exponentialRampToValueAtTime(0.001, at + 0.4);
+      tone.connect(volume).connect(sound.destination);
+      tone.start(at);
+      tone.stop(at + 0.45);
+    });
+  };
+  strike();
+  ringing = setInterval(strike, 2500);
+}
+
+setInterval(() => {
+  const now = Date.now() / 1000 + drift;
+  for (const card of by("offers").children) card.querySelector(".timer").textContent = clock(now - card.dataset.since);
+  by("since").textContent = status.since ? clock(now - status.since) : "";
+}, 500);
+
+function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+// What the agent does.
+
+async function send(url, body) {
+  try {
+    const response = await post(url, body);
+    const told = await response.json();
+    fault(response.ok ? "" : told.error);
+    return response.ok ? told : null;
+  } catch {
+    fault(t("That didn't work. Try again."));
+    return null;
+  } finally {
+    look();
+  }
+}
+
+const order = (card, verb, args = {}) => send(`${urls.calls}${card.dataset.contact}/order`, { verb, args: JSON.stringify(args) });
+
+by("be").addEventListener("change", ({ target }) => {
+  const [presence, reason = ""] = target.value.split(" ");
+  if (presence === "available") window.Notification?.requestPermission();
+  send(urls.presence, { presence, reason });
+});
+by("microphone").addEventListener("change", ({ target }) => phone.start(target.value));
+by("mute").addEventListener("click", ({ currentTarget }) => {
+  const muted = currentTarget.getAttribute("aria-pressed") !== "true";
+  currentTarget.setAttribute("aria-pressed", muted);
+  phone.mute(muted);
+});
+
+let current = null;
+by("offers").addEventListener("click", async ({ target }) => {
+  const button = target.closest("button");
+  const card = target.closest("[data-offer]");
+  if (!button || !card || button.form) return;
+  const { do: what, verb, dialog, go } = button.dataset;
+  if (what) {
+    const told = await send(`${urls.offers}${card.dataset.offer}/${what}`, {});
+    if (told?.go) open(told.go);
+  }
+  if (verb) order(card, verb);
+  if (go) open(go);
+  if (dialog) {
+    current = card;
+    if (dialog === "transfer") targets();
+    by(dialog).showModal();
+  }
+});
+by("offers").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const card = event.target.closest("[data-offer]");
+  const { code, note } = Object.fromEntries(new FormData(event.target));
+  sessionStorage.removeItem(`note:${card.dataset.offer}`);
+  send(`${urls.offers}${card.dataset.offer}/done`, { code: code ?? "", note: note ?? "" });
+});
+by("offers").addEventListener("input", ({ target }) => {
+  if (target.name === "note") sessionStorage.setItem(`note:${target.closest("[data-offer]").dataset.offer}`, target.value);
+});
+by("keypad").addEventListener("click", ({ target }) => target.dataset.digit && order(current, "digits", { digits: target.dataset.digit }));
+
+function targets() {
+  const group = (label, kind, entries) => {
+    const made = document.createElement("optgroup");
+    made.label = t(label);
+    made.append(...Object.entries(entries ?? {}).map(([id, name]) => new Option(name, `${kind} ${id}`)));
+    return made;
+  };
+  by("transfer-to").replaceChildren(group("Queue", "queue", status.queues), group("Agent", "agent", status.colleagues));
+}
+by("transfer-form").addEventListener("submit", (event) => {
+  const verb = event.submitter.value;
+  if (!verb) return;
+  const { to, number } = Object.fromEntries(new FormData(event.target));
+  const [kind, id] = to.split(" ");
+  order(current, verb, { to: number.trim() ? { number: number.trim() } : { [kind]: id } });
+  event.target.reset();
+});
+
+// The frame below: its address and title are the page's, and the bar's keys work there too.
+
+const frame = by("page");
+function open(path) {
+  if (frame.contentWindow.location.pathname !== path) frame.contentWindow.location = path;
+}
+frame.addEventListener("load", () => {
+  const inside = frame.contentDocument;
+  if (!inside) return;
+  if (inside.location.pathname === "/desk/login") return window.location.reload();
+  document.title = inside.title;
+  history.replaceState(null, "", `${urls.work}?at=${encodeURIComponent(inside.location.pathname)}`);
+  inside.documentElement.dataset.framed = "yes";
+  inside.addEventListener("keydown", keys);
+  document.documentElement.dataset.theme = inside.documentElement.dataset.theme;
+});
+
+function keys(event) {
+  if (!event.altKey || event.ctrlKey || event.metaKey) return;
+  const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!target) return;
+  event.preventDefault();
+  target.click();
+}
+document.addEventListener("keydown", keys);
+
+new Live(urls.ticket, "", () => look(), () => look());
+setInterval(look, POLL);
+look();
