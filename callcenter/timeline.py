@@ -37,7 +37,8 @@ Before = tuple[datetime, str]
 MOST = 200
 DETAILS = 200
 """Details of one kind shown for a contact; all of them are in the contact itself."""
-NOISE = ("step", "exit", "action", "late_action", "message", "recorded", "ended", "payment_started")
+NOISE = ("step", "exit", "action", "late_action", "message", "recorded", "ended", "payment_started",
+         "message_received", "message_sent", "message_delivered", "message_read", "resume_offered")  # fmt: skip
 """Events that aren't shown: how the flow moved, and what is shown from tables of its own."""
 _MOMENTS = frozenset({"ended", "resolved"})
 UNRESOLVED = ("hung_up", "failed")
@@ -219,7 +220,8 @@ def _details(shown: sa.CTE) -> list[sa.Select[Any]]:
         detail("event", events, events.c.at, events.c.kind, sa.type_coerce(events.c.data, sa.Text),
                loud, number=events.c.id),
         detail("message", messages, messages.c.created_at, messages.c.status,
-               {"channel": messages.c.channel, "to": messages.c.to, "subject": messages.c.subject,
+               {"channel": messages.c.channel, "direction": messages.c.direction, "author": messages.c.author,
+                "from": messages.c.sender, "to": messages.c.to, "subject": messages.c.subject,
                 "body": sa.case((hidden, HIDDEN), else_=messages.c.body)}),
         detail("payment", payments, payments.c.created_at, payments.c.status,
                {"account": payments.c.account, "bill": payments.c.bill, "amount": payments.c.amount,

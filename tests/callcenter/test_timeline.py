@@ -106,7 +106,8 @@ def test_a_contact_has_all_that_belongs_to_it(engine: Engine, tmp_path: Path) ->
         assert details["event"] == {"slot": "card", "value": "••••"}
         assert details["payment"] == {"account": "A1", "bill": "B1", "amount": 4250, "currency": "USD",
                                       "confirmation": "C1", "card": "4242"}  # fmt: skip
-        assert details["message"] == {"channel": "sms", "to": PHONE, "subject": "", "body": "Thank you"}
+        assert details["message"] == {"channel": "sms", "direction": "out", "author": "flow", "from": "", "to": PHONE,
+                                      "subject": "", "body": "Thank you"}  # fmt: skip
         assert details["recording"] == {"seconds": 2.5, "number": PHONE}
         assert details["file"]["size"] == 10
         assert details["note"]["text"] == "paid"
