@@ -11,13 +11,13 @@ from callcenter.identifiers import InvalidIdentifier, identify
 from callcenter.record_tables import customers as table
 from callcenter.record_tables import identifiers
 
-MOST = 50
+MOST = 30
 SHORTEST = 2
 
 
 def search(conn: Connection, text: str, *, region: str = "") -> list[Customer]:
-    """At most `MOST` people, those whom an identifier means first; all words of `text` must be in the name, or one
-    identifier contains it."""
+    """At most `MOST` people: those whom an identifier means, then those who have all words of `text` in their names; if
+    there are none, those of whom an identifier contains it. `region` is the ISO 3166 country of national numbers."""
     text = " ".join(text.split())[:100]
     if len(text) < SHORTEST:
         return []
@@ -27,12 +27,13 @@ def search(conn: Connection, text: str, *, region: str = "") -> list[Customer]:
             found.update((candidate.customer_id, None) for candidate in identify(conn, kind, text, region=region))
         except InvalidIdentifier:
             continue
-    if len(found) < MOST:
+    if "@" not in text and any(sign.isalpha() for sign in text):
         names = [sa.func.lower(table.c.name).contains(word.lower(), autoescape=True) for word in text.split()]
         query = sa.select(table.c.root_id).where(*names).order_by(table.c.updated_at.desc(), table.c.id).limit(MOST)
         found.update((root, None) for root in conn.execute(query).scalars())
     part = text.lower() if "@" in text else "".join(sign for sign in text if sign.isalnum()).upper()
-    if len(found) < MOST and len(part) >= 3:
+    # Reads all identifiers: only where nothing else was found.
+    if not found and len(part) >= 3:
         values = (
             sa.select(table.c.root_id)
             .join(identifiers, identifiers.c.customer_id == table.c.id)
