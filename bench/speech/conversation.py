@@ -67,6 +67,8 @@ async def _measure(rounds: int, nice: int) -> Table:
         server.start(nice)
         try:
             await server.warm()
+            if nice:
+                server.urgent(nice)
             for count in AT_ONCE:
                 times: dict[str, list[float]] = defaultdict(list)
                 spent, began = server.spent(), time.monotonic()

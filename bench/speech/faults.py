@@ -105,6 +105,8 @@ async def _measure(fault: str, count: int, nice: int) -> Outcome:
         server.start(nice)
         try:
             await server.warm()
+            if nice:
+                server.urgent(nice)
             loop = asyncio.get_running_loop()
             async with talkers(server, count) as made:
                 barrier = asyncio.Barrier(count + 1)

@@ -66,6 +66,13 @@ class Server(Ours):
         """CPU seconds of the recogniser's workers so far."""
         return sum(cpu_seconds(pid) for pid in self.recognisers())
 
+    def urgent(self, nice: int) -> None:
+        """Put the workers, which have sessions of their own, before what else the machine does (root)."""
+        for pid in self.recognisers():
+            os.setpriority(os.PRIO_PROCESS, pid, nice)
+            with contextlib.suppress(OSError):  # where the scheduler groups by session
+                Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+
     async def warm(self) -> None:
         """Wait until every worker has loaded its models: it then waits for its input without using the processor."""
         while True:
