@@ -33,7 +33,7 @@ class LiveThread:
 
     def start(self) -> None:
         ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
         ready.wait()
 
@@ -64,25 +64,23 @@ class Site:
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[Site]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    settings = settings.model_copy(update={"port": listening.getsockname()[1], "public_base_url": ""})
-    live = LiveThread(settings)
-    settings = settings.model_copy(update={"live_port": live.port})
-    app = create_app(settings)
-    server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, fd=listening.fileno())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield Site(f"http://127.0.0.1:{settings.port}", live, settings)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        listening.close()
-        live.stop()
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        settings = settings.model_copy(update={"port": listening.getsockname()[1], "public_base_url": ""})
+        live = LiveThread(settings)
+        stack.callback(live.stop)
+        settings = settings.model_copy(update={"live_port": live.port})
+        app = create_app(settings)
         runner: Any = app.extensions["callwright"]
-        runner.close()
-        runner.engine.dispose()
+        stack.callback(runner.engine.dispose)
+        stack.callback(runner.close)
+        server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, fd=listening.fileno())
+        stack.callback(server.server_close)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(server.shutdown)
+        yield Site(f"http://127.0.0.1:{settings.port}", live, settings)
 
 
 @pytest.fixture(scope="session")
