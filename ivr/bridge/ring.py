@@ -17,7 +17,6 @@ log = structlog.get_logger("callwright.bridge")
 
 LONGEST_WHISPER = 15.0
 """Seconds, of the thirty from an agent's acceptance to the bridge (`callcenter.queues.base.CONNECT_SECONDS`)."""
-LEAST_RING = 1.0
 BUSY, REJECTED, NO_ANSWER = ("486", "600"), ("403", "603", "606"), ("408", "480", "487", "no answer")
 
 
@@ -31,7 +30,10 @@ class _Refused(Exception):
 
 async def ring(offer: Offer, manner: Manner, dial: Dialler, facts: Facts) -> Accepted | None:
     """See the package's docstring. The agent's leg is hung up wherever this doesn't give it."""
-    ends = asyncio.get_running_loop().time() + max(LEAST_RING, offer.lease_until - facts.clock())
+    left = offer.lease_until - facts.clock()
+    if left <= 0:
+        return None  # told too late: the router has given it to somebody else, or will
+    ends = asyncio.get_running_loop().time() + left
     leg: CallLeg | None = None
     given = False
     try:

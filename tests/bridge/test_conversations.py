@@ -97,6 +97,16 @@ async def test_nobody_is_registered_and_the_caller_goes_on_waiting(valkey: Valke
         await customer.hears(MUSIC)
 
 
+async def test_an_offer_whose_lease_is_over_rings_nobody(valkey: Valkey, tmp_path: Path) -> None:
+    async with centre(valkey, tmp_path) as here:
+        ann, customer = await here.agent("ann"), await here.call()
+        [offer] = here.offer("ann", seconds=-1.0)
+        await here.until(lambda: offer.id in here.rings and here.rings[offer.id].done())
+        assert here.rings[offer.id].result() is None
+        assert not [message for message in ann.client.log if message.method == "INVITE"]
+        await customer.hears(MUSIC)
+
+
 async def test_a_caller_who_leaves_stops_the_agents_ringing(valkey: Valkey, tmp_path: Path) -> None:
     async with centre(valkey, tmp_path) as here:
         ann, customer = await here.agent("ann"), await here.call()
