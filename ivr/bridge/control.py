@@ -19,6 +19,8 @@ log = structlog.get_logger("callwright.bridge")
 
 BLOCK_MS = 250
 """How long one read waits; a conversation that began meanwhile is read with the next."""
+MARGIN = 1.0
+"""Seconds by which the beginning is taken too early, so that nothing is missed."""
 PAUSE = 1.0
 """Seconds until Redis is tried again."""
 
@@ -30,6 +32,7 @@ class Control:
         self._client = client
         self._after: dict[str, str] = {}
         self._told: dict[str, Callable[[Order], None]] = {}
+        self._began: dict[str, float] = {}
         self._lock = threading.Lock()
         self._some = threading.Event()
         self._stopping = False
@@ -40,8 +43,8 @@ class Control:
         """From now on; orders from before are not obeyed."""
         key = control.key(contact_id)
         with self._lock:
-            # the stream's ids are the server's time: one that is a little behind is no harm, orders are answered once
-            self._after[key] = f"{int(time.time() * 1000) - 1000}-0"
+            self._after[key] = ""
+            self._began[key] = time.monotonic()
             self._told[key] = on_order
             self._some.set()
         if self._thread is None:
@@ -54,6 +57,7 @@ class Control:
         with self._lock:
             self._after.pop(key, None)
             self._told.pop(key, None)
+            self._began.pop(key, None)
             if not self._after and not self._stopping:
                 self._some.clear()
 
@@ -70,9 +74,11 @@ class Control:
                 return
             with self._lock:
                 streams = dict(self._after)
-            if not streams:
-                continue
             try:
+                if "" in streams.values():
+                    streams = self._from_their_beginnings()
+                if not streams:
+                    continue
                 found: Any = self._client.xread(streams, block=BLOCK_MS)  # type: ignore[arg-type]
             except redis.RedisError as error:
                 log.warning("orders can't be read", kind=type(error).__name__)
@@ -80,6 +86,17 @@ class Control:
                 continue
             for name, entries in found or ():
                 self._take(_text(name), entries)
+
+    def _from_their_beginnings(self) -> dict[str, str]:
+        """Where new conversations begin in their streams, whose ids are the time of Redis' own clock."""
+        seconds, micros = self._client.time()
+        now = seconds + micros / 1e6
+        with self._lock:
+            for key, after in self._after.items():
+                if not after:
+                    began = now - (time.monotonic() - self._began[key])
+                    self._after[key] = f"{int((began - MARGIN) * 1000)}-0"
+            return dict(self._after)
 
     def _take(self, key: str, entries: list[tuple[Any, Mapping[Any, Any]]]) -> None:
         with self._lock:
