@@ -20,7 +20,7 @@ from ivr.settings import Settings
 from ivr.web import create_app
 from tests.tools import need
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 class LiveThread:

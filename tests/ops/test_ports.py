@@ -40,7 +40,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_taken_default_gives_way(monkeypatch: pytest.MonkeyPatch, taken: int, taken_udp: int) -> None:
-    defaults(monkeypatch, port=taken, live_port=0, sip_port=taken_udp)
+    defaults(monkeypatch, port=taken, live_port=0, mail_in_port=0, sip_port=taken_udp)
     chosen = ports.choose(Settings(_env_file=None))
     assert chosen.web not in (0, taken)
     assert chosen.sip not in (0, taken_udp)
