@@ -88,6 +88,9 @@ async def _measure(rounds: int, nice: int) -> Table:
                     p50, p95 = np.percentile(heard, [50, 95])
                     keys = str(sum(one == math.inf for one in seconds))
                     load = f"{os.getloadavg()[0]:.1f}"
+                    print(
+                        f"{turn}, {count} at once: {p50:.0f} / {p95:.0f} ms of {len(seconds)}, keys {keys}", flush=True
+                    )
                     made.add_row(
                         turn, str(count), str(len(seconds)), f"{p50:.0f}", f"{p95:.0f}", keys, f"{cpu:.2f}", load
                     )

@@ -97,7 +97,7 @@ def test_a_bill_is_paid_half_by_voice_and_half_by_keys(
     for heard, words, keys in (
         ("main.how_can_we_help", "pay a bill", ""),
         ("pay.ask_account", "", "10203040"),
-        ("pay.how_much", "another amount", ""),
+        ("pay.how_much", "pay another amount", ""),
         ("pay.ask_amount", "twenty five dollars", ""),
         ("system.confirm", "", "1"),
         ("pay.ask_card", "", f"{CARD}#"),
