@@ -38,6 +38,7 @@ def serve(settings: Settings) -> None:
         pops.take(facts)
         telling.take(facts)
 
+    print(f"router: {len(queues.config.queues)} queues, {len(queues.config.agents)} agents", flush=True)
     try:
         Router(queues, engine, reload=published.refresh, on_facts=happened, on_start=pops.catch_up).run(stopping)
     finally:

@@ -13,15 +13,22 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig,
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from callcenter import cases, contacts, customers, files, identifiers, outbox, recognition
+from callcenter.acd.config import Config
+from callcenter.acd.model import Proposal
 from callcenter.api import SCOPES, blueprint, create_key
 from callcenter.api.operations import Operation, all_operations
 from callcenter.db import migrate, open_database
+from callcenter.queues.store import Queues
 from tests.api.conftest import NOW, SCHEMA, Clock
+from tests.queues.conftest import FILES
+from tests.valkey import Valkey, valkey_server
+
+__all__ = ["valkey_server"]
 
 
 @pytest.fixture(scope="module")
 def described(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey
 ) -> Iterator[tuple[schemathesis.BaseSchema, str, dict[str, str]]]:
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('api')}/test.db")
     migrate(engine)
@@ -36,9 +43,14 @@ def described(
         path = tmp_path_factory.mktemp("files") / "a"
         path.write_bytes(b"hello")
         file = files.keep(conn, path=path, name="a.txt", media_type="text/plain", contact_id=contact, at=NOW)
-    stored = {"customer_id": ana, "contact_id": contact, "case_id": case.id, "message_id": message, "file_id": file}
+    queues = Queues(valkey_server.client(), Config.from_files(FILES))
+    queues.join(contact, "billing", channel="chat", customer_id=ana)
+    queues.sign_in("ana")
+    (offer,) = queues.claim(Proposal(contact, "billing", "chat", ("ana",)))
+    stored = {"customer_id": ana, "contact_id": contact, "case_id": case.id, "message_id": message, "file_id": file,
+              "queue": "billing", "agent_id": "ana", "offer_id": offer}  # fmt: skip
     app = Flask("test")
-    app.register_blueprint(blueprint(engine, schema=SCHEMA, clock=Clock(), rate="100000/minute"))
+    app.register_blueprint(blueprint(engine, schema=SCHEMA, clock=Clock(), rate="100000/minute", queues=lambda: queues))
     generation = GenerationConfig(with_security_parameters=False)  # another test leaves out the key
     config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=generation)))
     yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config), key, stored
