@@ -22,7 +22,7 @@ def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-NO_FLOWS = ("company", "business_hours", "intents")
+NO_FLOWS = ("agents", "business_hours", "company", "customer", "intents", "queues", "reminders")
 FLOW = validator(flow_schema(sample.ACTIONS))
 
 
