@@ -91,6 +91,17 @@ class Callbacks(Entries, Base):
             raise NotInQueue(contact_id)
         return place
 
+    def offers_callback(self, contact_id: str) -> bool:
+        """Whether the queue's rule (`offer_after`, `offer_size`) says to offer this contact a callback now."""
+        place = self.place(contact_id)
+        if place is None or place.state != "waiting" or self.requested(contact_id) is not None:
+            return False
+        rule = self.queue(place.queue).callback
+        waited = self.clock() - place.joined_at
+        return (rule.offer_after is not None and waited >= rule.offer_after) or (
+            rule.offer_size is not None and place.waiting >= rule.offer_size
+        )
+
     def cancel_callback(self, contact_id: str, why: str = "cancelled") -> bool:
         """Nobody will call. False if there is no callback that waits, or the conversation has begun."""
         return self.entry(contact_id).get("leg") == "absent" and self.leave(contact_id, why)

@@ -200,6 +200,25 @@ def test_a_chosen_time_is_within_hours(client: redis.Redis, clock: Clock) -> Non
     assert found.at == pytest.approx(clock.now + 4000)
 
 
+def test_it_is_offered_by_rule(client: redis.Redis, clock: Clock) -> None:
+    rule = {"offer_after": 60, "offer_size": 3}
+    queues = Queues(
+        client, Config.from_files({"queues": {"queues": {"billing": {"callback": rule}, "general": {}}}}), clock
+    )
+    queues.join("c1", "billing", channel="sip")
+    assert not queues.offers_callback("c1")
+    clock.sleep(60)
+    assert queues.offers_callback("c1")
+    for contact in ("c2", "c3"):
+        queues.join(contact, "billing", channel="sip")
+    assert queues.offers_callback("c3")
+    queues.request_callback("c3", NUMBER)
+    assert not queues.offers_callback("c3")
+    queues.join("c4", "general", channel="sip", joined_at=1.0)
+    assert not queues.offers_callback("c4")
+    assert not queues.offers_callback("nobody")
+
+
 def test_a_number_is_checked(queues: Queues) -> None:
     queues.join("c1", "billing", channel="sip")
     for wrong in ("12", "call me", "", "sip:"):

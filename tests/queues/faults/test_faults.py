@@ -80,7 +80,8 @@ def test_nobody_is_lost_whatever_dies(mortal_valkey: Valkey, tmp_path: Path) -> 
         for number in range(CONTACTS):
             floor.at(chance.uniform(0, COMING), lambda name=f"c{number}": floor.caller(name))  # type: ignore[misc]
         ends = time.monotonic() + COMING
-        while time.monotonic() < ends:
+        # On a slow machine it takes longer, and as many die.
+        while time.monotonic() < ends or kills < 2 or running.killed < 3:
             floor.run(chance.uniform(1, 3))
             match chance.randrange(4):
                 case 0:
@@ -101,9 +102,6 @@ def test_nobody_is_lost_whatever_dies(mortal_valkey: Valkey, tmp_path: Path) -> 
             floor.run(0.5)
         journal.drain(engine, client, floor.queues.epoch())
         agents = floor.queues.agents()
-    assert kills >= 2
-    assert running.killed >= 3
-
     assert audit(engine, {agent: CONFIG.capacity(agent) for agent in CONFIG.agents}).findings(time.time(), 0) == []
     # What the players saw themselves agrees with the log.
     assert [contact for contact, times in floor.served.items() if times > 1] == []
