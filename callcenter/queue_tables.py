@@ -55,3 +55,12 @@ agent_presence = sa.Table(
     sa.Column("device", sa.Text, nullable=False, server_default=""),
     sa.Column("since", UtcDateTime, nullable=False),
 )
+
+# Queues that a supervisor has closed; a row is there as long as it is so.
+switches = sa.Table(
+    "switches",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),  # a queue; * for all of them
+    sa.Column("by", sa.Text, nullable=False),  # agent:ID or user:ID
+    sa.Column("at", UtcDateTime, nullable=False),
+)

@@ -22,7 +22,7 @@ from callcenter.desk_tables import (
     users,
 )
 from callcenter.metadata import RowNumber, metadata
-from callcenter.queue_tables import agent_presence, journal_position, queue_entries
+from callcenter.queue_tables import agent_presence, journal_position, queue_entries, switches
 from callcenter.record_tables import (
     case_changes,
     case_contacts,
@@ -57,8 +57,8 @@ __all__ = [
     "idempotent_requests",
     "identifiers",
     "invitations",
-    "login_failures",
     "journal_position",
+    "login_failures",
     "merges",
     "messages",
     "metadata",
@@ -73,6 +73,7 @@ __all__ = [
     "sessions",
     "snoozes",
     "suppressions",
+    "switches",
     "users",
     "webhook_deliveries",
     "webhooks",

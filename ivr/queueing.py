@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter.acd import announce
 from callcenter.acd.model import Place
 from callcenter.db import reading
+from callcenter.queues import closing
 from callcenter.queues.base import UnknownQueue
 from callcenter.queues.callbacks import NotInQueue, OutsideHours
 from callcenter.tables import contacts
@@ -54,6 +55,8 @@ class Queueing:
             waiting = known is not None and known.position > 0
             if not waiting and joined_at is None:
                 if queue.hours and not self.queues.hours.is_open(queue.hours, self.queues.clock()):
+                    return Refused("closed")
+                if self._closed(effect.queue):
                     return Refused("closed")
                 if not self.staffed(effect.queue):
                     return Refused("nobody")
@@ -156,6 +159,15 @@ class Queueing:
         members: Any = self.queues.client.smembers("cw:agents")
         names = (one.decode() if isinstance(one, bytes) else str(one) for one in members)
         return any(self.queues.config.serves(name, queue) for name in names)
+
+    def _closed(self, queue: str) -> bool:
+        """Whether a supervisor has closed it. A database that doesn't answer closes nothing."""
+        try:
+            with reading(self._engine) as conn:
+                return closing.is_closed(conn, queue)
+        except SQLAlchemyError as error:
+            log.warning("a switch can't be read", queue=queue, error=type(error).__name__)
+            return False
 
     def _customer(self, contact_id: str) -> str:
         try:

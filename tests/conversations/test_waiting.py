@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from callcenter import contacts
+from callcenter.queues import closing
 from callcenter.queues.store import Queues
 from ivr.conversations import Conversations
 from ivr.queue_config import PublishedQueues, connect
@@ -100,3 +101,18 @@ def _proposals(queues: Queues) -> list:  # type: ignore[type-arg]
     from callcenter.acd.match import match
 
     return match(queues.snapshot(), queues.clock())
+
+
+@pytest.mark.parametrize("name", ["general", closing.ALL])
+def test_a_queue_closed_by_hand_takes_nobody_until_it_is_open_again(desk: Desk, queues: Queues, name: str) -> None:
+    queues.sign_in(next(agent for agent in queues.config.agents if queues.config.serves(agent, "general")))
+    with desk.engine.begin() as conn:
+        assert closing.close(conn, name, by="agent:sam", at=desk.clock[0])
+        assert not closing.close(conn, name, by="agent:sam", at=desk.clock[0])
+    thread = desk.text("agent").contact_id
+    assert queues.place(thread) is None
+    with desk.engine.begin() as conn:
+        assert closing.reopen(conn, name)
+        assert not closing.reopen(conn, name)
+    another = desk.text("agent", sender="+12125550177").contact_id
+    assert queues.place(another) is not None
