@@ -37,7 +37,8 @@ TONES = (300, 450, 700, 950, 1200, 1450, 1700)
 
 
 class Office:
-    """`agents` are the names of agents who have a telephone with an account; all serve the queue `general`."""
+    """`agents` are the names of agents who have a telephone with an account, or `NAME@desk` for those who have their
+    browser; all serve the queue `general`."""
 
     def __init__(
         self, folder: Path, audio: Path, valkey: Valkey, agents: tuple[str, ...], queue: dict[str, object]
@@ -46,7 +47,11 @@ class Office:
         shutil.copytree(FLOWS, flows)
         shutil.rmtree(flows / "calls")
         people = {
-            name: {"queues": ["general"], "phone": {"user": name, "password_env": "TEST_PHONE"}} for name in agents
+            name.removesuffix("@desk"): {
+                "queues": ["general"],
+                "phone": "desk" if name.endswith("@desk") else {"user": name, "password_env": "TEST_PHONE"},
+            }
+            for name in agents
         }
         (flows / "agents.yaml").write_text(yaml.safe_dump({"agents": people}))
         files = yaml.safe_load((flows / "queues.yaml").read_text())

@@ -14,6 +14,7 @@ from callcenter.desk.calling import Calling
 from callcenter.desk.pages.calls import calling
 from callcenter.desk.routing import link, page
 from callcenter.desk.visit import Visit, local_path
+from callcenter.queues.popping import build_on
 
 link(5, "work", "Work", icon="phone", needs="calls.take", key="w")
 
@@ -31,7 +32,8 @@ def work(visit: Visit) -> Response:
 def offer_card(visit: Visit, mine: Calling, offer_id: str) -> Response:
     """What an agent sees of an offer, a call or its wrap-up."""
     offer = mine.offer(offer_id)
-    pop: dict[str, Any] = offer["pop"]
+    # The page may be quicker than what the router sends.
+    pop: dict[str, Any] = offer["pop"] or build_on(visit.conn, mine.queues, offer_id).model_dump(mode="json")
     return visit.render("parts/offer.html", offer=offer, pop=pop, guide=_guide(offer["guide"], pop.get("slots", {})))
 
 
