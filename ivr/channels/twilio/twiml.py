@@ -30,8 +30,8 @@ _WHERE = "https://here.invalid/"
 @dataclass(frozen=True)
 class Fold:
     """`base_url` is the server's public address; `voices` maps a language to a Twilio voice; `speech` lets Twilio
-    recognise words where the flow takes them; `boot` names this run of the server, so that a later one knows what died with it; `recordings`
-    are the addresses of prompts, by language and id, that are played rather than spoken."""
+    recognise words where the flow takes them; `boot` names this run of the server, so that a later one knows what died
+    with it; `recordings` are the addresses of prompts, by language and id, that are played rather than spoken."""
 
     base_url: str
     voices: dict[str, str] = field(default_factory=dict)
