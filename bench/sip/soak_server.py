@@ -77,7 +77,9 @@ def main() -> None:
         )
 
     service.SipService = Watched  # type: ignore[misc]
-    service.serve(settings, make_runner(settings), make_renderer(settings), None, None, lambda _: print("ready", flush=True))
+    service.serve(
+        settings, make_runner(settings), make_renderer(settings), None, None, lambda _: print("ready", flush=True)
+    )
 
 
 if __name__ == "__main__":
