@@ -21,6 +21,7 @@ from ivr.channels.twilio import routes
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.fallback import Fallback
 from ivr.channels.twilio.twiml import Fold, voices
+from ivr.channels.twilio.waiting import LazyQueueing, Waiting
 from ivr.flow.model import FlowSet
 from ivr.published import NothingPublished
 from ivr.queue_config import LazyQueues
@@ -50,6 +51,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
         settings.twilio_speech,
         uuid.uuid4().hex[:8],
         audio.urls(recordings, settings.base_url),
+        f"{settings.base_url}/audio/{audio.MUSIC}.wav",
     )
     fallback = Fallback(settings)
     try:
@@ -61,7 +63,9 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app = Flask("ivr.web")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=200)
     app.extensions["callwright"] = runner
-    app.register_blueprint(routes.blueprint(settings, Calls(runner, fold), fallback))
+    app.extensions["twilio_queueing"] = LazyQueueing(settings, runner)
+    waiting = Waiting(lambda: app.extensions["twilio_queueing"]())
+    app.register_blueprint(routes.blueprint(settings, Calls(runner, fold, waiting), fallback))
     conversations = make_conversations(settings, runner)
     app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))

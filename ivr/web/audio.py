@@ -20,11 +20,14 @@ from ivr.flow.problems import FlowError
 from ivr.prompts.catalogue import Catalogue, has_values
 from ivr.settings import Settings
 from ivr.speech.errors import RecordingError
+from ivr.speech.music import music
 from ivr.speech.renderer import Renderer
 
 log = structlog.get_logger("callwright.web")
 
 YEAR = 31_536_000
+MUSIC = "music-1"
+"""What those hear who wait (`ivr.speech.music`); another name when it sounds another way."""
 
 
 class Recordings:
@@ -58,7 +61,7 @@ class Recordings:
 
     def wav(self, key: str) -> bytes | None:
         """16-bit PCM, 8 kHz, mono; `None` for a key that is no recording's."""
-        clip = self._clips.get(key)
+        clip = music() if key == MUSIC else self._clips.get(key)
         if clip is None:
             return None
         out = io.BytesIO()

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from ivr.channels.twilio.twiml import Fold
+from ivr.channels.twilio.waiting import Waiting, lost, music_again
 from ivr.flow.collect import SWALLOW
 from ivr.flow.effects import RunAction, Say
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Input
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys
 from ivr.flow.session import VOICE, Session
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Unknown
@@ -49,9 +50,10 @@ class _Running:
 class Calls:
     """Every method gives TwiML and may raise `Unknown` and SQLAlchemy's errors. Thread-safe."""
 
-    def __init__(self, runner: Runner, fold: Fold) -> None:
+    def __init__(self, runner: Runner, fold: Fold, waiting: Waiting | None = None) -> None:
         self.runner = runner
         self.fold = fold
+        self.waiting = waiting or Waiting()
         self._running: dict[str, _Running] = {}
         self._recent: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
@@ -60,7 +62,7 @@ class Calls:
         """A call came in. A repeated request for it gets the stored reply."""
         turn = self.runner.start(
             channel=CHANNEL,
-            capabilities=WORDS if self.fold.speech else VOICE,
+            capabilities=(WORDS if self.fold.speech else VOICE) | self.waiting.capabilities,
             external_id=call_sid,
             caller=caller,
             called=called,
@@ -94,8 +96,27 @@ class Calls:
 
     def hung_up(self, call_sid: str) -> None:
         session = self.runner.store.find(CHANNEL, call_sid).session
+        self.waiting.over(session, "abandoned")
         if not session.ended:
             self._remember(self.runner.feed(session, HungUp(), render=self.fold.reply).session)
+
+    def chosen(self, session: str, seq: int, keys: Keys) -> str:
+        """A key of one who waits for an agent."""
+        turn = self.runner.feed(session, keys, seq=seq, render=self.fold.reply)
+        self.waiting.elsewhere(turn)
+        return self._settle(turn)
+
+    def still_queued(self, session: str, seq: int, said: int) -> str:
+        """A round of music is over: news of the queue, or more music."""
+        stored = self.runner.store.load(session)
+        if seq > stored.session.seq:
+            raise Unknown
+        told = self.waiting.news(stored.session) if stored.session.seq == seq else None
+        if told is None:
+            return stored.reply if stored.session.seq != seq else music_again(stored.reply, said)
+        turn = self.runner.feed(stored.session, told, seq=seq, render=self.fold.reply)
+        self.waiting.elsewhere(turn)
+        return self._settle(turn)
 
     def wait(self, session: str, seq: int, boot: str) -> str:
         """A poll for a slow action: what came of it, or the filler again."""
@@ -104,7 +125,11 @@ class Calls:
             raise Unknown
         action = self.runner.pending(stored.session) if stored.session.seq == seq else None
         if action is None:
-            return stored.reply
+            nothing = lost(stored.session) if stored.session.seq == seq else None
+            if nothing is None:
+                return stored.reply
+            self._look(session, seq)  # another request may be at it still
+            return self._settle(self.runner.feed(session, nothing, seq=seq, render=self.fold.reply))
         running = self._running.get(session)
         age = (self.runner.now() - stored.at).total_seconds()
         if running is None and boot == self.fold.boot and age <= action.budget + GRACE:
@@ -128,15 +153,25 @@ class Calls:
         """See to the actions that the turn asks for, as long as the caller may be kept waiting in silence."""
         says: list[Say] = []
         deadline = time.monotonic() + PATIENCE
-        while turn.fresh and (action := turn.action) is not None:
-            says += [effect for effect in turn.effects if isinstance(effect, Say)]
-            began = time.monotonic()
-            running = self.runner.begin(turn.session, action)
-            done = self.runner.wait(running, action, max(0.0, min(action.filler_after, deadline - began)))
-            if done is None:
-                self._later(turn.session, action, running)
-                return self.fold.still_waiting(turn.session, [*says, *([Say(action.filler)] if action.filler else [])])
+        while turn.fresh:
+            done: Input | None
+            if (action := turn.action) is None:
+                done = self.waiting.answer(turn)
+                if done is None:
+                    break
+                says += [effect for effect in turn.effects if isinstance(effect, Say)]
+            else:
+                says += [effect for effect in turn.effects if isinstance(effect, Say)]
+                began = time.monotonic()
+                running = self.runner.begin(turn.session, action)
+                done = self.runner.wait(running, action, max(0.0, min(action.filler_after, deadline - began)))
+                if done is None:
+                    self._later(turn.session, action, running)
+                    filler = [Say(action.filler)] if action.filler else []
+                    return self.fold.still_waiting(turn.session, [*says, *filler])
             turn = self.runner.feed(turn.session, done, render=self._render(tuple(says), full=full))
+        if turn.fresh and turn.session.ended:
+            self.waiting.over(turn.session, turn.session.outcome or "flow")
         self._remember(turn.session)
         return turn.reply
 

@@ -107,6 +107,8 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
             case "dialled":
                 status = form.get("DialCallStatus", "")
                 return calls.answer(session, seq, TransferEnded(_DIALLED.get(status, "failed")))
+            case "chosen":
+                return calls.chosen(session, seq, Keys(form.get("Digits", "")[:MAX_KEYS]))
         raise NotFound
 
     def gathered(sid: str, session: str, seq: int, kind: str, longest: int = 0, after: str = "") -> str:
@@ -134,6 +136,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         add(f"{where}/{asked}/<any(full):after>", f"gathered_{asked[5]}_after", gathered, retry_again)
     add(f"{where}/<what>", "answered", answered, retry_again)
     add(f"{where}/wait/<boot>", "wait", lambda sid, **path: calls.wait(**path), retry_again)
+    add(f"{where}/waiting/<int:said>", "waiting", lambda sid, **path: calls.still_queued(**path), retry_again)
     add("/again/<session>", "again", again, retry_again)
 
     def failed(sid: str) -> str:

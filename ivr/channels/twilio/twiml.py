@@ -13,10 +13,10 @@ from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from twilio.twiml import TwiML
-from twilio.twiml.voice_response import Dial, Gather, Play, VoiceResponse
+from twilio.twiml.voice_response import Dial, Gather, Pause, Play, VoiceResponse
 
 from ivr.channels.twilio.say import said
-from ivr.flow.effects import Collect, Effect, End, Record, RunAction, Say, Transfer
+from ivr.flow.effects import Collect, Effect, End, Enqueue, Record, RunAction, Say, Transfer
 from ivr.flow.session import Session
 from ivr.prompts.parts import Prompt
 
@@ -38,6 +38,8 @@ class Fold:
     speech: bool = False
     boot: str = "0"
     recordings: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    music: str = ""
+    """The address of what waiting callers hear where the step names nothing."""
     _documents: dict[tuple[str, tuple[Say, ...], Collect], str] = field(default_factory=dict, repr=False, compare=False)
 
     def reply(
@@ -64,6 +66,9 @@ class Fold:
                 case Transfer(target, timeout):
                     self._say(response, says)
                     self._dial(response, session, target, timeout)
+                    return str(response)
+                case Enqueue(told=True):
+                    self._wait(response, session, says, effect)
                     return str(response)
                 case End():
                     break
@@ -139,6 +144,30 @@ class Fold:
 
     def _dial(self, response: VoiceResponse, session: Session, target: str, timeout: float) -> None:
         dial(response, target, action=self.url(session, "dialled"), timeout=_whole(timeout))
+
+    def _wait(self, response: VoiceResponse, session: Session, says: Sequence[Say], effect: Enqueue) -> None:
+        """What is to be said, then music; choices by key at any time. Whoever comes back hears the music again, from
+        the element on that the address tells (`waiting.music_again`)."""
+        within: TwiML = response
+        if effect.choices:
+            within = Gather(
+                input="dtmf",
+                action=self.url(session, "chosen"),
+                timeout=1,
+                num_digits=max(len(choice.key) for choice in effect.choices),
+                finish_on_key="",
+            )
+        self._say(within, says)
+        said = len(within.verbs)
+        if effect.music is not None:
+            self._speak(within, effect.music)
+        elif self.music:
+            within.nest(Play(self.music))
+        else:
+            within.nest(Pause(length=10))
+        if within is not response:
+            response.append(within)
+        response.redirect(self.url(session, f"waiting/{said}"))
 
     def _say(self, into: TwiML, says: Sequence[Say]) -> None:
         for say in says:
