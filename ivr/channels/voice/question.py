@@ -51,6 +51,7 @@ class _Question:
         self.line = line
         self.ask = ask
         self.besides = besides
+        self.pondered = False
         self.ear = ear if ear is not None and ear.open(ask, clips) else None
         self.play = line.leg.play(clips) if clips else None
         self.held: list[Digit] = []  # keys that came while the prompt may not be interrupted
@@ -83,6 +84,7 @@ class _Question:
                     self.besides.partial(text)
                     found = None
                 case Pondering():
+                    self.pondered = True
                     line.leg.play(self.besides.filler())
                     found = None
                 case Understood() | Trouble():
@@ -121,6 +123,8 @@ class _Question:
 
     def _spoken(self, heard: Understood | Trouble) -> Words | None:
         found = words(heard, self.ask)
+        if found is None and self.pondered:
+            return Words("", 0.0)  # after "one moment" a noise can't be passed over in silence: ask again
         if found is None and self.ear is not None:
             self.ear.again(self.ask)
             self.line.keys = collect.prompt_ended(self.line.keys, self.line.now())
