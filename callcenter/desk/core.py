@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from callcenter.attributes import Schema
 from callcenter.desk import oidc
 from callcenter.desk.calling import Switchboard
+from callcenter.desk.floor import Floor
 from callcenter.desk.permissions import ROLES
 from callcenter.desk.ports import Company, Config, Flows, Messaging
 from callcenter.desk.routing import all_links
@@ -49,6 +50,21 @@ SPOKEN_BY_SCRIPTS = (
     "poor",
     "Queue",
     "Agent",
+    "Unknown",
+    "closed",
+    "outside its hours",
+    "%(share)s in %(seconds)s s",
+    "kept",
+    "free",
+    "when its turn comes",
+    "now",
+    "Actions",
+    "All queues are closed.",
+    "somebody waits too long",
+    "people wait, and no agent is signed in",
+    "Done.",
+    "Close all queues",
+    "Reopen all queues",
 )
 """What the scripts say themselves: they find the words in the page."""
 
@@ -78,6 +94,11 @@ class Desk:
         if self.config.oidc is None:
             return None
         return oidc.Client(self.config.oidc, f"{self.config.base_url}/desk/oidc/return")
+
+    @cached_property
+    def floor(self) -> Floor:
+        """The live floor, which this process looks at for all supervisors."""
+        return Floor(self.engine)
 
     @cached_property
     def notices(self) -> URLSafeTimedSerializer:

@@ -20,6 +20,7 @@ KINDS = (
     "queue.left",
     "offer.connected",
     "offer.done",
+    "offer.restored",
     "wrap_up.done",
     "estimate.promised",
     "callback.requested",
@@ -53,7 +54,9 @@ class Visit:
     callback: str = ""
     """requested, done, failed or cancelled, where one was asked for."""
     transferred: bool = False
-    """The agent sent it on to a queue."""
+    """The agent sent it on, to a queue or to another agent."""
+    inherited: bool = False
+    """It came from another agent, without waiting in a queue."""
 
     @property
     def gave_up(self) -> bool:
@@ -104,12 +107,13 @@ def lives(conn: Connection, begin: datetime, end: datetime, channel: str = "") -
                 yield life
             life = Life(row.id, row.channel, row.started_at, row.ended_at, row.outcome, row.customer_id or "")
         if row.kind is not None:
-            _take(life, row)
+            take(life, row)
     if life is not None:
         yield life
 
 
-def _take(life: Life, row: Any) -> None:
+def take(life: Life, row: Any) -> None:
+    """Add an event (a row with `kind`, `at`, `data`) to its contact's life."""
     data, last = row.data, life.visits[-1] if life.visits else None
     match row.kind:
         case "queue.joined" if last is not None and not last.connected and not last.why:
@@ -142,6 +146,9 @@ def _follow(life: Life, last: Visit, kind: str, at: datetime, data: dict[str, An
         case "estimate.promised":
             if last.promised is None:
                 last.promised = float(data["seconds"])
+        case "offer.restored" if data.get("handed"):
+            agent, offer = str(data.get("agent", "")), str(data.get("offer", ""))
+            life.visits.append(Visit(last.queue, at, agent=agent, offer=offer, connected=True, inherited=True))
         case "offer.done" | "wrap_up.done":
             visit = next((one for one in life.visits if one.offer and one.offer == data.get("offer")), None)
             if visit is not None and kind == "offer.done":
@@ -149,7 +156,7 @@ def _follow(life: Life, last: Visit, kind: str, at: datetime, data: dict[str, An
                 visit.transferred = data.get("why") == "transferred"
             elif visit is not None and visit.done_at is not None:
                 visit.wrapped = (at - visit.done_at).total_seconds()
-        case _:  # callback.*
+        case _ if kind.startswith("callback."):
             last.callback = kind.removeprefix("callback.")
 
 

@@ -1,0 +1,224 @@
+"""The floor as it is now: queues, agents, who waits, who talks, whom to call back. For the supervisors' page."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from callcenter.acd.config import Config
+from callcenter.db import reading
+from callcenter.queues import closing
+from callcenter.queues.redis_hash import Hash, text
+from callcenter.queues.store import Queues
+from callcenter.record_tables import customers
+from callcenter.reports.figures import Figures
+from callcenter.reports.today import Promises, Today
+from callcenter.tables import contacts
+
+SHOWN = 200
+"""Rows of a list that the page gets; what there is beyond is counted."""
+LATE = 3.0
+"""A queue's longest wait is an alert beyond so many times the seconds of its service level."""
+FRESH = 0.25
+"""Seconds for which several supervisors share one look."""
+IN_QUEUE = ("waiting", "offered", "accepted")
+
+
+class Floor:
+    """One for a process; thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._today = Today()
+        self._lock = threading.Lock()
+        self._kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
+
+    def state(self, queues: Queues, now: datetime) -> dict[str, Any]:
+        """All that the page shows, as JSON; times are seconds since 1970. `now` in the company's time zone says which
+        day it is. Raises `redis.RedisError`."""
+        with self._lock:
+            at = queues.clock()
+            if not 0 <= at - self._kept[0] < FRESH:
+                self._kept = at, self._read(queues, now, at)
+            return self._kept[1]
+
+    def stale(self) -> None:
+        """Something was just changed: look anew."""
+        with self._lock:
+            self._kept = (float("-inf"), {})
+
+    def _read(self, queues: Queues, now: datetime, at: float) -> dict[str, Any]:
+        config = queues.config
+        entries = _entries(queues)
+        agents = dict(queues.hashes("cw:agent:", (text(id) for id in queues.client.smembers("cw:agents"))))
+        offers = _offers(queues, agents)
+        waiting = [(id, found) for id, found in entries.items() if found["leg"] != "absent"]
+        back = [(id, found) for id, found in entries.items() if found["leg"] == "absent"]
+        back.sort(key=lambda one: (float(one[1]["not_before"]) or float(one[1]["joined_at"]), one[0]))
+        waiting.sort(key=lambda one: (-int(one[1]["priority"]), float(one[1]["joined_at"]), one[0]))
+        shown = [*waiting[:SHOWN], *back[:SHOWN]]
+        with reading(self._engine) as conn:
+            figures, promises = self._today.read(
+                conn, now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC), now, _level(config)
+            )
+            closed = closing.closed(conn)
+            people = _people(conn, [id for id, _ in shown] + [offer["contact"] for offer in offers.values()])
+        return {
+            "now": at,
+            "all_closed": closing.ALL in closed,
+            "queues": [
+                _queue(queues, name, [one for _, one in waiting if one["queue"] == name], closed, figures, promises, at)
+                | {"agents": _staff(config, agents, name)}
+                for name in config.queues
+            ],
+            "agents": [_agent(config, id, found, offers) for id, found in sorted(agents.items())],
+            "waiting": [_waiting(config, id, found, people) for id, found in waiting[:SHOWN]],
+            "waiting_beyond": max(0, len(waiting) - SHOWN),
+            "calls": _calls(config, offers, people),
+            "callbacks": [_callback(config, id, found, people) for id, found in back[:SHOWN]],
+            "callbacks_beyond": max(0, len(back) - SHOWN),
+        }
+
+
+def _entries(queues: Queues) -> dict[str, Hash]:
+    ids = [text(id) for id in queues.client.zrange("cw:entries", 0, -1)]
+    return {id: found for id, found in queues.hashes("cw:entry:", ids) if found.get("state") in IN_QUEUE}
+
+
+def _offers(queues: Queues, agents: Iterable[str]) -> dict[str, Hash]:
+    """What agents are asked for, talk on and wrap up."""
+    pipeline = queues.client.pipeline(transaction=False)
+    for agent in agents:
+        pipeline.smembers(f"cw:agent_offers:{agent}")
+    ids = [text(id) for found in pipeline.execute() for id in found]
+    return {id: found for id, found in queues.hashes("cw:offer:", sorted(ids)) if found}
+
+
+def _people(conn: Connection, ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Who the contacts are with: caller, customer's id and name."""
+    query = (
+        sa.select(contacts.c.id, contacts.c.caller, contacts.c.customer_id, customers.c.name)
+        .select_from(contacts.outerjoin(customers, customers.c.id == contacts.c.customer_id))
+        .where(contacts.c.id.in_(sorted(set(ids))))
+    )
+    return {
+        row.id: {"caller": row.caller, "customer": row.customer_id or "", "name": row.name or ""}
+        for row in conn.execute(query)
+    }
+
+
+def _level(config: Config) -> Any:
+    return lambda queue: config.queues[queue].service_level.seconds if queue in config.queues else 20.0
+
+
+def _queue(
+    queues: Queues, name: str, waiting: list[Hash], closed: frozenset[str], figures: Mapping[str, Figures],
+    promises: Mapping[str, Promises], at: float,
+) -> dict[str, Any]:  # fmt: skip
+    configured = queues.config.queues[name]
+    since = min((float(one["joined_at"]) for one in waiting), default=None)
+    counted, promised = figures.get(name, Figures()).shown(), promises.get(name, Promises())
+    told = queues.estimate(name, len(waiting) + 1)
+    return {
+        "name": name,
+        "label": configured.label or name,
+        "closed": name in closed or closing.ALL in closed,
+        "open_hours": configured.hours is None or queues.hours.is_open(configured.hours, at),
+        "waiting": len(waiting),
+        "longest_since": since,
+        "alert_after": LATE * configured.service_level.seconds,
+        "estimate": told.seconds if told else None,
+        "level_seconds": configured.service_level.seconds,
+        "level_wanted": configured.service_level.percent / 100,
+        "service_level": counted["service_level"],
+        "answered": counted["answered"],
+        "abandoned": counted["abandoned"],
+        "asa": counted["asa"],
+        "promises": promised.count,
+        "promised": promised.told,
+        "actual": promised.waited,
+        "promise_kept": counted["promise_kept"],
+    }
+
+
+def _staff(config: Config, agents: Mapping[str, Hash], queue: str) -> dict[str, int]:
+    """How many agents of a queue are signed in, by state."""
+    found: dict[str, int] = defaultdict(int)
+    for id, agent in agents.items():
+        if config.serves(id, queue):
+            found[agent.get("state", "offline")] += 1
+    return dict(found)
+
+
+def _agent(config: Config, id: str, found: Hash, offers: Mapping[str, Hash]) -> dict[str, Any]:
+    configured = config.agents.get(id)
+    mine = [offer for offer in offers.values() if offer["agent"] == id]
+    return {
+        "id": id,
+        "name": (configured.name if configured else "") or id,
+        "presence": found.get("presence", "offline"),
+        "reason": found.get("reason", ""),
+        "state": found.get("state", "offline"),
+        "since": float(found.get("since") or 0),
+        "contacts": [{"id": offer["contact"], "medium": offer["medium"], "state": offer["state"]} for offer in mine],
+    }
+
+
+def _label(config: Config, queue: str) -> str:
+    return (config.queues[queue].label if queue in config.queues else "") or queue
+
+
+def _who(people: Mapping[str, dict[str, str]], id: str, caller: str) -> dict[str, str]:
+    return people.get(id, {"caller": caller, "customer": "", "name": ""})
+
+
+def _waiting(config: Config, id: str, found: Hash, people: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+    return {
+        "contact": id,
+        **_who(people, id, found["caller"]),
+        "queue": found["queue"],
+        "label": _label(config, found["queue"]),
+        "medium": found["medium"],
+        "state": "paused" if found.get("paused") == "1" else found["state"],
+        "since": float(found["joined_at"]),
+        "priority": int(found["priority"]),
+        "language": found["language"],
+    }
+
+
+def _callback(config: Config, id: str, found: Hash, people: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+    return {
+        "contact": id,
+        **_who(people, id, found["caller"]),
+        "number": found["number"],
+        "queue": found["queue"],
+        "label": _label(config, found["queue"]),
+        "state": found["state"],
+        "since": float(found["joined_at"]),
+        "at": float(found["not_before"]),
+        "attempts": int(found.get("attempts") or 0),
+    }
+
+
+def _calls(config: Config, offers: Mapping[str, Hash], people: Mapping[str, dict[str, str]]) -> list[dict[str, Any]]:
+    """Telephone calls in which both parties are bridged, the longest first."""
+    found = [
+        {
+            "contact": offer["contact"],
+            **_who(people, offer["contact"], ""),
+            "agent": offer["agent"],
+            "agent_name": (config.agents[offer["agent"]].name if offer["agent"] in config.agents else "")
+            or offer["agent"],
+            "label": _label(config, offer["queue"]),
+            "since": float(offer["connected_at"]),
+        }
+        for offer in offers.values()
+        if offer["state"] == "connected" and offer["medium"] == "voice"
+    ]
+    return sorted(found, key=lambda one: (float(str(one["since"])), str(one["contact"])))
