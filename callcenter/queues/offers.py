@@ -163,6 +163,22 @@ class Offers(Base):
             self.run(scripts.TRANSFER, self.now(), offer_id, to_queue, priority, seconds, required, why) == "yes"
         )
 
+    def hand_over(self, offer_id: str, agent_id: str, *, why: str = "transferred") -> str:
+        """From one agent to another, in conversation: the first one wraps up, the other is busy with a new offer,
+        whose id is given. "" where the offer isn't in conversation, or nobody of that name has signed in."""
+        found = self.read(f"cw:offer:{offer_id}")
+        agent = self.agent_of(agent_id)
+        if not found or agent is None:
+            return ""
+        seconds, required = self.wrap_up(found["queue"], found["medium"])
+        new = uuid.uuid4().hex
+        return str(self.run(scripts.HAND_OVER, self.now(), offer_id, agent_id, new, agent, seconds, required, why))
+
+    def agent_of(self, agent_id: str) -> str | None:
+        """The device that an agent has signed in with."""
+        device = self.client.hget(f"cw:agent:{agent_id}", "device")
+        return None if device is None else text(device)
+
     def reconnect(
         self,
         offer_id: str,

@@ -162,8 +162,14 @@ def _count_contact(
 
 
 def _count_visit(figures: Figures, visit: Visit, level_seconds: float) -> None:
-    figures.offered += 1
     figures.transferred += visit.transferred
+    if visit.talked is not None:
+        figures.handled += 1
+        figures.talked += visit.talked
+        figures.wrapped += visit.wrapped or 0.0
+    if visit.inherited:  # it was offered and answered already
+        return
+    figures.offered += 1
     if visit.callback:
         figures.callbacks += 1
         figures.callbacks_done += visit.callback == "done"
@@ -178,10 +184,6 @@ def _count_visit(figures: Figures, visit: Visit, level_seconds: float) -> None:
         if visit.promised is not None:
             figures.promised += 1
             figures.kept += waited <= visit.promised
-        if visit.talked is not None:
-            figures.handled += 1
-            figures.talked += visit.talked
-            figures.wrapped += visit.wrapped or 0.0
     elif visit.gave_up and not visit.callback:
         waited = visit.waited or 0.0
         if waited <= SHORT:

@@ -248,7 +248,7 @@ class Turn:
         if before and before != id:
             self.hang_up(before)
         self.change(id, role="agent", mode="", muted=False)
-        self.complete(why)
+        self.complete(why, heir=self.party(id).who)
         self.note(why, to=self.party(id).who)
 
     def take_over(self, id: str) -> None:
@@ -269,10 +269,11 @@ class Turn:
             if id != CUSTOMER and id not in but:
                 self.hang_up(id)
 
-    def complete(self, why: str) -> None:
+    def complete(self, why: str, heir: str = "") -> None:
         if self.state.offer_open:
-            self.set(offer_open=False)
-            self.want(Complete(why))
+            if not heir:
+                self.set(offer_open=False)
+            self.want(Complete(why, heir))
 
     def requeue(self, queue: str, why: str) -> None:
         self.want(Requeue(queue, why, fresh=not self.state.offer_open))

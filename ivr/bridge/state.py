@@ -164,9 +164,11 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Tell the queue that its agent is done."""
+    """Tell the queue that its agent is done. `heir` serves the customer from now on: another agent, whom the queue
+    takes note of, or a number that it doesn't know."""
 
     why: str
+    heir: str = ""
 
 
 @dataclass(frozen=True, slots=True)

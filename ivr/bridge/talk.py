@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -86,7 +87,7 @@ class Conversation:
         self._closed = asyncio.Event()
         """Set whenever a recording is done with."""
         self._recordings: list[str] = []
-        self._connected = self._lost = self._waiting = False
+        self._connected = self._lost = self._waiting = self._given_away = False
         self._referring: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
 
@@ -191,17 +192,27 @@ class Conversation:
                 # None: Redis is away, and hears of it later. Two people on the line are not kept waiting for that.
                 answer = await self._facts.say(queues.connected, offer.id)
                 self._connected, self._lost = answer is not False, answer is False
-            case Complete(why):
-                if self._connected:
-                    await self._facts.say(queues.complete, offer.id, why)
-                else:
-                    await self._facts.say(queues.refuse, offer.id, "failed")
+            case Complete(why, heir):
+                await self._complete(why, heir)
             case Requeue(queue, why, fresh):
                 self._music()
                 if not self._connected:
                     await self._facts.say(queues.refuse, offer.id, "failed")
-                elif fresh or not await self._facts.say(queues.transfer, offer.id, queue, why=why):
+                elif fresh or self._given_away or not await self._facts.say(queues.transfer, offer.id, queue, why=why):
                     await self._facts.rejoin(offer, queue)
+
+    async def _complete(self, why: str, heir: str) -> None:
+        """The agent is done. An heir who is an agent has the offer from now on; anybody else ends the queue's part."""
+        queues, offer = self._facts.queues, self._offer
+        if not self._connected:
+            await self._facts.say(queues.refuse, offer.id, "failed")
+        elif not self._given_away:
+            following = await self._facts.say(queues.hand_over, offer.id, heir, why=why) if heir else ""
+            if following:
+                self._offer = replace(offer, id=following, agent_id=heir)
+                return
+            self._given_away = True
+            await self._facts.say(queues.complete, offer.id, why)
 
     def _music(self) -> None:
         """He waits again."""

@@ -119,7 +119,7 @@ def test_cold_transfer_to_somebody_who_answers(target: Target) -> None:
     assert (talk.hears(), talk.did(Complete)) == ({CUSTOMER: "ringing"}, [])
     talk.on(Answered("p1"))
     assert talk.hears() == {CUSTOMER: {target.value}, target.value: {CUSTOMER}}
-    assert talk.did(Complete) == [Complete("transferred")]
+    assert talk.did(Complete) == [Complete("transferred", target.value)]
     assert talk.on(Gone("p1")).done[-1] == End("flow", "agent_hung_up", "sales")
 
 
@@ -149,8 +149,8 @@ def consulting() -> Talk:
 def test_warm_transfer_by_completing_or_by_putting_down_the_receiver() -> None:
     for talk in (consulting().orders("complete"), consulting().on(Gone(AGENT)), consulting().orders("hang_up")):
         assert talk.hears() == {CUSTOMER: {"bob"}, "bob": {CUSTOMER}}
-        assert talk.did(Complete) == [Complete("transferred")]
-    assert talk.on(Gone("p1", "failed")).did(Requeue) == [Requeue("sales", "agent_lost", fresh=True)]
+        assert talk.did(Complete) == [Complete("transferred", "bob")]
+    assert talk.on(Gone("p1", "failed")).did(Requeue) == [Requeue("sales", "agent_lost")]
 
 
 def test_the_agent_returns_to_the_customer_by_order_or_because_nobody_answers() -> None:
@@ -183,7 +183,7 @@ def test_a_supervisor_listens_whispers_joins_and_takes_over() -> None:
     assert talk.hears() == {CUSTOMER: {"ann", "sue"}, "ann": {CUSTOMER, "sue"}, "sue": {CUSTOMER, "ann"}}
     talk.orders("take_over", "sue")
     assert talk.hears() == {CUSTOMER: {"sue"}, "sue": {CUSTOMER}}
-    assert (talk.did(HangUp), talk.did(Complete)) == ([HangUp(AGENT)], [Complete("taken_over")])
+    assert (talk.did(HangUp), talk.did(Complete)) == ([HangUp(AGENT)], [Complete("taken_over", "sue")])
 
 
 def test_a_supervisor_who_listens_goes_with_the_agent_and_one_who_joined_stays() -> None:

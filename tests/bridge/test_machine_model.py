@@ -111,10 +111,11 @@ class World(RuleBasedStateMachine):
             case Connected():
                 assert not self.said
                 self.said.append(command)
-            case Complete():
+            case Complete(_, heir):
                 assert not any(isinstance(one, (Complete, Requeue)) for one in self.said)
                 assert not self.offer_lost
-                self.said.append(command)
+                if not heir:  # whoever inherits has the offer from then on
+                    self.said.append(command)
             case Requeue(_, _, fresh):
                 assert not any(isinstance(one, Requeue) for one in self.said)
                 assert fresh == any(isinstance(one, Complete) for one in self.said)

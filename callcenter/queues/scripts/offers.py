@@ -222,3 +222,30 @@ journal('queue.joined', now, o.contact, to, '', '', {
   attempts = 0, transferred = id, size = redis.call('ZCARD', 'cw:queue:' .. to)})
 return 'yes'
 """
+
+HAND_OVER = """
+-- KEYS cw:journal
+-- ARGV now, offer, agent, the new offer's id, device, wrap-up in seconds, '1' if a code is required, why
+-- The conversation goes on with another agent, who is busy from now on. Gives the new offer's id; '' if the first one
+-- isn't in conversation. Again gives the same id.
+local now, id, agent, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local o = hash('cw:offer:' .. id)
+if (o.handed or '') ~= '' then return o.handed end
+local key = 'cw:entry:' .. (o.contact or '')
+local entry = hash(key)
+local a = hash('cw:agent:' .. agent)
+if o.state ~= 'connected' or entry.state ~= 'connected' or next(a) == nil or o.agent == agent then return '' end
+redis.call('HSET', 'cw:offer:' .. id, 'handed', new)
+finish(id, o, ARGV[8], now, tonumber(ARGV[6]), ARGV[7] == '1')
+set('cw:offer:' .. new, {contact = o.contact, agent = agent, queue = o.queue, medium = o.medium, state = 'connected',
+    device = ARGV[5], made_at = now, lease_until = now, accepted_at = now, connected_at = now, holder = o.holder or '',
+    callback = ''})
+redis.call('SADD', 'cw:agent_offers:' .. agent, new)
+redis.call('HINCRBY', 'cw:agent:' .. agent, 'live', 1)
+redis.call('HINCRBY', 'cw:agent:' .. agent, 'load:' .. o.medium, 1)
+set(key, {state = 'connected', offer = new, last_agent = agent})
+redis.call('PERSIST', key)
+journal('offer.restored', now, o.contact, o.queue, agent, new, {connected_at = tonumber(now), handed = id})
+settle(agent, now)
+return new
+"""
