@@ -1,0 +1,122 @@
+"""The floor in Chromium: it keeps itself up, what supervisors do is done, nothing is wrong for axe."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+from sqlalchemy.engine import Engine
+from werkzeug.serving import make_server
+
+from tests.desk.floors import Board, arrive, drain, talk
+from tests.desk.support import make_desk
+from tests.desk.test_browser import Quiet, Served, Tab, chromium
+from tests.valkey import Valkey
+
+__all__ = ["chromium"]
+
+
+@pytest.fixture
+def board(valkey: Valkey) -> Board:
+    return Board(valkey)
+
+
+@pytest.fixture
+def served(sqlite_engine: Engine, tmp_path: Path, board: Board) -> Iterator[Served]:
+    desk = make_desk(sqlite_engine, tmp_path, clock=lambda: datetime.now(UTC), switchboard=board)
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Served(desk, {}, f"http://127.0.0.1:{server.port}")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def busy(engine: Engine, board: Board) -> dict[str, str]:
+    """A bit of everything."""
+    queues, found = board.queues(), {}
+    for agent in ("maria", "tom"):
+        queues.sign_in(agent)
+    found["talks"] = arrive(engine, queues, "sales", caller="+12125550100", name="Ana Silva", ago=70)
+    queues.announce(found["talks"], 1, None)
+    talk(queues, found["talks"], "maria")
+    queues.set_presence("tom", "unavailable", "lunch")
+    found["waits"] = arrive(engine, queues, "billing", caller="+12125550101", name="Joe Silva", ago=200, priority=10)
+    found["chats"] = arrive(engine, queues, "sales", channel="chat", caller="<img src=x onerror=alert(1)>", ago=8)
+    for number in range(6):
+        gone = arrive(engine, queues, "billing", caller="+12125550102", ago=30 + number)
+        queues.leave(gone, "abandoned")
+    back = arrive(engine, queues, "sales", caller="+12125550103", ago=500)
+    queues.request_callback(back, "+12125550103")
+    drain(engine, queues)
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(chromium: Browser, served: Served, board: Board, scheme: str) -> None:
+    busy(served.desk.engine, board)
+    tab = Tab(chromium, served, "supervisor", color_scheme=scheme, viewport={"width": 1280, "height": 720})
+    tab.page.goto("/desk/floor")
+    expect(tab.page.locator("#waiting tbody tr[data-key]")).to_have_count(2)
+    assert tab.violations() == []
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280
+    tab.page.get_by_role("button", name="Actions: Joe Silva").click()
+    expect(tab.page.get_by_role("dialog", name="Joe Silva")).to_be_visible()
+    assert tab.violations() == []
+    assert tab.complaints == []
+    tab.context.close()
+
+
+def test_it_keeps_itself_up_and_does_what_it_is_told(chromium: Browser, served: Served, board: Board) -> None:
+    ids, queues = busy(served.desk.engine, board), board.queues()
+    tab = Tab(chromium, served, "supervisor")
+    page = tab.page
+    page.goto("/desk/floor")
+    waiting = page.locator("#waiting tbody tr[data-key]")
+    expect(page.get_by_role("list", name="Alerts")).to_contain_text("Billing: somebody waits too long")
+    expect(waiting.nth(1)).to_contain_text("<img src=x")  # words, no picture
+    opener = page.get_by_role("button", name="Actions: Joe Silva")
+    opener.focus()
+    arrive(served.desk.engine, queues, "sales", caller="+12125550109", name="Zoe New")
+    expect(waiting).to_have_count(3)
+    expect(opener).to_be_focused()  # rows that stay are left alone
+    opener.click()
+    dialog = page.get_by_role("dialog", name="Joe Silva")
+    dialog.get_by_label("Priority, 0 to 100").fill("55")
+    dialog.get_by_role("button", name="Change").click()
+    expect(waiting.first.locator("td").nth(3)).to_have_text("55")
+    opener.click()
+    dialog.get_by_label("Queue").select_option(label="Sales")
+    dialog.get_by_role("button", name="Move").click()
+    expect(waiting.first).to_contain_text("Sales")
+    assert queues.entry(ids["waits"])["queue"] == "sales"
+
+    page.get_by_role("button", name="Actions: Ana Silva – Maria Ortiz").click()
+    page.get_by_role("button", name="Listen").click()
+    expect(page.get_by_role("alert")).to_contain_text("Sign in on the page Work first")
+    page.get_by_role("button", name="Actions: Tom Baker").click()
+    page.get_by_role("dialog", name="Tom Baker").get_by_role("button", name="Sign out").click()
+    expect(page.locator("#agents tbody tr[data-key]")).to_have_count(1)
+
+    page.on("dialog", lambda asked: asked.accept())
+    page.get_by_role("button", name="Close all queues").click()
+    expect(page.locator("#queues")).to_contain_text("closed")
+    page.get_by_role("button", name="Reopen all queues").click()
+    expect(page.get_by_role("button", name="Close all queues")).to_be_visible()
+    assert [line for line in tab.complaints if "422" not in line] == []
+    tab.context.close()
+
+
+def test_who_only_looks_has_no_buttons(chromium: Browser, served: Served, board: Board) -> None:
+    busy(served.desk.engine, board)
+    tab = Tab(chromium, served, "auditor")
+    tab.page.goto("/desk/floor")
+    expect(tab.page.locator("#waiting tbody tr[data-key]")).to_have_count(2)
+    expect(tab.page.get_by_role("button", name=re.compile("Actions|Close all"))).to_have_count(0)
+    tab.context.close()
