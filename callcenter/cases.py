@@ -113,6 +113,13 @@ def contacts_of(conn: Connection, case_id: str) -> list[str]:
     return list(conn.execute(query.order_by(case_contacts.c.at, case_contacts.c.contact_id)).scalars())
 
 
+def open_of_contact(conn: Connection, contact_id: str) -> list[str]:
+    """The ids of the cases that a contact is part of and that aren't resolved, the oldest first."""
+    query = sa.select(cases.c.id).join(case_contacts, case_contacts.c.case_id == cases.c.id)
+    query = query.where(case_contacts.c.contact_id == contact_id, cases.c.status != "resolved")
+    return list(conn.execute(query.order_by(cases.c.opened_at, cases.c.id)).scalars())
+
+
 def history(conn: Connection, case_id: str) -> Sequence[Row[Any]]:
     """The changes of a case's status, the oldest first."""
     return conn.execute(

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import events
+from callcenter import cases, events
 from callcenter.customers import members
 from callcenter.tables import contacts, sessions
 from callcenter.tables import events as events_table
@@ -100,8 +100,12 @@ def answered(conn: Connection, found: Resumable, contact_id: str, *, accepted: b
 
 
 def close(conn: Connection, contact_id: str, session_id: str, *, by: str, accepted: bool, at: datetime) -> None:
-    """An earlier session was offered in contact `by`, and that is settled."""
+    """An earlier session was offered in contact `by`, and that is settled. A contact that goes on with it is of the
+    same open cases."""
     events.record(conn, contact_id, session_id, "resumed" if accepted else "resume_declined", {"in": by}, at)
+    if accepted:
+        for case_id in cases.open_of_contact(conn, contact_id):
+            cases.attach(conn, case_id, by, at=at)
 
 
 def given(conn: Connection, customer_id: str, since: datetime) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Whether a message may go out now: who told us to stop, who agreed, and the hours in which people are left alone.
 
-answer    the customer waits for it: only an address that told us to stop gets none
+answer    the customer waits for it: only an address that told us to stop gets none, and by mail even that one (stopping
+          ends what we send unasked; whoever writes to us again wants to hear)
 notice    do-not-contact, withdrawn consent and quiet hours hold
 reminder  consent must have been given, too
 """
@@ -28,6 +29,8 @@ ZONE_ATTRIBUTE = "timezone"
 """A customer's attribute that says where they are (an IANA name)."""
 KEYWORD = "keyword"
 """`meta` of what answers STOP, START or HELP: it goes out to those who have stopped, too."""
+ANSWERED = frozenset({"email"})
+"""Channels on which those who stopped still get answers: no carrier forbids it, and nobody asks by mail by accident."""
 TEMPLATE = "content_sid"
 """`meta` of what a carrier takes outside its window."""
 
@@ -88,7 +91,7 @@ def verdict(conn: Connection, message: Any, now: datetime, policy: Policy) -> La
     why = consent.refusal(
         conn, message.channel, message.to, customer_id=customer_id, needs_consent=message.purpose == "reminder"
     )
-    if why and not (answer and (why != "stopped" or message.meta.get(KEYWORD))):
+    if why and not (answer and (why != "stopped" or message.meta.get(KEYWORD) or message.channel in ANSWERED)):
         return Never(why)
     window = shape_of(message.channel).window
     if window is not None and TEMPLATE not in message.meta and not _wrote_since(conn, message, now - window):

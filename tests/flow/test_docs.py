@@ -51,6 +51,9 @@ def test_example(tmp_path: Path, block: str) -> None:
         steps = block + "".join(f"{name}: {{hang_up: Goodbye.}}\n" for name in sorted(used - content.keys()))
         files["flows/main.yaml"] = "steps:\n" + re.sub(r"^(?=.)", "  ", steps, flags=re.MULTILINE)
         files["flows/opening_hours.yaml"] = "steps: {a: {say: We are open., next: return}}"
+    if re.search(r"^  (queue|callback): general$", block, re.MULTILINE):
+        files["flows/queues.yaml"] = "queues: {general: {}}\n"
+        files["flows/agents.yaml"] = "agents: {ana: {queues: [general]}}\n"
     sample.write(tmp_path, files)
     flows, problems = read_folders(tmp_path / "flows", tmp_path / "prompts", specs())
     errors = [str(problem) for problem in (*problems, *check(flows)) if not problem.warning]

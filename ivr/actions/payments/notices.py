@@ -61,6 +61,7 @@ class Notices:
             to=to,
             subject="" if account.phone else self._written(SUBJECT, language, payment),
             body=body,
+            purpose="notice",
             contact_id=payment.contact_id,
             dedupe_key=f"settled:{payment.id}",
             at=now,

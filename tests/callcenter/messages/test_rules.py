@@ -124,6 +124,15 @@ def test_whoever_stopped_gets_nothing_but_what_answers_it(sqlite_engine: Engine)
     assert send(sqlite_engine, NOON, channel="email", to="dana@example.com").status == "sent"
 
 
+def test_whoever_unsubscribed_by_mail_still_gets_answers(sqlite_engine: Engine) -> None:
+    with sqlite_engine.begin() as conn:
+        consent.suppress(conn, "email", "dana@example.com", source="unsubscribed", at=NOON)
+    purposes = {"answer": "sent", "notice": "parked", "reminder": "parked"}
+    after_noon = NOON + timedelta(hours=2)  # the quiet hours of mail are over
+    for purpose, status in purposes.items():
+        assert send(sqlite_engine, after_noon, "dana@example.com", "email", purpose=purpose).status == status
+
+
 def test_consent_that_changes_meanwhile(sqlite_engine: Engine) -> None:
     """What holds when it would go out decides, not what held when it was queued."""
     with sqlite_engine.begin() as conn:
