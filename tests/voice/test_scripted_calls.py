@@ -63,6 +63,7 @@ class ScriptedLobby(Lobby):
 
     def __init__(self, scripts: list[Script]) -> None:
         self._rooms = {script.name: WaitingRoom(script.call.agents) for script in scripts}
+        self.tell = None
 
     async def enter(self, session: Session, effect: Enqueue) -> Any:
         return self._rooms[session.called].enter(effect, asyncio.get_running_loop().time())

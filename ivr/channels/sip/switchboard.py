@@ -11,6 +11,7 @@ from pathlib import Path
 
 from callcenter import recordings
 from callcenter.acd.config import Config
+from callcenter.live import Live
 from ivr.assembly import make_queueing
 from ivr.bridge.conversation import Bridge
 from ivr.channels.sip.endpoint import SipEndpoint
@@ -18,6 +19,7 @@ from ivr.channels.voice.devices import Devices
 from ivr.channels.voice.dialback import Dialback
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.waiting import Lobby
+from ivr.embedded import redis_url
 from ivr.queueing import Queueing
 from ivr.runner import Runner
 from ivr.settings import Settings
@@ -39,6 +41,7 @@ class Switchboard:
         self.lobby: Lobby | None = None
         self.dialback: Dialback | None = None
         self._warming: asyncio.Future[None] | None = None
+        self._live: Live | None = None
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner, renderer: Renderer) -> Switchboard:
@@ -63,7 +66,8 @@ class Switchboard:
         self.bridge = Bridge(
             endpoint.dial, self.queues, self.queues.client, self._executor, address=devices.of, keep=self._keep
         )
-        self.lobby = Lobby(self.queueing, self.bridge, manners, self._executor, devices.address)
+        self._live = Live(redis_url(self._settings))
+        self.lobby = Lobby(self.queueing, self.bridge, manners, self._executor, devices.address, self._live.publish)
         self.dialback = Dialback(
             self.queues, self.bridge, manners, self._executor, devices.address, endpoint.dial,
             self.queueing.holder, self.lobby,
@@ -85,6 +89,8 @@ class Switchboard:
         if self.bridge is not None:
             await self.bridge.close()
         self._executor.shutdown(wait=False)
+        if self._live is not None:
+            self._live.close()
         self.queues.client.close()
 
     def _keep(self, path: Path, seconds: float, contact_id: str, caller: str) -> str:

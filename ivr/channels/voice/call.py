@@ -67,7 +67,7 @@ class VoiceCall:
         self.renderer = renderer
         self.channel = channel
         self._executor = executor
-        self.transcript = Transcript(runner.engine, executor, runner.now)
+        self.transcript = Transcript(runner.engine, executor, runner.now, None if lobby is None else lobby.tell)
         self._recordings_dir = recordings_dir
         self._fallback_number = fallback_number
         self._session: Session | None = None

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ivr.bridge.conversation import Bridge
 
 log = structlog.get_logger("callwright.voice")
+Tell = Callable[[str, str, Mapping[str, Any]], object]
 T = TypeVar("T")
 
 KEEP_SECONDS = 5.0
@@ -65,7 +66,10 @@ class Lobby:
         manners: Manners,
         executor: Executor,
         address: Callable[[str, str], str],
+        tell: Tell | None = None,
     ) -> None:
+        self.tell = tell
+        """Tells pages that follow a contact, as `callcenter.live.Live.publish` does."""
         self._queueing = queueing
         self._queues = queueing.queues
         self._bridge = bridge
