@@ -10,7 +10,7 @@ import asyncio
 import functools
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,7 @@ from ivr.bridge.parts import Accepted, Offer
 from ivr.channels.leg import CallLeg, Clip, Digit, PlayEnded
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
+from ivr.channels.voice.transcript import Tell
 from ivr.flow.collect import Collector
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued, Refused, Served
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ivr.bridge.conversation import Bridge
 
 log = structlog.get_logger("callwright.voice")
-Tell = Callable[[str, str, Mapping[str, Any]], object]
 T = TypeVar("T")
 
 KEEP_SECONDS = 5.0
