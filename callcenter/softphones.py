@@ -1,6 +1,8 @@
 """Agents' telephones in the browser: how the web process talks to the gateway that holds them, over Redis.
 
     cw:softphone:<agent>      the SIP URI that rings the agent's browser, kept while its page is connected
+    cw:softphone:state:<agent>  which page has the telephone, and its call, as JSON; kept as long
+    cw:softphone:asked:<agent>  the contact for whose sake a colleague calls the agent, as JSON
     cw:softphone:gateway      the list that the gateway takes commands from
     cw:softphone:reply:<id>   the list that an answer comes on
 
@@ -18,15 +20,22 @@ from typing import Any
 import redis
 
 ADDRESS = "cw:softphone:"
+STATE = "cw:softphone:state:"
+ASKED = "cw:softphone:asked:"
 COMMANDS = "cw:softphone:gateway"
 REPLY = "cw:softphone:reply:"
 ADDRESS_SECONDS = 15
+ASKED_SECONDS = 6 * 3600
 REPLY_SECONDS = 10
 """Gathering candidates and making keys takes well under a second; a page waits no longer than this."""
 
 
 class NoGateway(Exception):
     """No gateway answers: `callwright phone` isn't running, or is too busy."""
+
+
+class Elsewhere(Exception):
+    """Another page of the same agent has the telephone."""
 
 
 class Softphones:
@@ -40,10 +49,29 @@ class Softphones:
         found: Any = self._redis.get(ADDRESS + agent_id)
         return None if found is None else found.decode() if isinstance(found, bytes) else str(found)
 
-    def connect(self, agent_id: str, page: str, sdp: str) -> str:
+    def state(self, agent_id: str) -> dict[str, Any]:
+        """`page`, the one that has the agent's telephone ("" for none), and `call`: None, or its `id`, `caller` and
+        whether it is `up`."""
+        found: Any = self._redis.get(STATE + agent_id)
+        return {"page": "", "call": None} if found is None else dict(json.loads(found))
+
+    def ask_for(self, agent_id: str, contact_id: str, by: str, verb: str) -> None:
+        """Note for whose sake an agent is about to be called."""
+        told = json.dumps({"contact": contact_id, "by": by, "verb": verb})
+        self._redis.set(ASKED + agent_id, told, ex=ASKED_SECONDS)
+
+    def asked_for(self, agent_id: str) -> dict[str, str]:
+        """What was noted last: `contact`, `by`, `verb`; {} where nothing was."""
+        found: Any = self._redis.get(ASKED + agent_id)
+        return {} if found is None else dict(json.loads(found))
+
+    def connect(self, agent_id: str, page: str, sdp: str, *, take: bool = True) -> str:
         """The gateway's answer to a page's offer (SDP, RFC 8866). A later page takes the telephone over; a call that
-        is up goes on there. Raises `NoGateway`, and ValueError for an offer that can't be answered."""
-        reply = self._ask({"do": "connect", "agent": agent_id, "page": page, "sdp": sdp})
+        is up goes on there. Without `take` it is left to the page that has it. Raises `NoGateway`, `Elsewhere`, and
+        ValueError for an offer that can't be answered."""
+        reply = self._ask({"do": "connect", "agent": agent_id, "page": page, "sdp": sdp, "take": take})
+        if reply.get("elsewhere"):
+            raise Elsewhere(agent_id)
         if "sdp" not in reply:
             raise ValueError(reply.get("error", "the offer can't be answered"))
         return str(reply["sdp"])

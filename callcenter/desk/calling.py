@@ -20,6 +20,8 @@ AGENTS_OWN = frozenset({
     "digits", "record_pause", "record_resume", "secret_start", "secret_end",
 })  # fmt: skip
 """Orders of an agent to their own conversation."""
+CALLS_IN = frozenset({"transfer", "consult", "conference"})
+"""Orders by which another agent may be called."""
 SUPERVISORS = frozenset({"listen", "whisper", "join", "take_over", "hang_up"})
 """Orders of a supervisor to anybody's."""
 
@@ -71,7 +73,23 @@ class Calling:
             "queues": {name: queue.label or name for name, queue in queues.config.queues.items()},
             "colleagues": self._colleagues(queues),
             "offers": [self._shown(offer) for offer in queues.offers_of(self.agent_id)],
+            "phone": self.telephone() if device == "desk" else None,
         }
+
+    def telephone(self) -> dict[str, Any]:
+        """The browser's telephone: the `page` that has it, and a `call` that belongs to no offer, as when a colleague
+        asks something: its `id`, `caller`, whether it is `up`, and who asks for which `contact`."""
+        phones = self.board.softphones()
+        state = phones.state(self.agent_id)
+        mine = (*TALKING, "offered")
+        if any(one.medium == "voice" and one.state in mine for one in self.queues.offers_of(self.agent_id)):
+            return {"page": state["page"], "call": None}
+        call = state["call"]
+        if call is not None:
+            call |= {"contact": "", "by": "", "verb": ""} | phones.asked_for(self.agent_id)
+            agent = self.queues.config.agents.get(call["by"])
+            call["by"] = (agent.name if agent else "") or call["by"]
+        return {"page": state["page"], "call": call}
 
     def offer(self, offer_id: str) -> dict[str, Any]:
         """One offer of this agent's, as `status` shows it. Raises `NotYours`."""
@@ -123,9 +141,12 @@ class Calling:
         self.queues.wrapped_up(self.agent_id, offer_id, code, note)
         return offer
 
-    def order(self, contact_id: str, verb: str, args: Mapping[str, object], *, supervises: bool = False) -> str:
-        """An order to a live call. Raises `NotYours`, and ValueError for what is no order."""
-        own = any(
+    def order(
+        self, contact_id: str, verb: str, args: Mapping[str, object], *, supervises: bool = False, serves: bool = False
+    ) -> str:
+        """An order to a live call. `serves`: somebody handed the customer over to this agent, without an offer. Raises
+        `NotYours`, and ValueError for what is no order."""
+        own = serves or any(
             offer.contact_id == contact_id and offer.state in TALKING and offer.medium == "voice"
             for offer in self.queues.offers_of(self.agent_id)
         )
@@ -133,6 +154,9 @@ class Calling:
             raise ValueError(f"there is no order {verb!r}")
         if not (own and verb in AGENTS_OWN) and not (supervises and verb in SUPERVISORS):
             raise NotYours(contact_id)
+        to = args.get("to")
+        if verb in CALLS_IN and isinstance(to, dict) and isinstance(to.get("agent"), str):
+            self.board.softphones().ask_for(to["agent"], contact_id, self.agent_id, verb)
         return control.order(self.queues.client, contact_id, verb, by=self.agent_id, args=args)
 
     def _own(self, offer_id: str, *states: str) -> Offer:
@@ -160,6 +184,7 @@ class Calling:
             "codes": list(queue.wrap_up.codes) if queue else [],
             "code_required": bool(queue and queue.wrap_up.required),
             "guide": queue.guide if queue else "",
+            "recorded": bool(queue and queue.record.on),
             "pop": popping.kept(self.queues, offer.id) or {},
         }
 

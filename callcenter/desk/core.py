@@ -41,6 +41,7 @@ SPOKEN_BY_SCRIPTS = (
     "wrap_up",
     "unavailable",
     "Telephone off",
+    "Telephone in another tab",
     "Telephone ready",
     "Connecting…",
     "No microphone",

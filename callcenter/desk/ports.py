@@ -27,7 +27,8 @@ class Provider:
 @dataclass(frozen=True, slots=True)
 class Config:
     """`base_url` is how browsers reach us; files outside of `folders` are never served. `live_url` is where
-    `callwright live` is reached, "" where it isn't."""
+    `callwright live` is reached, "" where it isn't; `ice_servers` are what pages connect their telephones by, each with
+    `urls`, and for TURN `username` and `credential`."""
 
     base_url: str
     key: Key
@@ -36,6 +37,7 @@ class Config:
     life: Lifetime = field(default_factory=lambda: Lifetime(timedelta(hours=2), timedelta(hours=12)))
     oidc: Provider | None = None
     live_url: str = ""
+    ice_servers: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ class Company:
 class FlowSummary:
     name: str
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCounts:
+    """What happened in a flow: how often each step was entered, each (step, exit) taken, and at which steps callers
+    left."""
+
+    entered: Mapping[str, int]
+    taken: Mapping[tuple[str, str], int]
+    left: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,9 @@ class Flows(Protocol):
 
     def picture(self, name: str) -> str:
         """A flow of the published version as SVG. Raises KeyError."""
+
+    def picture_with(self, name: str, counts: FlowCounts) -> str:
+        """The same, with what happened written into it. Raises KeyError."""
 
     def problems(self) -> list[FileProblem]:
         """Of the files at hand, whether published or not."""

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter import outbox
 from callcenter.attributes import Schema
 from callcenter.desk.app import blueprint
-from callcenter.desk.ports import Company, Config, FileProblem, FlowsRefused, FlowSummary, Provider, Version
+from callcenter.desk.ports import Company, Config, FileProblem, FlowCounts, FlowsRefused, FlowSummary, Provider, Version
 from callcenter.desk.sessions import Lifetime
 from callcenter.live import Live
 from callcenter.queues.store import Queues
@@ -27,10 +27,11 @@ from callcenter.softphones import Softphones
 from ivr import threads
 from ivr.actions import specs
 from ivr.assembly import make_key, make_tickets
+from ivr.channels.webrtc.ice import for_pages
 from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, redis_url
 from ivr.flow.check import check
-from ivr.flow.draw import svg
+from ivr.flow.draw import Counts, svg
 from ivr.flow.load import read_folders
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError, Problem
@@ -81,6 +82,7 @@ def config(settings: Settings) -> Config:
         life=Lifetime(timedelta(minutes=settings.desk_idle_minutes), timedelta(hours=settings.desk_session_hours)),
         oidc=provider,
         live_url=settings.live_base_url,
+        ice_servers=tuple(for_pages(settings.ice_servers)),
     )
 
 
@@ -117,6 +119,12 @@ class PublishedFlows:
             self._pictures = {known: drawn for known, drawn in self._pictures.items() if known[0] == flows.hash}
             self._pictures[key] = svg(flows, [name])
         return self._pictures[key]
+
+    def picture_with(self, name: str, counts: FlowCounts) -> str:
+        flows = self._flows()
+        if flows is None or name not in flows.flows:
+            raise KeyError(name)
+        return svg(flows, [name], Counts(counts.entered, counts.taken, counts.left))
 
     def problems(self) -> list[FileProblem]:
         flows, problems = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())

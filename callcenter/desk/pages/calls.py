@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import redis
 from flask import Response, jsonify
 from werkzeug.exceptions import ServiceUnavailable
 
-from callcenter import contacts
+from callcenter import contacts, events
+from callcenter.desk import call_state
 from callcenter.desk.calling import Calling, NotYours, args_of
 from callcenter.desk.routing import page
 from callcenter.desk.visit import Refused, Visit
 from callcenter.messages.inbound import CHANNELS, handle_all
 from callcenter.queues.base import CodeRequired, UnknownAgent
-from callcenter.softphones import NoGateway
+from callcenter.softphones import Elsewhere, NoGateway
 
 SDP_BYTES = 20_000
 View = Callable[..., Response]
@@ -48,7 +50,11 @@ def calling(view: Callable[..., Response]) -> View:
 @page("/agent", needs="calls.take")
 @calling
 def agent_status(visit: Visit, mine: Calling) -> Response:
-    return jsonify(mine.status())
+    status = mine.status()
+    for one in (*status["offers"], (status.get("phone") or {}).get("call")):
+        if one and one.get("contact"):
+            one["call"] = asdict(call_state.fold(events.of_contact(visit.conn, one["contact"])))
+    return jsonify(status)
 
 
 @page("/agent/presence", needs="calls.take", method="POST")
@@ -110,8 +116,12 @@ def call_order(visit: Visit, mine: Calling, contact_id: str) -> Response:
     verb = visit.form("verb", 20)
     try:
         order = mine.order(
-            contact_id, verb, args_of(visit.form("args", 2000)), supervises=visit.may("floor.control")
-        )  # fmt: skip
+            contact_id,
+            verb,
+            args_of(visit.form("args", 2000)),
+            supervises=visit.may("floor.control"),
+            serves=call_state.fold(events.of_contact(visit.conn, contact_id)).serving == mine.agent_id,
+        )
     except ValueError:
         raise Refused(visit.t("That can't be ordered.")) from None
     visit.log(f"call.{verb}", f"contact:{contact_id}", order=order)
@@ -125,11 +135,34 @@ def phone_connect(visit: Visit, mine: Calling) -> Response:
     assert visit.desk.switchboard is not None
     try:
         answer = visit.desk.switchboard.softphones().connect(
-            mine.agent_id, visit.form("page", 64), visit.form("sdp", SDP_BYTES)
+            mine.agent_id, visit.form("page", 64), visit.form("sdp", SDP_BYTES), take=visit.form("take", 3) != "no"
         )
+    except Elsewhere:
+        return jsonify({"elsewhere": True})
     except ValueError:
         raise Refused(visit.t("The telephone can't be connected.")) from None
     return jsonify({"sdp": answer})
+
+
+@page("/phone/answer", needs="calls.take", method="POST")
+@calling
+def phone_answer(visit: Visit, mine: Calling) -> Response:
+    """Take a call that is no offer: a colleague asks, or hands somebody over."""
+    assert visit.desk.switchboard is not None
+    if not visit.desk.switchboard.softphones().answer(mine.agent_id):
+        raise NotYours(mine.agent_id)
+    visit.log("phone.answered", f"agent:{mine.agent_id}")
+    return jsonify({})
+
+
+@page("/phone/hang_up", needs="calls.take", method="POST")
+@calling
+def phone_hang_up(visit: Visit, mine: Calling) -> Response:
+    assert visit.desk.switchboard is not None
+    if not visit.desk.switchboard.softphones().hang_up(mine.agent_id):
+        raise NotYours(mine.agent_id)
+    visit.log("phone.hung_up", f"agent:{mine.agent_id}")
+    return jsonify({})
 
 
 @page("/phone/bye", needs="calls.take", method="POST", transaction="own")

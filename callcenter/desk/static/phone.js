@@ -10,9 +10,13 @@ export class Phone {
   #wanted = false;
   #tries = 0;
 
-  constructor(urls, audio, shows) {
-    Object.assign(this, { urls, audio, shows });
-    window.addEventListener("online", () => this.#wanted && this.connect());
+  #elsewhere = false;
+  muted = false;
+
+  // `ice`: STUN and TURN servers, as an RTCPeerConnection takes them.
+  constructor(urls, audio, ice, shows) {
+    Object.assign(this, { urls, audio, ice, shows });
+    window.addEventListener("online", () => this.#wanted && !this.#elsewhere && this.connect());
     window.addEventListener("pagehide", () => {
       const body = new Blob([JSON.stringify({ page })], { type: "application/json" });
       if (this.#wanted) fetch(this.urls.bye, { method: "POST", body, keepalive: true, headers: this.urls.headers() });
@@ -29,8 +33,9 @@ export class Phone {
       this.#stream = stream;
       this.#listenToLevel(stream);
       const sender = this.#connection?.getSenders().find((one) => one.track?.kind === "audio");
+      this.mute(this.muted);
       if (sender && this.#connection.connectionState === "connected") await sender.replaceTrack(stream.getAudioTracks()[0]);
-      else await this.connect();
+      else await this.connect(true);
     } catch {
       this.shows.line(t("No microphone"), "bad");
     }
@@ -46,16 +51,29 @@ export class Phone {
     post(this.urls.bye, { page }).catch(() => {});
   }
 
+  // This page has the telephone from now on.
+  async take() {
+    if (this.#wanted && this.#elsewhere) await this.connect(true);
+  }
+
+  // `owner` is the page that has it: where that is none any more, whoever is there takes it.
+  told(owner) {
+    if (!this.#wanted) return;
+    if (!owner && this.#elsewhere) this.connect();
+  }
+
   mute(muted) {
+    this.muted = muted;
     for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !muted;
   }
 
-  async connect() {
+  // A fresh page takes the telephone over; one that lost its connection takes it back only if no other has it.
+  async connect(take = false) {
     if (!this.#wanted || !this.#stream) return;
     clearTimeout(this.timer);
     this.shows.line(t(this.#tries ? "Reconnecting…" : "Connecting…"), "warn");
     const before = this.#connection;
-    const connection = new RTCPeerConnection();
+    const connection = new RTCPeerConnection({ iceServers: this.ice });
     this.#connection = connection;
     try {
       connection.addTrack(this.#stream.getAudioTracks()[0], this.#stream);
@@ -63,9 +81,17 @@ export class Phone {
       connection.onconnectionstatechange = () => this.#changed(connection);
       await connection.setLocalDescription(await connection.createOffer());
       await gathered(connection);
-      const response = await post(this.urls.connect, { page, sdp: connection.localDescription.sdp });
+      const response = await post(this.urls.connect, { page, sdp: connection.localDescription.sdp, take: take ? "yes" : "no" });
       if (!response.ok) throw new Error(`${response.status}`);
-      await connection.setRemoteDescription({ type: "answer", sdp: (await response.json()).sdp });
+      const { sdp, elsewhere } = await response.json();
+      if (connection !== this.#connection) return connection.close();
+      if (elsewhere) return this.#left(connection);
+      this.#elsewhere = false;
+      this.shows.elsewhere(false);
+      await connection.setRemoteDescription({ type: "answer", sdp });
+      // A far side that says goodbye leaves connectionState as it is.
+      const transport = connection.getSenders()[0].transport;
+      if (transport) transport.onstatechange = () => transport.state === "closed" && this.#again(connection);
     } catch {
       this.#again(connection);
     } finally {
@@ -81,6 +107,14 @@ export class Phone {
       this.#measure(connection);
     }
     if (["disconnected", "failed"].includes(connection.connectionState)) this.#again(connection);
+  }
+
+  #left(connection) {
+    connection.close();
+    this.#tries = 0;
+    this.#elsewhere = true;
+    this.shows.line(t("Telephone in another tab"), "warn");
+    this.shows.elsewhere(true);
   }
 
   #again(connection) {

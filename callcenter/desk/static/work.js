@@ -12,10 +12,12 @@ let drift = 0;
 const phone = new Phone(
   { connect: urls.phone, bye: urls.bye, headers: () => ({ "Content-Type": "application/json", "X-CSRF-Token": csrf() }) },
   by("far"),
+  JSON.parse(urls.ice),
   {
     line(text, kind) { by("line").textContent = text; by("line").className = `chip ${kind}`; },
     level(value) { by("level").value = value; },
     quality(name) { by("quality").textContent = t(name); },
+    elsewhere(so) { by("here").hidden = !so; },
   },
 );
 
@@ -36,7 +38,22 @@ async function read() {
   status = await response.json();
   drift = status.now ? status.now - Date.now() / 1000 : 0;
   showPresence();
+  if (status.phone) phone.told(status.phone.page);
+  if (status.phone?.call) status.offers.unshift(direct(status.phone.call));
   await showOffers();
+}
+
+// A call of the telephone that is no offer: a colleague asks, or hands somebody over.
+function direct({ id, up, contact, call }) {
+  return { id: "direct", medium: "voice", state: up ? "connected" : "offered", label: "", pop: {}, ring: id, contact, call };
+}
+
+// Once more a little later: what an event tells may take a moment until it is in the event log.
+let later = null;
+function lookTwice() {
+  clearTimeout(later);
+  later = setTimeout(look, 700);
+  return look();
 }
 
 function fault(text) {
@@ -73,20 +90,27 @@ async function showOffers() {
   for (const offer of status.offers) {
     const card = known.get(offer.id);
     known.delete(offer.id);
-    const signature = `${offer.state} ${JSON.stringify(offer.pop).length}`;
+    const signature = `${offer.state} ${offer.ring} ${JSON.stringify(offer.pop).length} ${JSON.stringify(offer.call)}`;
     if (card?.dataset.signature === signature) continue;
-    const fragment = await fetchFragment(`${urls.offers}${offer.id}/card`).catch(() => null);
+    const fragment = await fetchFragment(offer.ring ? `${urls.direct}card` : `${urls.offers}${offer.id}/card`).catch(() => null);
     const fresh = fragment?.querySelector("[data-offer]");
     if (!fresh) continue;
     fresh.dataset.signature = signature;
+    fresh.dataset.since ??= card?.dataset.state === offer.state ? card.dataset.since : Date.now() / 1000 + drift;
+    const more = fresh.querySelector(".more");
+    if (more) more.open = Boolean(card?.querySelector(".more")?.open);
+    const focused = card?.contains(document.activeElement) ? document.activeElement.dataset.key : "";
     const note = fresh.querySelector('[name="note"]');
     if (note) note.value = sessionStorage.getItem(`note:${offer.id}`) ?? "";
     if (card) card.replaceWith(fresh);
     else place.prepend(fresh);
+    showMute();
+    if (focused) fresh.querySelector(`[data-key="${focused}"]`)?.focus();
     if (offer.state === "offered" && !card) called(offer, fresh);
-    if (offer.state === "connected" && card?.dataset.state !== "connected") open(`${urls.work.replace(/work$/, "")}contacts/${offer.contact}`);
+    if (offer.contact && offer.state === "connected" && card?.dataset.state !== "connected") open(`${urls.work.replace(/work$/, "")}contacts/${offer.contact}`);
   }
   for (const card of known.values()) card.remove();
+  if (phone.muted && !document.querySelector("[data-mute]")) phone.mute(false);
   ring(status.offers.some((offer) => offer.state === "offered"));
 }
 
@@ -144,7 +168,7 @@ async function send(url, body) {
     fault(t("That didn't work. Try again."));
     return null;
   } finally {
-    look();
+    lookTwice();
   }
 }
 
@@ -156,11 +180,12 @@ by("be").addEventListener("change", ({ target }) => {
   send(urls.presence, { presence, reason });
 });
 by("microphone").addEventListener("change", ({ target }) => phone.start(target.value));
-by("mute").addEventListener("click", ({ currentTarget }) => {
-  const muted = currentTarget.getAttribute("aria-pressed") !== "true";
-  currentTarget.setAttribute("aria-pressed", muted);
-  phone.mute(muted);
-});
+by("here").addEventListener("click", () => phone.take());
+by("sheet").addEventListener("click", () => by("help").showModal());
+
+function showMute() {
+  for (const button of document.querySelectorAll("[data-mute]")) button.setAttribute("aria-pressed", phone.muted);
+}
 
 let current = null;
 by("offers").addEventListener("click", async ({ target }) => {
@@ -168,8 +193,14 @@ by("offers").addEventListener("click", async ({ target }) => {
   const card = target.closest("[data-offer]");
   if (!button || !card || button.form) return;
   const { do: what, verb, dialog, go } = button.dataset;
+  if ("mute" in button.dataset) {
+    phone.mute(!phone.muted);
+    showMute();
+  }
   if (what) {
-    const told = await send(`${urls.offers}${card.dataset.offer}/${what}`, {});
+    if (what === "accept" && card.dataset.medium === "voice" && status.phone) await phone.take();
+    const ours = { accept: "answer", reject: "hang_up" }[what];
+    const told = await send(card.dataset.offer === "direct" ? `${urls.direct}${ours}` : `${urls.offers}${card.dataset.offer}/${what}`, {});
     if (told?.go) open(told.go);
   }
   if (verb) order(card, verb);
@@ -229,13 +260,17 @@ frame.addEventListener("load", () => {
 
 function keys(event) {
   if (!event.altKey || event.ctrlKey || event.metaKey) return;
-  const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (document.querySelector("dialog[open]")) return;
+  // With Alt some keyboards write other signs: then the key's place counts.
+  const key = /^[a-z/]$/.test(event.key) ? event.key : event.code.replace(/^Key/, "").toLowerCase();
+  const target = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   if (!target) return;
   event.preventDefault();
-  target.click();
+  if (target.matches("select")) target.focus();
+  else target.click();
 }
 document.addEventListener("keydown", keys);
 
-new Live(urls.ticket, "", () => look(), () => look());
+new Live(urls.ticket, "", lookTwice, look);
 setInterval(look, POLL);
 look();

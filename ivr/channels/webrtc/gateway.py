@@ -19,7 +19,7 @@ import structlog
 from aiortc import RTCIceServer
 
 from callcenter.live import Live
-from callcenter.softphones import ADDRESS, ADDRESS_SECONDS, COMMANDS, REPLY_SECONDS
+from callcenter.softphones import ADDRESS, ADDRESS_SECONDS, COMMANDS, REPLY_SECONDS, STATE, Elsewhere
 from ivr.channels.leg import HungUp
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.incoming import IncomingLeg
@@ -47,6 +47,11 @@ class Phone:
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.TimerHandle | None = None
 
+    @property
+    def page(self) -> str:
+        """The page that has it; "" while that is lost."""
+        return self.peer.page if self.peer is not None and (self.peer.connected or self.lost is None) else ""
+
 
 class Gateway:
     """Raises what binding raises from `start`. `live` tells pages: phone.ringing, phone.up, phone.over,
@@ -59,6 +64,7 @@ class Gateway:
         self._phones: dict[str, Phone] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._media = RelayMedia(HOST)
+        self._renewing = asyncio.Lock()
         self.endpoint: SipEndpoint | None = None
 
     async def start(self) -> None:
@@ -92,9 +98,12 @@ class Gateway:
 
     # Pages
 
-    async def connect(self, agent: str, page: str, sdp: str) -> str:
-        """Answer a page's offer; it takes the agent's telephone over. Raises ValueError."""
+    async def connect(self, agent: str, page: str, sdp: str, *, take: bool = True) -> str:
+        """Answer a page's offer; it takes the agent's telephone over, without `take` only from a page that is lost.
+        Raises ValueError, `Elsewhere`."""
         phone = self._phones.get(agent)
+        if not take and phone is not None and phone.page not in ("", page):
+            raise Elsewhere(agent)
         if phone is None and len(self._phones) >= MOST_PHONES:
             raise ValueError("too many telephones")
         peer = Peer(page, self._ice, lambda peer, state: self._page(agent, peer, state))
@@ -127,6 +136,7 @@ class Gateway:
                 self._tell(agent, "phone.ringing", call=phone.leg.id, caller=phone.leg.caller)
             return
         self._tell(agent, "phone.lost", page=peer.page)
+        self._spawn(self._renew(phone))
         if phone.lost is None:
             phone.lost = asyncio.get_running_loop().call_later(GRACE, lambda: self._spawn(self._gone(phone, peer)))
 
@@ -145,7 +155,7 @@ class Gateway:
         if self._phones.get(phone.agent) is phone and phone.leg is None:
             del self._phones[phone.agent]
         try:
-            await self._redis.delete(ADDRESS + phone.agent)
+            await self._redis.delete(ADDRESS + phone.agent, STATE + phone.agent)
         except redis.RedisError as error:
             log.warning("redis", error=type(error).__name__)
 
@@ -164,6 +174,7 @@ class Gateway:
         phone.leg = leg
         phone.taken.clear()
         leg.ring()
+        self._spawn(self._renew(phone))
         self._tell(phone.agent, "phone.ringing", call=leg.id, caller=leg.caller)
         try:
             over = asyncio.ensure_future(self._over(leg))
@@ -173,12 +184,14 @@ class Gateway:
             if not over.done():
                 await leg.answer()
                 self._join(phone)
+                await self._renew(phone)
                 self._tell(phone.agent, "phone.up", call=leg.id)
             await over
         finally:
             phone.leg = None
             if phone.peer is not None:
                 phone.peer.join(None, None)
+            self._spawn(self._renew(phone))
             self._tell(phone.agent, "phone.over", call=leg.id)
 
     @staticmethod
@@ -239,7 +252,10 @@ class Gateway:
         match command["do"]:
             case "connect":
                 try:
-                    return {"sdp": await self.connect(agent, command["page"], command["sdp"])}
+                    take = bool(command.get("take", True))
+                    return {"sdp": await self.connect(agent, command["page"], command["sdp"], take=take)}
+                except Elsewhere:
+                    return {"elsewhere": True}
                 except ValueError as error:
                     return {"error": str(error)}
             case "answer":
@@ -262,12 +278,16 @@ class Gateway:
             await asyncio.sleep(ADDRESS_SECONDS / 3)
 
     async def _renew(self, phone: Phone) -> None:
-        if phone.peer is None or not (phone.peer.connected or phone.lost is None):
-            return
         assert self.endpoint is not None
         host, port = self.endpoint.address
         try:
-            await self._redis.set(ADDRESS + phone.agent, f"sip:{phone.agent}@{host}:{port}", ex=ADDRESS_SECONDS)
+            async with self._renewing:  # what is so is told in the order in which it came about
+                leg = phone.leg
+                call = None if leg is None else {"id": leg.id, "caller": leg.caller, "up": leg.up}
+                told = json.dumps({"page": phone.page, "call": call})
+                await self._redis.set(STATE + phone.agent, told, ex=ADDRESS_SECONDS)
+                if phone.page:
+                    await self._redis.set(ADDRESS + phone.agent, f"sip:{phone.agent}@{host}:{port}", ex=ADDRESS_SECONDS)
         except redis.RedisError as error:
             log.warning("redis", error=type(error).__name__)
 
