@@ -42,7 +42,7 @@ def test_all_flows(tmp_path: Path) -> None:
 
 
 def test_awkward_words(tmp_path: Path) -> None:
-    awkward = 'Say "hello" \\n <b>& {company} \U0001f600 ' + "x" * 200
+    awkward = 'Say "hello" \\n &lt;b>& {company} \U0001f600 ' + "x" * 200
     english = sample.PROMPTS.replace('"Welcome to {company}."', repr(awkward))
     flows = sample.usable(tmp_path, {"prompts/en/main.yaml": english})
     assert 'Say "hello"' in texts(svg(flows, ["main"]))

@@ -44,7 +44,9 @@ steps:
 
 @pytest.fixture
 def flows(tmp_path: Path) -> FlowSet:
-    return sample.usable(tmp_path, {"flows/main.yaml": WAIT, "flows/bill.yaml": None})
+    return sample.usable(
+        tmp_path, {"flows/main.yaml": WAIT, "flows/bill.yaml": None, "flows/queues.yaml": "queues: {billing: {}}\n"}
+    )
 
 
 def run(flows: FlowSet, *given: Input, text: bool = False) -> tuple[Session, list[Effect]]:
