@@ -12,6 +12,7 @@ from callcenter.queues.popping import ScreenPops
 from callcenter.queues.router import Drain, Router
 from callcenter.queues.telling import Telling
 from ivr.assembly import make_published
+from ivr.channels.twilio.ringing import Ringing
 from ivr.embedded import redis_url
 from ivr.queue_config import PublishedQueues, connect
 from ivr.settings import Settings
@@ -33,10 +34,15 @@ def serve(settings: Settings) -> None:
     draining.start()
     live = Live(url)
     pops, telling = ScreenPops(engine, queues, live), Telling(live)
+    ringing = None
+    if settings.twilio_account_sid and settings.twilio_auth_token and settings.public_base_url:
+        ringing = Ringing(settings, queues, engine)
 
     def happened(facts: list[Fact]) -> None:
         pops.take(facts)
         telling.take(facts)
+        if ringing is not None:
+            ringing.take(facts)
 
     print(f"router: {len(queues.config.queues)} queues, {len(queues.config.agents)} agents", flush=True)
     try:
@@ -45,5 +51,7 @@ def serve(settings: Settings) -> None:
         stopping.set()
         pops.close()
         telling.close()
+        if ringing is not None:
+            ringing.close()
         draining.join()
         engine.dispose()

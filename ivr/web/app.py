@@ -16,8 +16,9 @@ from ivr.assembly import make_conversations, make_runner
 from ivr.channels.chat import routes as chat
 from ivr.channels.chat.site import Site
 from ivr.channels.messaging import http as http_messages
+from ivr.channels.twilio import agents, routes
 from ivr.channels.twilio import messages as twilio_messages
-from ivr.channels.twilio import routes
+from ivr.channels.twilio.agents import LazyTalks
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.fallback import Fallback
 from ivr.channels.twilio.twiml import Fold, voices
@@ -65,7 +66,10 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.extensions["callwright"] = runner
     app.extensions["twilio_queueing"] = LazyQueueing(settings, runner)
     waiting = Waiting(lambda: app.extensions["twilio_queueing"]())
-    app.register_blueprint(routes.blueprint(settings, Calls(runner, fold, waiting), fallback))
+    calls = Calls(runner, fold, waiting)
+    app.register_blueprint(routes.blueprint(settings, calls, fallback))
+    talks = LazyTalks(settings, calls, lambda: app.extensions["twilio_queueing"]())
+    app.register_blueprint(agents.blueprint(settings, calls, talks))
     conversations = make_conversations(settings, runner)
     app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))

@@ -102,3 +102,10 @@ def music_again(document: str, said: int) -> str:
     if redirect is not None and redirect.text:
         redirect.text = redirect.text.rpartition("/")[0] + "/0"
     return '<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(root, encoding="unicode")
+
+
+def queued_again(document: str) -> str:
+    """The same, of a caller who comes back to the queue: the document tells by its own address what was said."""
+    redirect = ElementTree.fromstring(document).find("Redirect")  # noqa: S314  our own
+    said = (redirect.text or "").rpartition("/")[2] if redirect is not None else ""
+    return music_again(document, int(said)) if said.isdigit() else document

@@ -18,6 +18,7 @@ from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
 from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 
 if TYPE_CHECKING:
+    from ivr.rehearsal.twilio_double.conference import Conference
     from ivr.rehearsal.twilio_double.platform import Twilio
 
 KEY_SECONDS = 0.3
@@ -45,15 +46,20 @@ class Call:
         *,
         transfers: Callable[[str], str] = lambda target: "completed",
         on_heard: Callable[[Heard], None] = lambda heard: None,
+        url: str = "",
+        status_url: str = "",
     ) -> None:
         self.twilio = twilio
+        self.outbound = bool(url)
+        self._first, self._status_url = url or twilio.voice_url, status_url or (None if url else twilio.status_url)
+        self.conference: Conference | None = None
         self.sid, self.caller, self.called = sid, caller, called
         self.clock = 0.0
         self.heard: list[Heard] = []
         self.dialled: list[str] = []
         self.failures: list[FailedWebhook] = []
         """Replies that Twilio could not use."""
-        self.over = False
+        self.over = self.answered = False
         self._transfers = transfers
         self._on_heard = on_heard
         self._gather: OpenGather | None = None
@@ -63,6 +69,7 @@ class Call:
         self._url = ""
         self._rest: Iterator[Element] = iter(())
         self._fell_back = False
+        self._dialling: Element | None = None
 
     @property
     def asks(self) -> str:
@@ -81,8 +88,30 @@ class Call:
     # The caller
 
     def start(self) -> Call:
-        self._run(self.twilio.url(self.twilio.voice_url), {"CallStatus": "ringing"})
+        """Connect it: a call that came in, or one of ours that is answered."""
+        self.answered = True
+        self._run(self.twilio.url(self._first), {"CallStatus": "in-progress" if self.outbound else "ringing"})
         return self
+
+    def refuse(self, status: str) -> None:
+        """A call of ours comes to nothing: busy, no-answer, failed, canceled."""
+        self._end(status)
+
+    def redirect(self, url: str) -> None:
+        """By the REST API: what is going on is broken off (https://www.twilio.com/docs/voice/tutorials/how-to-modify-calls-in-progress)."""
+        self._gather = self._record = None
+        conference, self.conference = self.conference, None
+        if conference is not None:
+            conference.left(self)
+        self._run(self.twilio.url(url), {})
+
+    def conference_over(self) -> None:
+        """The conference has ended for this call: <Dial> asks its action, or the document goes on."""
+        dial, self.conference = self._dialling, None
+        if dial is not None and dial.get("action"):
+            self._run(self.twilio.url(dial.get("action", ""), self._url), {"DialCallStatus": "answered"})
+        else:
+            self._go_on()
 
     def press(self, keys: str) -> None:
         for key in keys:
@@ -274,7 +303,7 @@ class Call:
             "Called": self.called,
             "CallStatus": "in-progress",
             "ApiVersion": "2010-04-01",
-            "Direction": "inbound",
+            "Direction": "outbound-api" if self.outbound else "inbound",
         }
 
     def _follow(self) -> tuple[str, Params] | None:
@@ -288,6 +317,11 @@ class Call:
                     return None
                 case "Record":
                     self._record, self._recorded, self._record_from = verb, 0.0, self.clock
+                    return None
+                case "Dial" if (room := verb.find("Conference")) is not None:
+                    self._dialling = verb
+                    self.conference = self.twilio.conference((room.text or "").strip())
+                    self.conference.joined(self, room, self._url)
                     return None
                 case "Dial":
                     target = "".join(verb.itertext()).strip()
@@ -332,9 +366,15 @@ class Call:
     def _end(self, status: str = "completed") -> None:
         self.over = True
         self._gather = self._record = None
-        if self.twilio.status_url is not None:
+        conference, self.conference = self.conference, None
+        if conference is not None:
+            conference.left(self)
+            if self._dialling is not None and self._dialling.get("action"):
+                action = self.twilio.url(self._dialling.get("action", ""), self._url)
+                self._quietly(action, {**self._standard(), "CallStatus": status, "DialCallStatus": "answered"})
+        if self._status_url is not None:
             done = {"CallStatus": status, "CallDuration": str(int(self.clock))}
-            self._quietly(self.twilio.url(self.twilio.status_url), {**self._standard(), **done})
+            self._quietly(self.twilio.url(self._status_url), {**self._standard(), **done})
 
     def _quietly(self, url: str, params: Params) -> None:
         """A callback whose answer is of no account."""

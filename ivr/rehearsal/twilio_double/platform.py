@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urldefrag, urljoin
 from twilio.request_validator import RequestValidator
 
 from ivr.rehearsal.twilio_double.call import Call
+from ivr.rehearsal.twilio_double.conference import Conference
 from ivr.rehearsal.twilio_double.media import Media
 from ivr.rehearsal.twilio_double.transport import Answer, FailedWebhook, NoAnswer, Params, Transport
 
@@ -45,12 +46,32 @@ class Twilio:
     type_ahead: bool = True
     lone_finish_key: bool = True
     exchanges: list[Exchange] = field(default_factory=list)
+    calls: dict[str, Call] = field(default_factory=dict)
+    """By SID; those that were made by the REST API ring until a test says `start()` or `refuse(...)`."""
+    conferences: list[Conference] = field(default_factory=list)
+    asked: list[Callable[[], None]] = field(default_factory=list)
+    """What the REST API has taken and not done yet."""
     before: Callable[[str], None] = lambda url: None
     """Called with the URL before each request: a test's chance to break something."""
 
     def call(self, caller: str = "+15550001111", called: str = "+15559990000", **options: object) -> Call:
         """A call that rings; it is answered by `start()`."""
-        return Call(self, f"CA{secrets.token_hex(16)}", caller, called, **options)  # type: ignore[arg-type]
+        made = Call(self, f"CA{secrets.token_hex(16)}", caller, called, **options)  # type: ignore[arg-type]
+        self.calls[made.sid] = made
+        return made
+
+    def conference(self, name: str) -> Conference:
+        """The one of this name that goes on, or a new one."""
+        going = next((one for one in self.conferences if one.name == name and not one.over), None)
+        if going is None:
+            going = Conference(self, name, f"CF{secrets.token_hex(16)}")
+            self.conferences.append(going)
+        return going
+
+    def settle(self) -> None:
+        """Do what the REST API has been asked for."""
+        while self.asked:
+            self.asked.pop(0)()
 
     def url(self, relative: str, document: str = "") -> str:
         return urljoin(document or self.base_url + "/", relative)

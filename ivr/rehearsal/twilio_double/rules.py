@@ -54,6 +54,8 @@ _LANGUAGE = _matches(r"[a-z]{2,3}-[A-Z]{2}|[a-z]{2,3}-[A-Za-z]{4}-[A-Z]{2}|[a-z]
 _CALLBACK = {"recordingStatusCallback": _URL, "recordingStatusCallbackMethod": _METHOD}
 _RECORDING_EVENTS = _matches(r"(in-progress|completed|absent)( (in-progress|completed|absent))*")
 
+_CONFERENCE_EVENT = "(start|end|join|leave|mute|hold|modify|speaker|announcement)"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -146,15 +148,33 @@ RULES: dict[str, Rule] = {
             "recordingStatusCallbackEvent": _RECORDING_EVENTS,
             **_CALLBACK,
         },
-        children=("Number", "Sip"),
+        children=("Number", "Sip", "Conference"),
         text=_matches(r"\+?[\d() .-]{3,20}"),
-        some=("Number", "Sip"),
+        some=("Number", "Sip", "Conference"),
     ),
     "Number": Rule(
         {"sendDigits": _matches(r"[0-9*#wW]+"), "url": _URL, "method": _METHOD}, text=_matches(r"\+?[\d() .-]{3,20}")
     ),
     "Sip": Rule({"username": _matches(r".+"), "password": _matches(r".+"), "url": _URL, "method": _METHOD},
                 text=_matches(r"sips?:[^\s@<>]+(@[^\s@<>]+)?")),
+    # https://www.twilio.com/docs/voice/twiml/conference
+    "Conference": Rule(
+        {
+            "muted": _BOOLEAN,
+            "beep": _one_of("true", "false", "onEnter", "onExit"),
+            "startConferenceOnEnter": _BOOLEAN,
+            "endConferenceOnExit": _BOOLEAN,
+            "participantLabel": _matches(r".{1,128}"),
+            "waitUrl": lambda value: not value or _URL(value),
+            "waitMethod": _METHOD,
+            "maxParticipants": _whole(2, 250),
+            "coach": _matches(r"CA[0-9a-f]{32}"),
+            "statusCallback": _URL,
+            "statusCallbackMethod": _METHOD,
+            "statusCallbackEvent": _matches(f"{_CONFERENCE_EVENT}( {_CONFERENCE_EVENT})*"),
+        },
+        text=_matches(r"[^\s?&/]{1,128}"),
+    ),
     "Redirect": Rule({"method": _METHOD}, text=_URL),
     "Hangup": Rule(),
     "Reject": Rule({"reason": _one_of("rejected", "busy")}),

@@ -1,0 +1,82 @@
+"""Twilio's REST API for calls and conferences (https://www.twilio.com/docs/voice/api), through Twilio's own library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests import Response
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+
+from ivr.settings import Settings
+
+API = "https://api.twilio.com"
+TIMEOUT = 5.0
+GONE = (20404, 21220)
+"""No such call or participant; a call that is over already (https://www.twilio.com/docs/api/errors/21220)."""
+
+
+class ApiError(Exception):
+    """Twilio refuses, or can't be reached."""
+
+
+class _HttpClient:
+    """Twilio's own, for another address of its API."""
+
+    def __init__(self, base: str) -> None:
+        self._inner = TwilioHttpClient(timeout=TIMEOUT)
+        self._base = base.rstrip("/")
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+        answer: Response = self._inner.request(method, self._base + url.removeprefix(API), *args, **kwargs)
+        return answer
+
+
+class Api:
+    """Everything here blocks and raises `ApiError`. What gives a bool gives False for a call that is over."""
+
+    def __init__(self, settings: Settings) -> None:
+        account, token = settings.twilio_account_sid, settings.twilio_auth_token
+        self._client = Client(account, token, http_client=_HttpClient(settings.twilio_api_base))
+
+    def ring(self, to: str, *, shown: str, url: str, status: str, seconds: int) -> str:
+        """Call a number or SIP address; gives the call's SID. `url` is asked for TwiML when it is answered, `status`
+        told of the end. `shown` must be a number of the account, or one that it has verified."""
+        create = self._client.calls.create
+        call = self._asked(
+            lambda: create(to=to, from_=shown, url=url, method="POST", timeout=seconds,
+                           status_callback=status, status_callback_event=["completed"])
+        )  # fmt: skip
+        return str(call.sid)
+
+    def redirect(self, call: str, url: str) -> bool:
+        """Have a call go on with the document of this address."""
+        return self._there(lambda: self._client.calls(call).update(url=url, method="POST"))
+
+    def hang_up(self, call: str) -> bool:
+        """Also one that still rings."""
+        return self._there(lambda: self._client.calls(call).update(status="completed"))
+
+    def participant(self, conference: str, call: str, **changes: Any) -> bool:
+        """hold, hold_url, muted, coaching (https://www.twilio.com/docs/voice/api/conference-participant-resource)."""
+        return self._there(lambda: self._client.conferences(conference).participants(call).update(**changes))
+
+    def _there(self, ask: Callable[[], object]) -> bool:
+        try:
+            self._asked(ask)
+        except ApiError as error:
+            if isinstance(error.__cause__, TwilioRestException) and error.__cause__.code in GONE:
+                return False
+            raise
+        return True
+
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except TwilioRestException as error:
+            raise ApiError(f"Twilio answered {error.status} (error {error.code})") from error
+        except (TwilioException, requests.RequestException, ValueError) as error:
+            raise ApiError(f"Twilio can't be reached: {type(error).__name__}") from error

@@ -1,0 +1,68 @@
+"""Which calls belong to an offer: what the processes that ring, answer and order know of each other, in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import redis
+
+KEPT_SECONDS = 12 * 3600
+"""Longer than any call may last: Twilio ends them after four hours (<Dial timeLimit>)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`session` and `caller` (a CallSid) are the customer's; `call` is the agent's, `conference` their conference's
+    SID, each "" until there is one. `device` is what was rung, `shown` the number of ours that it shows."""
+
+    offer: str
+    contact: str
+    queue: str
+    agent: str
+    session: str
+    caller: str
+    device: str
+    shown: str
+    language: str = ""
+    call: str = ""
+    conference: str = ""
+
+
+class Links:
+    """Blocks; raises `redis.RedisError`."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def claim(self, offer: str) -> bool:
+        """Whether this process is the one that rings."""
+        return bool(self._client.set(f"cw:twilio:claim:{offer}", "1", nx=True, ex=KEPT_SECONDS))
+
+    def put(self, link: Link) -> None:
+        key = _key(link.offer)
+        self._client.hset(key, mapping=asdict(link))  # type: ignore[arg-type]
+        self._client.expire(key, KEPT_SECONDS)
+
+    def note(self, offer: str, **fields: str) -> None:
+        self._client.hset(_key(offer), mapping=fields)  # type: ignore[arg-type]
+
+    def get(self, offer: str) -> Link | None:
+        found = {_text(name): _text(value) for name, value in self._client.hgetall(_key(offer)).items()}
+        return Link(**{name: found.get(name, "") for name in Link.__slots__}) if found.get("contact") else None
+
+    def once(self, offer: str, what: str) -> bool:
+        """True the first time that it is asked."""
+        return bool(self._client.hsetnx(_key(offer), f"once:{what}", "1"))
+
+    def joined(self, offer: str, call: str) -> set[str]:
+        """Note that a call is in the conference; gives all that are."""
+        self._client.hset(_key(offer), f"in:{call}", "1")
+        return {name[3:] for name in map(_text, self._client.hkeys(_key(offer))) if name.startswith("in:")}
+
+
+def _key(offer: str) -> str:
+    return f"cw:twilio:offer:{offer}"
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

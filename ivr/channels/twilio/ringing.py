@@ -1,0 +1,123 @@
+"""Rings agents for callers who wait on Twilio, by Twilio's REST API. Follows the journal, in the router's process;
+several may: each offer is claimed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import redis
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.db import reading
+from callcenter.queues.base import NoSuchOffer
+from callcenter.queues.journal import Fact
+from callcenter.queues.store import Queues
+from callcenter.tables import contacts, sessions
+from ivr.channels.twilio.api import Api, ApiError
+from ivr.channels.twilio.calls import CHANNEL
+from ivr.channels.twilio.links import Link, Links
+from ivr.settings import Settings
+
+log = structlog.get_logger("callwright.twilio")
+
+OVER = ("offer.withdrawn", "offer.expired", "offer.refused")
+BUFFER = 6
+"""Twilio rings up to five seconds longer than it is told
+(https://www.twilio.com/docs/voice/api/call-resource#create-a-call); it should give up before the offer's lease does."""
+SHORTEST = 5
+THREADS = 8
+
+
+class Ringing:
+    """`take` is quick: the work is done in threads. An offer that is taken back while its call is being made is hung up
+    by whoever comes last."""
+
+    def __init__(self, settings: Settings, queues: Queues, engine: Engine, api: Api | None = None) -> None:
+        self._base_url = settings.base_url
+        self._queues, self._engine = queues, engine
+        self._api = api or Api(settings)
+        self._links = Links(queues.client)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="twilio")
+
+    def take(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if fact.kind == "offer.made" or fact.kind in OVER:
+                self._pool.submit(self.follow, fact)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+    def follow(self, fact: Fact) -> None:
+        """See to one fact, in this thread. Never raises."""
+        try:
+            if fact.kind == "offer.made" and fact.data.get("medium") == "voice":
+                self.ring(fact)
+            elif fact.kind in OVER:
+                self.stop(fact)
+        except (redis.RedisError, SQLAlchemyError, ApiError) as error:
+            # The offer's lease ends it; the caller goes on waiting.
+            log.error("an offer could not be followed", kind=fact.kind, offer=fact.offer, error=f"{error}"[:200])
+        except Exception:
+            log.exception("an offer could not be followed", kind=fact.kind, offer=fact.offer)
+
+    def ring(self, fact: Fact) -> None:
+        """Ring the agent's device, if the contact's call is Twilio's."""
+        entry = self._queues.entry(fact.contact)
+        if entry.get("channel") != CHANNEL or entry.get("leg") == "absent" or not self._links.claim(fact.offer):
+            return
+        device = str(fact.data.get("device", ""))
+        link = self._link(fact, device, entry.get("language", ""))
+        if link is None or not reachable(device):
+            log.error("an agent can't be rung by Twilio: give the agent a number or a sip: address in agents.yaml",
+                      agent=fact.agent, device=device)  # fmt: skip
+            self._queues.refuse(fact.offer, "failed")
+            return
+        left = float(fact.data.get("lease_until", fact.at + 20)) - self._queues.clock()
+        if left <= 0:
+            return
+        self._links.put(link)
+        here = f"{self._base_url}/twilio/agent/{fact.offer}"
+        try:
+            call = self._api.ring(device, shown=link.shown, url=here, status=f"{here}/status",
+                                  seconds=max(SHORTEST, int(left) - BUFFER))  # fmt: skip
+        except ApiError as error:
+            log.error("an agent can't be rung", agent=fact.agent, why=str(error))
+            self._queues.refuse(fact.offer, "failed")
+            return
+        self._links.note(fact.offer, call=call)
+        try:
+            state: str = self._queues.offer(fact.offer).state
+        except NoSuchOffer:
+            state = "over"
+        if state not in ("offered", "accepted", "connected"):  # taken back while the call was made
+            self._api.hang_up(call)
+
+    def stop(self, fact: Fact) -> None:
+        """The offer is over: the agent's telephone rings no longer."""
+        link = self._links.get(fact.offer)
+        if link is not None and link.call:
+            self._api.hang_up(link.call)
+
+    def _link(self, fact: Fact, device: str, language: str) -> Link | None:
+        with reading(self._engine) as conn:
+            query = (
+                sa.select(sessions.c.id, sessions.c.external_id, contacts.c.called)
+                .join(contacts, contacts.c.id == sessions.c.contact_id)
+                .where(sessions.c.contact_id == fact.contact, sessions.c.channel == CHANNEL)
+            )
+            row = conn.execute(query).first()
+        if row is None:
+            return None
+        return Link(fact.offer, fact.contact, fact.queue, fact.agent, row.id, row.external_id, device, row.called,
+                    language)  # fmt: skip
+
+
+def reachable(device: str) -> bool:
+    """Whether Twilio can call it: a number in E.164 or a SIP address. A browser, or a telephone that is registered
+    with us, is ours alone."""
+    return re.fullmatch(r"\+\d{6,15}|sips?:[^\s@]+@[^\s@]+", device) is not None

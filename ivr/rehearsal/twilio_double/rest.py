@@ -1,0 +1,187 @@
+"""The part of Twilio's REST API that makes and changes calls and participants
+(https://www.twilio.com/docs/voice/api/call-resource, .../conference-participant-resource), on a free loopback port.
+
+What is asked is checked and taken at once, and done when the test says `Twilio.settle()`: Twilio doesn't do it while
+the request lasts either.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from urllib.parse import parse_qs
+
+from werkzeug.datastructures import Authorization
+
+from ivr.rehearsal.twilio_double.call import Call
+from ivr.rehearsal.twilio_double.platform import Twilio
+
+Form = dict[str, list[str]]
+ADDRESS = re.compile(r"\+\d{6,15}|sips?:[^\s@]+@[^\s@]+|client:\S+")
+EVENTS = {"initiated", "ringing", "answered", "completed"}
+CREATE = {"To", "From", "Url", "Method", "Timeout", "StatusCallback", "StatusCallbackMethod", "StatusCallbackEvent"}
+UPDATE = {"Url", "Method", "Status"}
+PARTICIPANT = {"Hold", "HoldUrl", "HoldMethod", "Muted", "Coaching", "CallSidToCoach", "EndConferenceOnExit"}
+
+
+class Refused(Exception):
+    """An answer of an error; see https://www.twilio.com/docs/api/errors."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class Rest:
+    """In use as a context manager; `twilio` is the account that it is for, set before it is asked. `refuses` is what
+    to answer instead, once."""
+
+    twilio: Twilio
+
+    def __init__(self) -> None:
+        self.refuses: Refused | None = None
+        rest = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
+                status, body = rest.answer(self.path, self.headers.get("Authorization", ""), form)
+                found = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(found)))
+                self.end_headers()
+                self.wfile.write(found)
+
+            def log_message(self, format: str, *args: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, path: str, authorization: str, form: Form) -> tuple[int, dict[str, object]]:
+        given = Authorization.from_header(authorization)
+        if given is None or (given.username, given.password) != (self.twilio.account_sid, self.twilio.auth_token):
+            return 401, {"code": 20003, "message": "Authenticate", "status": 401}
+        try:
+            refused, self.refuses = self.refuses, None
+            if refused is not None:
+                raise refused
+            prefix = f"/2010-04-01/Accounts/{self.twilio.account_sid}"
+            match path.removeprefix(prefix).removesuffix(".json").split("/"):
+                case ["", "Calls"]:
+                    return 201, self._create(form)
+                case ["", "Calls", sid]:
+                    return 200, self._update(sid, form)
+                case ["", "Conferences", conference, "Participants", sid]:
+                    return 200, self._participant(conference, sid, form)
+            raise Refused(404, 20404, f"there is no {path}")
+        except Refused as error:
+            return error.status, {"code": error.code, "message": str(error), "status": error.status}
+
+    def _create(self, form: Form) -> dict[str, object]:
+        _known(form, CREATE)
+        to, shown = _one(form, "To"), _one(form, "From")
+        if not ADDRESS.fullmatch(to):
+            raise Refused(400, 21211, f"{to!r} can't be called")
+        if not ADDRESS.fullmatch(shown):
+            raise Refused(400, 21212, f"{shown!r} can't be shown")
+        _url(form, "Url")
+        if not 1 <= int(_one(form, "Timeout", "60")) <= 600:
+            raise Refused(400, 21220, "Timeout is 1 to 600 seconds")
+        if set(form.get("StatusCallbackEvent", ())) - EVENTS:
+            raise Refused(400, 21626, "there is no such StatusCallbackEvent")
+        call = self.twilio.call(shown, to, url=_one(form, "Url"), status_url=_one(form, "StatusCallback", ""))
+        return {"sid": call.sid, "status": "queued", "to": to, "from": shown}
+
+    def _update(self, sid: str, form: Form) -> dict[str, object]:
+        _known(form, UPDATE)
+        call = self.twilio.calls.get(sid)
+        if call is None:
+            raise Refused(404, 20404, f"there is no call {sid}")
+        if call.over:
+            raise Refused(400, 21220, "the call is not in progress")
+        status = _one(form, "Status", "")
+        if status not in ("", "completed", "canceled") or bool(status) == ("Url" in form):
+            raise Refused(400, 21218, "either Url, or Status completed or canceled")
+        if status:
+            self._later(
+                lambda: (
+                    None if call.over else call.hang_up() if call.heard or call.conference else call.refuse("canceled")
+                )
+            )
+        else:
+            url = _url(form, "Url")
+            self._later(lambda: None if call.over else call.redirect(url))
+        return {"sid": sid, "status": "in-progress"}
+
+    def _participant(self, conference: str, sid: str, form: Form) -> dict[str, object]:
+        _known(form, PARTICIPANT)
+        room = next((one for one in self.twilio.conferences if one.sid == conference and not one.over), None)
+        one = room.participants.get(sid) if room is not None else None
+        if room is None or one is None:
+            raise Refused(404, 20404, "there is no such participant")
+        for name in ("Hold", "Muted", "Coaching"):
+            if _one(form, name, "false") not in ("true", "false", "True", "False"):
+                raise Refused(400, 20001, f"{name} is true or false")
+        if "HoldUrl" in form:
+            _url(form, "HoldUrl")
+        one.hold = _flag(form, "Hold", one.hold)
+        one.muted = _flag(form, "Muted", one.muted)
+        if "Coaching" in form:
+            coached = _one(form, "CallSidToCoach", "")
+            if _flag(form, "Coaching", False) and coached not in room.participants:
+                raise Refused(400, 16027, "CallSidToCoach is nobody in this conference")
+            one.coaching = coached if _flag(form, "Coaching", False) else ""
+        return {"call_sid": sid, "conference_sid": conference, "hold": one.hold, "muted": one.muted}
+
+    def _later(self, work: Callable[[], None]) -> None:
+        self.twilio.asked.append(work)
+
+    def __enter__(self) -> Rest:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _end(call: Call) -> None:
+    if not call.over:
+        call.hang_up() if call.answered else call.refuse("canceled")
+
+
+def _known(form: Form, names: set[str]) -> None:
+    unknown = set(form) - names
+    if unknown:
+        raise Refused(400, 20001, f"there is no parameter {', '.join(sorted(unknown))}")
+
+
+def _one(form: Form, name: str, usual: str | None = None) -> str:
+    values = form.get(name, [])
+    if len(values) == 1:
+        return values[0]
+    if usual is None or values:
+        raise Refused(400, 21201 if name == "To" else 20001, f"{name} is missing, or there is more than one")
+    return usual
+
+
+def _url(form: Form, name: str) -> str:
+    url = _one(form, name)
+    if not re.fullmatch(r"https?://[^\s#]+", url):
+        raise Refused(400, 21205, f"{name}={url!r} is no absolute URL")
+    return url
+
+
+def _flag(form: Form, name: str, usual: bool) -> bool:
+    return _one(form, name, str(usual)).lower() == "true"
