@@ -102,6 +102,17 @@ def check(conn: Connection, code_id: str, code: str, at: datetime) -> bool:
     return conn.execute(unused.values(used_at=at)).rowcount == 1
 
 
+def live(conn: Connection, code_id: str, at: datetime) -> bool:
+    """Whether this code may still be guessed."""
+    query = sa.select(one_time_codes.c.id).where(
+        one_time_codes.c.id == code_id,
+        one_time_codes.c.used_at.is_(None),
+        one_time_codes.c.expires_at > at,
+        one_time_codes.c.attempts < GUESSES,
+    )
+    return conn.execute(query).first() is not None
+
+
 def address(conn: Connection, code_id: str) -> tuple[str, str] | None:
     """The kind and value of the identifier that a code went to."""
     query = sa.select(one_time_codes.c.kind, one_time_codes.c.value).where(one_time_codes.c.id == code_id)

@@ -207,6 +207,7 @@ class Runner:
             files=flows.files,
             deadline=deadline,
             settings=self._settings,
+            text=lambda id: flows.text(session.language, id) or "",
         )
         given = {
             name: value.reveal() if isinstance(value, Secret) else value for name, value in action.arguments.items()

@@ -13,7 +13,7 @@ import pkgutil
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -47,7 +47,8 @@ class ActionContext:
 
     `now` is in the company's time zone. `idempotency_key` is the same when this very attempt is repeated.
     `files` are the parsed data files beside the flows by stem, such as `business_hours`. `deadline` is in
-    `time.monotonic()` seconds. `settings` is a mapping or an object; read it through `setting()`.
+    `time.monotonic()` seconds. `text` gives a prompt's text by its id, in the caller's language ("" where there is
+    none). `settings` is a mapping or an object; read it through `setting()`.
     """
 
     engine: Engine
@@ -59,6 +60,7 @@ class ActionContext:
     files: Mapping[str, Any]
     deadline: float
     settings: Any = field(repr=False)
+    text: Callable[[str], str] = field(default=lambda id: "", repr=False)
 
     def setting(self, name: str, default: str = "") -> str:
         return read_setting(self.settings, name, default)
