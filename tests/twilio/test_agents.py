@@ -116,13 +116,15 @@ def test_a_caller_waits_is_connected_and_goes_on_with_the_flow(open_office: Open
     assert office.state(dana) == "offered"
     ana.press("1")
     office.step()
-    assert dana.conference is not None and dana.conference is ana.conference
+    assert dana.conference is not None
+    assert dana.conference is ana.conference
     assert dana.conference.hears(dana.sid) == {ana.sid}
     assert (office.state(dana), office.offer(dana).state) == ("connected", "connected")
     ana.hang_up()
     office.step()
     assert office.offer(dana).state == "wrap_up"
-    assert not dana.over and any("satisfied" in text for text in words(dana))
+    assert not dana.over
+    assert any("satisfied" in text for text in words(dana))
     assert office.kinds.count("offer.connected") == office.kinds.count("offer.done") == 1
     assert dana.failures == ana.failures == []
 
@@ -136,7 +138,8 @@ def test_a_sip_telephone_takes_the_call_by_answering(open_office: Open) -> None:
     assert dana.conference is ben.conference is not None
     dana.hang_up()
     office.step()
-    assert ben.over and office.offer(dana).state == "wrap_up"
+    assert ben.over
+    assert office.offer(dana).state == "wrap_up"
     assert office.line.session(dana).ended
 
 
@@ -152,8 +155,9 @@ def test_an_agent_who_is_not_reached_costs_nobody_the_place(open_office: Open, s
     assert office.queues.entry(office.contact(dana))["joined_at"] == joined
     assert office.kinds.count("offer.refused") == 1
     heard = len(dana.heard)
-    dana.wait(25)
-    assert [one.audio[-11:] for one in dana.heard[heard:]] and all(one.audio for one in dana.heard[heard:])
+    dana.wait(65)
+    assert len(dana.heard) > heard + 1
+    assert all(one.audio for one in dana.heard[heard:]), "nothing is said again that was said"
 
 
 def test_a_machine_presses_no_key(open_office: Open) -> None:
@@ -164,7 +168,8 @@ def test_a_machine_presses_no_key(open_office: Open) -> None:
     assert len(words(ana)) > 2, "the whisper is said again and again"
     ana.hang_up()
     office.step()
-    assert office.state(dana) == "waiting" and "offer.connected" not in office.kinds
+    assert office.state(dana) == "waiting"
+    assert "offer.connected" not in office.kinds
 
 
 def test_who_hangs_up_lets_the_agents_telephone_be(open_office: Open) -> None:
@@ -173,8 +178,10 @@ def test_who_hangs_up_lets_the_agents_telephone_be(open_office: Open) -> None:
     ana = office.rung()
     dana.hang_up()
     office.step()
-    assert ana.over and not ana.answered
-    assert office.state(dana) == "left" and "queue.left" in office.kinds
+    assert ana.over
+    assert not ana.answered
+    assert office.state(dana) == "left"
+    assert "queue.left" in office.kinds
 
 
 def test_who_is_gone_when_the_agent_accepts_is_not_waited_for(open_office: Open) -> None:
@@ -184,7 +191,8 @@ def test_who_is_gone_when_the_agent_accepts_is_not_waited_for(open_office: Open)
     office.rest.refuses = Refused(400, 21220, "the call is not in progress")
     ana.press("1")
     office.step()
-    assert ana.over and office.state(dana) == "left"
+    assert ana.over
+    assert office.state(dana) == "left"
 
 
 def test_twilio_that_refuses_gives_the_place_back(open_office: Open) -> None:
@@ -193,7 +201,8 @@ def test_twilio_that_refuses_gives_the_place_back(open_office: Open) -> None:
     ana = office.rung().start()
     office.rest.refuses = Refused(500, 20500, "internal")
     ana.press("1")
-    assert ana.over and office.state(dana) == "waiting"
+    assert ana.over
+    assert office.state(dana) == "waiting"
 
 
 def test_an_agent_whom_twilio_cannot_ring_is_not_asked(open_office: Open) -> None:
@@ -201,7 +210,8 @@ def test_an_agent_whom_twilio_cannot_ring_is_not_asked(open_office: Open) -> Non
     dana = office.waits()
     office.step()
     assert not [call for call in office.twilio.calls.values() if call.outbound]
-    assert office.state(dana) == "waiting" and "offer.refused" in office.kinds
+    assert office.state(dana) == "waiting"
+    assert "offer.refused" in office.kinds
 
 
 def test_an_offer_that_lapsed_connects_nobody(open_office: Open) -> None:
@@ -212,7 +222,9 @@ def test_an_offer_that_lapsed_connects_nobody(open_office: Open) -> None:
     office.queues.refuse(office.offer(dana).id, "failed")
     office.step()
     assert office.state(dana) == "waiting"
-    assert dana.conference is None and not dana.over and ana.over
+    assert dana.conference is None
+    assert not dana.over
+    assert ana.over
     assert dana.heard[-1].audio.endswith("/audio/music-1.wav")
 
 
@@ -222,10 +234,13 @@ def test_a_choice_while_the_telephone_rings_takes_the_offer_back(open_office: Op
     ana = office.rung()
     dana.press("1")
     office.step()
-    assert ana.over and "offer.withdrawn" in office.kinds
-    assert dana.asks == "gather" and words(dana)
+    assert ana.over
+    assert "offer.withdrawn" in office.kinds
+    assert dana.asks == "gather"
+    assert words(dana)
 
 
 def test_what_twilio_can_ring() -> None:
-    assert reachable(ANA) and reachable(BEN)
+    assert reachable(ANA)
+    assert reachable(BEN)
     assert not any(map(reachable, ("desk", "user:ana", "2025550143", "sip:ana", "")))

@@ -98,9 +98,6 @@ def music_again(document: str, said: int) -> str:
     else:
         del root[: list(root).index(gather)]
         del gather[:said]
-    redirect = root.find("Redirect")
-    if redirect is not None and redirect.text:
-        redirect.text = redirect.text.rpartition("/")[0] + "/0"
     return '<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(root, encoding="unicode")
 
 

@@ -83,7 +83,7 @@ class Conference:
         self._count += 1
         params = {
             "ConferenceSid": self.sid, "FriendlyName": self.name, "AccountSid": self.twilio.account_sid,
-            "StatusCallbackEvent": event, "SequenceNumber": str(self._count), 
+            "StatusCallbackEvent": event, "SequenceNumber": str(self._count),
             "Timestamp": "Mon, 23 Nov 2026 15:00:00 +0000",
         }  # fmt: skip
         if kind in ("join", "leave"):
