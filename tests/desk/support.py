@@ -21,7 +21,7 @@ from callcenter.desk import passwords, users
 from callcenter.desk.app import blueprint
 from callcenter.desk.calling import Switchboard
 from callcenter.desk.permissions import ROLES
-from callcenter.desk.ports import Company, Config, FileProblem, FlowsRefused, FlowSummary, Version
+from callcenter.desk.ports import Company, Config, FileProblem, FlowCounts, FlowsRefused, FlowSummary, Version
 from callcenter.desk.secret import Key
 from callcenter.tables import contacts as contacts_table
 
@@ -73,6 +73,9 @@ class FakeFlows:
 
     def picture(self, name: str) -> str:
         return {"main": '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"></svg>'}[name]
+
+    def picture_with(self, name: str, counts: FlowCounts) -> str:
+        return self.picture(name).replace("</svg>", f"<title>{counts.entered.get('choose', 0)} came</title></svg>")
 
     def problems(self) -> list[FileProblem]:
         return self.mistakes

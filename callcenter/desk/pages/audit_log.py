@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,6 +12,7 @@ from flask import Response, stream_with_context
 from callcenter.db import reading
 from callcenter.desk import audit
 from callcenter.desk.routing import link, page
+from callcenter.desk.spreadsheet import line
 from callcenter.desk.visit import Visit
 
 link(90, "audit_log", "Audit log", icon="log", needs="audit.read", key="a")
@@ -40,10 +39,10 @@ def audit_csv(visit: Visit) -> Response:
 
     def lines() -> Iterator[str]:
         with reading(visit.desk.engine) as conn:
-            yield _line(["at", "login", "role", "action", "target", "address", "data"])
+            yield line(["at", "login", "role", "action", "target", "address", "data"])
             for entry in audit.everything(conn, **filters):
                 data = json.dumps(entry.data, ensure_ascii=False)
-                yield _line(
+                yield line(
                     [entry.at.isoformat(), entry.login, entry.role, entry.action, entry.target, entry.address, data]
                 )
 
@@ -64,13 +63,3 @@ def _filters(visit: Visit) -> dict[str, Any]:
         except (ValueError, OverflowError):
             continue
     return found
-
-
-def _line(cells: list[str]) -> str:
-    """A line of CSV (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe
-    (https://owasp.org/www-community/attacks/CSV_Injection)."""
-    out = io.StringIO()
-    csv.writer(out).writerow(
-        [f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells]
-    )
-    return out.getvalue()
