@@ -21,7 +21,7 @@ from callcenter.messages import inbound as inbox
 from callcenter.messages import shape_of
 from callcenter.messages.inbound import Inbound, Received
 from callcenter.tables import sessions
-from ivr import attachments, messaging
+from ivr import attachments, messaging, wordless
 from ivr.channels.text import MAX_WORDS, choices, fold
 from ivr.flow.effects import Effect, RunAction
 from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Served, Words
@@ -164,8 +164,6 @@ class Conversations:
                 log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
         return len(found)
 
-    # One round
-
     def _leave(self, contact: Any) -> None:
         """Whoever says STOP has left the flow."""
         stored = self._threads.stored(contact)
@@ -197,6 +195,9 @@ class Conversations:
             with self.engine.begin() as conn:
                 return inbox.carry_over(conn, message.id, self.runner.now(), region=self._threads.region())
         words = Words((message.body.strip() or self._threads.names_of_files(message.id))[:MAX_WORDS])
+        if contact.served_by == FLOW and stored is not None and wordless.stray(self.runner, message, stored):
+            self._send(contact, wordless.acknowledge(self.runner, contact, message, stored, words.text))
+            return contact_id
         try:
             turn = (
                 self._begin(contact, message, words) if stored is None else self._feed(contact, message, words, stored)

@@ -165,7 +165,23 @@ def test_no_flow_answers_for_a_person(desk: Desk, carrier: Carrier) -> None:
     assert desk.published[-1][2]["direction"] == "in"
 
 
-def test_a_message_with_files_only(desk: Desk, carrier: Carrier) -> None:
+def test_files_without_words_leave_the_question_where_it_is(desk: Desk, carrier: Carrier) -> None:
+    got = desk.text("hello")
+    (before,) = desk.rows(sessions)
+    photo = InboundFile("meter.jpg", "image/jpeg", b"\xff\xd8")
+    again = desk.text("", files=(photo,), provider_id="photo")
+    assert carrier.sent[-1].body == "Thank you, we have received meter.jpg."
+    assert len(carrier.sent) == 2
+    assert carrier.sent[-1].meta["choices"] == carrier.sent[-2].meta["choices"]
+    (after,) = desk.rows(sessions)
+    assert (again.contact_id, after.seq) == (got.contact_id, before.seq)
+    desk.text("", files=(photo,), provider_id="photo")  # the carrier says it twice
+    assert len(carrier.sent) == 2
+    desk.text("2")
+    assert "Our hours today" in carrier.sent[-1].body
+
+
+def test_files_answer_an_open_question(desk: Desk, carrier: Carrier) -> None:
     desk.text("person")
     desk.text("yes")
     desk.text("", files=(InboundFile("meter.jpg", "image/jpeg", b"\xff\xd8"),))
