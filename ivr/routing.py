@@ -12,11 +12,13 @@ from callcenter.queues.popping import ScreenPops
 from callcenter.queues.router import Drain, Router
 from callcenter.queues.telling import Telling
 from ivr.assembly import make_published
+from ivr.channels.twilio.orders import Orders
 from ivr.channels.twilio.ringing import Ringing
 from ivr.embedded import redis_url
 from ivr.queue_config import PublishedQueues, connect
 from ivr.settings import Settings
 from ivr.startup import open_migrated
+from ivr.web.audio import MUSIC
 
 
 def serve(settings: Settings) -> None:
@@ -34,9 +36,12 @@ def serve(settings: Settings) -> None:
     draining.start()
     live = Live(url)
     pops, telling = ScreenPops(engine, queues, live), Telling(live)
-    ringing = None
+    ringing = ordering = None
     if settings.twilio_account_sid and settings.twilio_auth_token and settings.public_base_url:
         ringing = Ringing(settings, queues, engine)
+        orders = Orders(settings, queues, f"{settings.base_url}/audio/{MUSIC}.wav")
+        ordering = threading.Thread(target=orders.run, args=(stopping,), name="orders")
+        ordering.start()
 
     def happened(facts: list[Fact]) -> None:
         pops.take(facts)
@@ -53,5 +58,7 @@ def serve(settings: Settings) -> None:
         telling.close()
         if ringing is not None:
             ringing.close()
+        if ordering is not None:
+            ordering.join()
         draining.join()
         engine.dispose()

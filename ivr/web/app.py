@@ -69,7 +69,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     calls = Calls(runner, fold, waiting)
     app.register_blueprint(routes.blueprint(settings, calls, fallback))
     talks = LazyTalks(settings, calls, lambda: app.extensions["twilio_queueing"]())
-    app.register_blueprint(agents.blueprint(settings, calls, talks))
+    app.register_blueprint(agents.blueprint(settings, calls, talks, fallback.give_up))
     conversations = make_conversations(settings, runner)
     app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from callcenter import control
 from callcenter.queues.journal import Tail
 from callcenter.queues.router import Router
 from callcenter.queues.store import Queues
+from ivr.channels.twilio.orders import Orders
 from ivr.channels.twilio.ringing import Ringing, reachable
 from ivr.queue_config import PublishedQueues, connect
 from ivr.rehearsal.twilio_double import Call
 from ivr.rehearsal.twilio_double.rest import Refused, Rest
-from tests.twilio.support import ROOT, Line, line, settings, words
+from tests.twilio.support import BASE_URL, ROOT, Line, line, settings, words
 from tests.valkey import Valkey
 
 ANA, BEN, DANA = "+12025550143", "sip:ben@pbx.example.com", "+12025550199"
@@ -244,3 +246,102 @@ def test_what_twilio_can_ring() -> None:
     assert reachable(ANA)
     assert reachable(BEN)
     assert not any(map(reachable, ("desk", "user:ana", "2025550143", "sip:ana", "")))
+
+
+def conversation(office: Office) -> tuple[Call, Call]:
+    dana = office.waits()
+    ana = office.rung().start()
+    ana.press("1")
+    office.step()
+    assert office.state(dana) == "connected"
+    return dana, ana
+
+
+def ordered(office: Office, call: Call, verb: str, by: str = "ana", **args: object) -> str:
+    """Why not, "" where it was done."""
+    order = control.order(office.queues.client, office.contact(call), verb, by=by, args=args)
+    before = Tail(office.queues.client)
+    Orders(office.line.chosen, office.queues, f"{BASE_URL}/audio/music-1.wav").once()
+    office.twilio.settle()
+    [answer] = [fact for fact in before.read() if fact.kind == "call.answer"]
+    assert answer.data["order"] == order
+    assert answer.data["ok"] == (not answer.data["why"])
+    return str(answer.data["why"])
+
+
+def test_hold_and_mute(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = conversation(office)
+    room = dana.conference
+    assert room is not None
+    assert ordered(office, dana, "hold") == ""
+    assert room.hears(dana.sid) == room.hears(ana.sid) == set()
+    assert ordered(office, dana, "resume") == ""
+    assert room.hears(dana.sid) == {ana.sid}
+    assert ordered(office, dana, "mute") == ""
+    assert (room.hears(dana.sid), room.hears(ana.sid)) == (set(), {dana.sid})
+    assert ordered(office, dana, "unmute") == ""
+    assert ordered(office, dana, "mute", party="customer") == ""
+    assert (room.hears(dana.sid), room.hears(ana.sid)) == ({ana.sid}, set())
+    assert "nobody" in ordered(office, dana, "mute", party="nobody")
+    assert ordered(office, dana, "consult", to={"number": ANA})
+    assert ordered(office, dana, "transfer", to={"number": ANA})
+    assert room.hears(dana.sid) == {ana.sid}
+
+
+def test_transfer_to_a_queue_keeps_the_joining_time(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = conversation(office)
+    joined = office.queues.entry(office.contact(dana))["joined_at"]
+    assert "no queue" in ordered(office, dana, "transfer", to={"queue": "nowhere"})
+    assert ordered(office, dana, "transfer", to={"queue": "billing"}) == ""
+    assert ana.over
+    assert dana.conference is None
+    assert not dana.over
+    assert dana.heard[-1].audio.endswith("/audio/music-1.wav")
+    entry = office.queues.entry(office.contact(dana))
+    assert (entry["state"], entry["queue"], entry["joined_at"]) == ("waiting", "billing", joined)
+    dana.wait(45)
+    assert office.queues.entry(office.contact(dana))["queue"] == "billing"
+
+
+def test_who_hangs_up_by_order_lets_the_caller_go_on(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = conversation(office)
+    assert ordered(office, dana, "hang_up", by="ben")
+    assert ordered(office, dana, "hang_up") == ""
+    assert ana.over
+    assert any("satisfied" in text for text in words(dana))
+
+
+def test_a_supervisor_listens_whispers_and_joins(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = conversation(office)
+    assert "no telephone" in ordered(office, dana, "listen", by="ben")
+    office.queues.sign_in("ben")
+    assert ordered(office, dana, "listen", by="ben") == ""
+    ben = office.rung().start()
+    room = ben.conference
+    assert room is not None
+    assert room is dana.conference
+    assert room.hears(ben.sid) == {dana.sid, ana.sid}
+    assert (room.hears(dana.sid), room.hears(ana.sid)) == ({ana.sid}, {dana.sid})
+    assert ordered(office, dana, "whisper", by="ben") == ""
+    assert (room.hears(dana.sid), room.hears(ana.sid)) == ({ana.sid}, {dana.sid, ben.sid})
+    assert ordered(office, dana, "join", by="ben") == ""
+    assert room.hears(dana.sid) == {ana.sid, ben.sid}
+    ben.hang_up()
+    office.step()
+    assert dana.conference is ana.conference is room
+    assert office.offer(dana).state == "connected"
+
+
+def test_a_supervisor_may_begin_by_whispering(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = conversation(office)
+    office.queues.sign_in("ben")
+    assert ordered(office, dana, "whisper", by="ben") == ""
+    ben = office.rung().start()
+    room = ben.conference
+    assert room is not None
+    assert (room.hears(dana.sid), room.hears(ana.sid)) == ({ana.sid}, {dana.sid, ben.sid})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import redis
 import structlog
@@ -126,16 +127,32 @@ class Talks:
             return queued_again(self.runner.store.load(session).reply)
         return calls.answer(session, seq, Served(link.agent))
 
+    def supervise(self, link: Link, mode: str) -> str:
+        """A supervisor's telephone was answered: heard by nobody, by the agent alone, or by both."""
+        if self._state(link) != "connected":
+            return _goodbye()
+        response = VoiceResponse()
+        how: dict[str, Any] = {"muted": True} if mode == "listen" else {"coach": link.call} if mode == "whisper" else {}
+        dial = Dial()
+        dial.conference(link.offer, participant_label="supervisor", beep="false", start_conference_on_enter=False,
+                        end_conference_on_exit=False, **how)  # fmt: skip
+        response.append(dial)
+        return str(response)
+
     # What happens
 
     def event(self, link: Link, what: str, call: str, conference: str) -> None:
         if what == "participant-join":
             self.links.note(link.offer, conference=conference)
             both = {link.caller, link.call} <= self.links.joined(link.offer, call)
-            if both and not self.queues.connected(link.offer) and self.links.once(link.offer, "lapsed"):
+            if not both:
+                return
+            if self.queues.connected(link.offer):
+                self.links.begins(link)
+            elif self.links.once(link.offer, "lapsed"):
                 log.warning("an offer lapsed before both were there", contact=link.contact, offer=link.offer)
                 self._quietly(
-                    lambda: self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/again/{link.session}")
+                    lambda: self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/queued/{link.session}")
                 )
                 self._quietly(lambda: self.api.hang_up(link.call))
         elif what == "conference-end" or (what == "participant-leave" and call in (link.caller, link.call)):
@@ -143,6 +160,7 @@ class Talks:
 
     def call_ended(self, link: Link, status: str) -> None:
         """The agent's call is over, by Twilio's CallStatus."""
+        self.links.ends(link)
         if status == "completed":
             if not self.queues.complete(link.offer, "agent_hung_up"):
                 self.queues.refuse(link.offer, "rejected" if self._state(link) == "offered" else "failed")
@@ -150,6 +168,7 @@ class Talks:
         self.queues.refuse(link.offer, ENDS.get(status, "failed"))
 
     def _over(self, link: Link, why: str) -> None:
+        self.links.ends(link)
         if not self.queues.complete(link.offer, why):
             self.queues.refuse(link.offer, "failed")
 
@@ -210,8 +229,10 @@ class LazyTalks:
         return self._made
 
 
-def blueprint(settings: Settings, calls: Calls, talks: Callable[[], Talks | None]) -> Blueprint:
-    """`talks` gives `None` while there are no queues."""
+def blueprint(
+    settings: Settings, calls: Calls, talks: Callable[[], Talks | None], fallback: Callable[[], str]
+) -> Blueprint:
+    """`talks` gives `None` while there are no queues; `fallback` what a caller hears whom nothing can be done for."""
     routes = Blueprint("twilio_agents", __name__, url_prefix="/twilio")
     routes.before_request(guard(settings))
 
@@ -225,7 +246,11 @@ def blueprint(settings: Settings, calls: Calls, talks: Callable[[], Talks | None
                 raise
             except Exception as error:
                 log.exception("an agent's call could not be served", error=type(error).__name__)
-            return _twiml(instead())
+            try:
+                return _twiml(instead())
+            except Exception as error:
+                log.error("the caller's last document can't be read", error=type(error).__name__)
+                return _twiml(fallback())
 
     def told(offer: str, tell: Callable[[Talks, Link], None]) -> tuple[str, int]:
         with about(offer=offer):
@@ -257,6 +282,18 @@ def blueprint(settings: Settings, calls: Calls, talks: Callable[[], Talks | None
         form = request.form
         what, call, sid = (form.get(name, "") for name in ("StatusCallbackEvent", "CallSid", "ConferenceSid"))
         return told(offer, lambda talks, link: talks.event(link, what, call, sid))
+
+    @routes.post("/agent/<offer>/<any(listen, whisper, join):mode>")
+    def supervise(offer: str, mode: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.supervise(link, mode), _goodbye)
+
+    @routes.post("/queued/<session>")
+    def queued(session: str) -> Response:
+        try:
+            return _twiml(queued_again(calls.again(session)))
+        except Exception as error:
+            log.exception("a caller could not be brought back to the queue", error=type(error).__name__)
+            return _twiml(fallback())
 
     @routes.post("/talk/<session>/<offer>")
     def talk(session: str, offer: str) -> Response:

@@ -8,6 +8,7 @@ import redis
 
 KEPT_SECONDS = 12 * 3600
 """Longer than any call may last: Twilio ends them after four hours (<Dial timeLimit>)."""
+TALKING = "cw:twilio:talking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,25 @@ class Links:
         """Note that a call is in the conference; gives all that are."""
         self._client.hset(_key(offer), f"in:{call}", "1")
         return {name[3:] for name in map(_text, self._client.hkeys(_key(offer))) if name.startswith("in:")}
+
+    def supervises(self, offer: str, agent: str, call: str) -> None:
+        self._client.hset(_key(offer), f"supervisor:{agent}", call)
+
+    def supervisor(self, offer: str, agent: str) -> str:
+        """The CallSid of a supervisor who was rung for this conversation, "" for none."""
+        found = self._client.hget(_key(offer), f"supervisor:{agent}")
+        return _text(found) if found else ""
+
+    def begins(self, link: Link) -> None:
+        self._client.hset(TALKING, link.contact, link.offer)
+
+    def ends(self, link: Link) -> None:
+        if link.offer == self.talking().get(link.contact):
+            self._client.hdel(TALKING, link.contact)
+
+    def talking(self) -> dict[str, str]:
+        """The offers of the conversations that go on, by contact."""
+        return {_text(name): _text(value) for name, value in self._client.hgetall(TALKING).items()}
 
 
 def _key(offer: str) -> str:
