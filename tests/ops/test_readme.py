@@ -31,6 +31,7 @@ def test_there_are_commands_to_try() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # many commands, each a Python of its own: 40 s on an idle machine
 def test_every_command_works_as_pasted(place: Path) -> None:
     clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     script = "set -eu\n" + "\n".join(BLOCKS)
@@ -41,6 +42,9 @@ def test_every_command_works_as_pasted(place: Path) -> None:
     assert (place / "main.svg").read_text().count("<svg") == 1
     assert (place / "balance.wav").stat().st_size > 8000 * 2  # more than a second
     assert "1 accounts, 1 bills" in done.stdout
+    assert "Is there anything else" in done.stdout
+    assert "0 that don't add up" in done.stdout
+    assert re.search(r"^cw_\w+$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:|#)([^)]+)\)", README))))
