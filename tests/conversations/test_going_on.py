@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from callcenter import customers, events, identifiers
+from callcenter import cases, customers, events, identifiers
 from callcenter.db import reading
 from callcenter.tables import contacts, sessions
 from ivr.flow.inputs import HungUp, Keys
@@ -50,6 +50,24 @@ def test_from_the_phone_to_a_text(desk: Desk, carrier: Carrier) -> None:
     assert "asked_again" not in kinds(desk, got.contact_id)
     customers_of = {row.customer_id for row in desk.rows(contacts)}
     assert len(customers_of) == 1
+
+
+@pytest.mark.parametrize("words", ["yes", "no"])
+def test_who_goes_on_is_of_the_same_open_cases(desk: Desk, carrier: Carrier, words: str) -> None:
+    dropped = call(desk, "1", "10203040").session
+    with desk.engine.begin() as conn:
+        customer = desk.contact(dropped.contact_id).customer_id
+        kept, over = (
+            cases.open_case(conn, customer, subject, by="test", at=desk.clock[0], contact_id=dropped.contact_id).id
+            for subject in ("A bill to pay", "A leak")
+        )
+        cases.change(conn, over, "resolved", by="test", at=desk.clock[0])
+    got = desk.text("hi")
+    desk.text(words)
+    with reading(desk.engine) as conn:
+        both = [dropped.contact_id, got.contact_id]
+        assert cases.contacts_of(conn, kept) == (both if words == "yes" else both[:1])
+        assert cases.contacts_of(conn, over) == both[:1]
 
 
 def test_from_the_phone_to_the_phone(desk: Desk) -> None:
