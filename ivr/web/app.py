@@ -16,9 +16,9 @@ from ivr.assembly import make_conversations, make_runner
 from ivr.channels.chat import routes as chat
 from ivr.channels.chat.site import Site
 from ivr.channels.messaging import http as http_messages
-from ivr.channels.twilio import agents, routes
+from ivr.channels.twilio import agent_routes, routes
 from ivr.channels.twilio import messages as twilio_messages
-from ivr.channels.twilio.agents import LazyTalks
+from ivr.channels.twilio.agent_routes import LazyTalks
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.fallback import Fallback
 from ivr.channels.twilio.twiml import Fold, voices
@@ -69,7 +69,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     calls = Calls(runner, fold, waiting)
     app.register_blueprint(routes.blueprint(settings, calls, fallback))
     talks = LazyTalks(settings, calls, lambda: app.extensions["twilio_queueing"]())
-    app.register_blueprint(agents.blueprint(settings, calls, talks, fallback.give_up))
+    app.register_blueprint(agent_routes.blueprint(settings, calls, talks, fallback.give_up))
     conversations = make_conversations(settings, runner)
     app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))

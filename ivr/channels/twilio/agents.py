@@ -1,49 +1,44 @@
-"""The agent's part of a call on Twilio: the whisper, the key, the conference with the customer, its end.
+"""The two of a conversation on Twilio: the agent's whisper and key, the conference with the customer, its end; and
+customers who are called back.
 
-Twilio's requests for an offer: its TwiML at `/twilio/agent/OFFER`, the end of the agent's call at `.../status`, and the
-conference's events (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallback). All of them may
-come twice: what is told the queues is idempotent, and what is ordered of Twilio is ordered once.
+All of Twilio's requests may come twice: what is told the queues is idempotent, and what is ordered of Twilio is ordered
+once.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import redis
 import structlog
-from flask import Blueprint, Response, request
-from twilio.twiml.voice_response import Dial, Gather, Say, VoiceResponse
-from werkzeug.exceptions import BadRequest, HTTPException
+from twilio.twiml import TwiML
+from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
 from callcenter.queues.base import NoSuchOffer
+from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.store import Queues
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.links import Link, Links
 from ivr.channels.twilio.say import said
-from ivr.channels.twilio.signature import guard
 from ivr.channels.twilio.twiml import Fold, bcp47
 from ivr.channels.twilio.waiting import queued_again
 from ivr.flow import template
 from ivr.flow.inputs import Served
 from ivr.flow.model import PROMPT_ID
-from ivr.logs import about
 from ivr.prompts.parts import Prompt
-from ivr.queueing import Queueing
 from ivr.runner import Runner
-from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.twilio")
 
 ACCEPT_KEY = "1"
 """An answering machine presses none."""
 KEY_SECONDS = 3
-OFFER = re.compile(r"[0-9a-f]{32}\Z")
 ENDS = {"busy": "busy", "no-answer": "no_answer", "canceled": "no_answer"}
 """Why an agent's call came to nothing, by Twilio's CallStatus."""
+BACK = {"busy": "busy", "no-answer": "no_answer", "canceled": "no_answer", "completed": "machine"}
+"""Why a customer wasn't reached; who answered and pressed nothing was a machine, or is asked again later."""
 EVENTS = "start end join leave"
 
 
@@ -68,7 +63,7 @@ class Talks:
         if link.device.startswith("sip"):
             return self.accepted(link)
         if self._state(link) != "offered":
-            return _goodbye()
+            return goodbye()
         response = VoiceResponse()
         gather = Gather(input="dtmf", num_digits=1, timeout=KEY_SECONDS, finish_on_key="",
                         action=f"{self._here(link)}/key")  # fmt: skip
@@ -83,9 +78,9 @@ class Talks:
     def accepted(self, link: Link) -> str:
         """Both into a conference, if this agent is the first."""
         if not self.queues.accept(link.offer):
-            return _goodbye()
+            return goodbye()
         if self.links.once(link.offer, "redirect") and not self._fetch_caller(link):
-            return _goodbye()
+            return goodbye()
         response = VoiceResponse()
         if link.device.startswith("sip"):
             self._whisper(response, link)
@@ -94,6 +89,9 @@ class Talks:
 
     def _fetch_caller(self, link: Link) -> bool:
         try:
+            if link.number:
+                self._call_back(link)
+                return True
             if self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/talk/{link.session}/{link.offer}"):
                 return True
             self.queues.leave(link.contact, "abandoned")
@@ -103,6 +101,40 @@ class Talks:
         return False
 
     # The customer
+
+    def _call_back(self, link: Link) -> None:
+        """The agent is there: now the customer is called."""
+        here = f"{self.fold.base_url}/twilio/back/{link.offer}"
+        seconds = int(self.queues.queue(link.queue).callback.ring_seconds)
+        call = self.api.ring(link.number, shown=link.shown, url=here, status=f"{here}/status", seconds=max(5, seconds))
+        self.links.note(link.offer, caller=call)
+
+    def greeted(self, link: Link, key: str) -> str:
+        """A customer who was called back: nobody talks to a machine, so a key has to be pressed."""
+        if self._state(link) != "accepted":
+            return goodbye()
+        response = VoiceResponse()
+        if key == ACCEPT_KEY:
+            self._conference(response, link, "customer")
+            return str(response)
+        gather = Gather(input="dtmf", num_digits=1, timeout=KEY_SECONDS, finish_on_key="",
+                        action=f"{self.fold.base_url}/twilio/back/{link.offer}/key")  # fmt: skip
+        for element in self._words("system.callback_greeting", link.language):
+            gather.append(element)
+        response.append(gather)
+        response.hangup()
+        return str(response)
+
+    def not_reached(self, link: Link, status: str) -> None:
+        """The customer's call is over, by Twilio's CallStatus: after a conversation, or without one."""
+        self.links.called_back(link)
+        if self.queues.complete(link.offer, "customer_hung_up"):
+            return
+        try:
+            self.queues.callback_tried(link.offer, BACK.get(status, "failed"))
+        except NotInQueue:
+            return
+        self._quietly(lambda: self.api.hang_up(link.call))
 
     def talk(self, session_id: str, link: Link) -> str:
         """What the customer's call goes on with: the conference, unless it has moved on meanwhile."""
@@ -121,7 +153,7 @@ class Talks:
         """The customer is out of the conference: the flow goes on, or the queue where nobody served them."""
         self._over(link, "customer_hung_up" if gone else "agent_hung_up")
         if gone:
-            return _goodbye()
+            return goodbye()
         place = self.queues.place(link.contact)
         if place is not None and place.state in ("waiting", "offered", "accepted"):
             return queued_again(self.runner.store.load(session).reply)
@@ -130,7 +162,7 @@ class Talks:
     def supervise(self, link: Link, mode: str) -> str:
         """A supervisor's telephone was answered: heard by nobody, by the agent alone, or by both."""
         if self._state(link) != "connected":
-            return _goodbye()
+            return goodbye()
         response = VoiceResponse()
         how: dict[str, Any] = {"muted": True} if mode == "listen" else {"coach": link.call} if mode == "whisper" else {}
         dial = Dial()
@@ -169,6 +201,7 @@ class Talks:
 
     def _over(self, link: Link, why: str) -> None:
         self.links.ends(link)
+        self.links.called_back(link)
         if not self.queues.complete(link.offer, why):
             self.queues.refuse(link.offer, "failed")
 
@@ -201,129 +234,22 @@ class Talks:
         response.append(dial)
 
     def _whisper(self, into: VoiceResponse | Gather, link: Link) -> None:
-        flows = self.runner.published.latest() or self.runner.published.current()
         queue = self.queues.config.queues.get(link.queue)
         label = (queue.label if queue is not None else "") or link.queue
-        ref = (queue.whisper if queue is not None else None) or "system.queue_whisper"
-        language = flows.default_language
-        text = flows.text(language, ref) if PROMPT_ID.match(ref) else ref
-        known = {"company": flows.company.name, "language": language, "queue": label}
-        prompt = Prompt(template.parse(text or label).fill(known, flows.company.currency), language, "")
-        for element in said(prompt, self.fold.voices.get(language), bcp47(language)):
-            assert isinstance(element, Say)
+        for element in self._words((queue.whisper if queue is not None else None) or "system.queue_whisper", "", label):
             into.append(element)
 
-
-class LazyTalks:
-    """Gives `Talks` once there are queues, and credentials to call agents with."""
-
-    def __init__(self, settings: Settings, calls: Calls, queueing: Callable[[], Queueing | None]) -> None:
-        self._settings, self._calls, self._queueing = settings, calls, queueing
-        self._made: Talks | None = None
-
-    def __call__(self) -> Talks | None:
-        if self._made is None and self._settings.twilio_account_sid and self._settings.twilio_auth_token:
-            queueing = self._queueing()
-            if queueing is not None:
-                self._made = Talks(queueing.queues, Api(self._settings), self._calls.runner, self._calls.fold)
-        return self._made
+    def _words(self, ref: str, language: str, queue: str = "") -> Iterator[TwiML]:
+        """A prompt, by its id or as it stands, spoken in this language or the company's first."""
+        flows = self.runner.published.latest() or self.runner.published.current()
+        language = language or flows.default_language
+        text = flows.text(language, ref) if PROMPT_ID.match(ref) else ref
+        known = {"company": flows.company.name, "language": language, "queue": queue}
+        prompt = Prompt(template.parse(text or queue).fill(known, flows.company.currency), language, "")
+        return said(prompt, self.fold.voices.get(language), bcp47(language))
 
 
-def blueprint(
-    settings: Settings, calls: Calls, talks: Callable[[], Talks | None], fallback: Callable[[], str]
-) -> Blueprint:
-    """`talks` gives `None` while there are no queues; `fallback` what a caller hears whom nothing can be done for."""
-    routes = Blueprint("twilio_agents", __name__, url_prefix="/twilio")
-    routes.before_request(guard(settings))
-
-    def twiml(offer: str, answer: Callable[[Talks, Link], str], instead: Callable[[], str]) -> Response:
-        with about(call=request.form.get("CallSid", "")[:40], offer=offer):
-            try:
-                found = _found(talks(), offer)
-                if found is not None:
-                    return _twiml(answer(*found))
-            except HTTPException:
-                raise
-            except Exception as error:
-                log.exception("an agent's call could not be served", error=type(error).__name__)
-            try:
-                return _twiml(instead())
-            except Exception as error:
-                log.error("the caller's last document can't be read", error=type(error).__name__)
-                return _twiml(fallback())
-
-    def told(offer: str, tell: Callable[[Talks, Link], None]) -> tuple[str, int]:
-        with about(offer=offer):
-            try:
-                found = _found(talks(), offer)
-                if found is not None:
-                    tell(*found)
-            except redis.RedisError as error:
-                log.error("the queues can't be told", error=type(error).__name__)
-                return "", 503
-        return "", 204
-
-    @routes.post("/agent/<offer>")
-    def answered(offer: str) -> Response:
-        return twiml(offer, lambda talks, link: talks.answered(talks.from_(link, _call())), _goodbye)
-
-    @routes.post("/agent/<offer>/key")
-    def key(offer: str) -> Response:
-        return twiml(
-            offer, lambda talks, link: talks.keyed(talks.from_(link, _call()), request.form.get("Digits", "")), _goodbye
-        )
-
-    @routes.post("/agent/<offer>/status")
-    def status(offer: str) -> tuple[str, int]:
-        return told(offer, lambda talks, link: talks.call_ended(link, request.form.get("CallStatus", "")))
-
-    @routes.post("/agent/<offer>/conference")
-    def conference(offer: str) -> tuple[str, int]:
-        form = request.form
-        what, call, sid = (form.get(name, "") for name in ("StatusCallbackEvent", "CallSid", "ConferenceSid"))
-        return told(offer, lambda talks, link: talks.event(link, what, call, sid))
-
-    @routes.post("/agent/<offer>/<any(listen, whisper, join):mode>")
-    def supervise(offer: str, mode: str) -> Response:
-        return twiml(offer, lambda talks, link: talks.supervise(link, mode), _goodbye)
-
-    @routes.post("/queued/<session>")
-    def queued(session: str) -> Response:
-        try:
-            return _twiml(queued_again(calls.again(session)))
-        except Exception as error:
-            log.exception("a caller could not be brought back to the queue", error=type(error).__name__)
-            return _twiml(fallback())
-
-    @routes.post("/talk/<session>/<offer>")
-    def talk(session: str, offer: str) -> Response:
-        return twiml(offer, lambda talks, link: talks.talk(session, link), lambda: calls.again(session))
-
-    @routes.post("/voice/<session>/<int:seq>/served/<offer>")
-    def served(session: str, seq: int, offer: str) -> Response:
-        gone = request.form.get("CallStatus") == "completed"
-        return twiml(offer, lambda talks, link: talks.served(calls, session, seq, link, gone=gone),
-                     lambda: calls.again(session))  # fmt: skip
-
-    return routes
-
-
-def _found(talks: Talks | None, offer: str) -> tuple[Talks, Link] | None:
-    if not OFFER.match(offer):
-        raise BadRequest
-    link = talks.links.get(offer) if talks is not None else None
-    return None if talks is None or link is None else (talks, link)
-
-
-def _call() -> str:
-    return request.form.get("CallSid", "")[:40]
-
-
-def _goodbye() -> str:
+def goodbye() -> str:
     response = VoiceResponse()
     response.hangup()
     return str(response)
-
-
-def _twiml(document: str) -> Response:
-    return Response(document, content_type="text/xml; charset=utf-8")

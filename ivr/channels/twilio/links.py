@@ -9,12 +9,14 @@ import redis
 KEPT_SECONDS = 12 * 3600
 """Longer than any call may last: Twilio ends them after four hours (<Dial timeLimit>)."""
 TALKING = "cw:twilio:talking"
+BACK = "cw:twilio:back"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`session` and `caller` (a CallSid) are the customer's; `call` is the agent's, `conference` their conference's
-    SID, each "" until there is one. `device` is what was rung, `shown` the number of ours that it shows."""
+    """`session` and `caller` (a CallSid) are the customer's; of a callback there is only `number` at first. `call` is
+    the agent's, `conference` their conference's SID, each "" until there is one. `device` is what was rung, `shown` the
+    number of ours that it shows."""
 
     offer: str
     contact: str
@@ -27,6 +29,7 @@ class Link:
     language: str = ""
     call: str = ""
     conference: str = ""
+    number: str = ""
 
 
 class Links:
@@ -67,6 +70,17 @@ class Links:
         """The CallSid of a supervisor who was rung for this conversation, "" for none."""
         found = self._client.hget(_key(offer), f"supervisor:{agent}")
         return _text(found) if found else ""
+
+    def calls_back(self, link: Link) -> None:
+        self._client.hset(BACK, link.contact, link.offer)
+
+    def called_back(self, link: Link) -> None:
+        if link.number:
+            self._client.hdel(BACK, link.contact)
+
+    def backs(self) -> list[str]:
+        """The contacts that are being called back, or talked with since."""
+        return [_text(name) for name in self._client.hkeys(BACK)]
 
     def begins(self, link: Link) -> None:
         self._client.hset(TALKING, link.contact, link.offer)

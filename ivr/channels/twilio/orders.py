@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ log = structlog.get_logger("callwright.twilio")
 PAUSE = 0.3
 """Seconds between looks at what conversations there are."""
 TROUBLE = 2.0
+KEEP_SECONDS = 5.0
 SUPERVISOR_SECONDS = 30
 MODES = ("listen", "whisper", "join")
 
@@ -36,7 +38,11 @@ class NotDone(Exception):
 
 
 class Orders:
-    def __init__(self, settings: Settings, queues: Queues, music: str, api: Api | None = None) -> None:
+    """`keep` is called every five seconds."""
+
+    def __init__(self, settings: Settings, queues: Queues, music: str, api: Api | None = None,
+                 keep: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+        self._keep, self._kept_at = keep, 0.0
         self._base_url, self._music = settings.base_url, music
         self._queues = queues
         self._api = api or Api(settings)
@@ -65,6 +71,9 @@ class Orders:
 
     def once(self) -> None:
         """Obey what has been ordered since the last time. Raises `redis.RedisError`."""
+        if time.monotonic() - self._kept_at > KEEP_SECONDS:
+            self._keep()
+            self._kept_at = time.monotonic()
         talking = self._links.talking()
         self._after = {contact: self._after.get(contact, "0") for contact in talking}
         for contact, offer in talking.items():
@@ -119,6 +128,8 @@ class Orders:
         to = args.get("to")
         if not isinstance(to, dict) or "queue" not in to or args.get("refer"):
             raise NotDone("a call that came by Twilio can be transferred to a queue only")
+        if link.number:
+            raise NotDone("who was called back by Twilio can't be transferred")
         try:
             done = self._queues.transfer(link.offer, str(to["queue"]))
         except UnknownQueue as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import redis
 import sqlalchemy as sa
@@ -31,6 +32,9 @@ BUFFER = 6
 (https://www.twilio.com/docs/voice/api/call-resource#create-a-call); it should give up before the offer's lease does."""
 SHORTEST = 5
 THREADS = 8
+HOLDER = "twilio"
+"""Who holds the legs of callbacks: whichever process follows the journal."""
+NUMBER = re.compile(r"\+\d{6,15}\Z")
 
 
 class Ringing:
@@ -46,7 +50,7 @@ class Ringing:
 
     def take(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            if fact.kind == "offer.made" or fact.kind in OVER:
+            if fact.kind in ("offer.made", "callback.due") or fact.kind in OVER:
                 self._pool.submit(self.follow, fact)
 
     def close(self) -> None:
@@ -57,6 +61,8 @@ class Ringing:
         try:
             if fact.kind == "offer.made" and fact.data.get("medium") == "voice":
                 self.ring(fact)
+            elif fact.kind == "callback.due":
+                self.call_back(fact)
             elif fact.kind in OVER:
                 self.stop(fact)
         except (redis.RedisError, SQLAlchemyError, ApiError) as error:
@@ -77,21 +83,45 @@ class Ringing:
                       agent=fact.agent, device=device)  # fmt: skip
             self._queues.refuse(fact.offer, "failed")
             return
-        left = float(fact.data.get("lease_until", fact.at + 20)) - self._queues.clock()
+        self._dial(link, float(fact.data.get("lease_until", fact.at + 20)) - self._queues.clock())
+
+    def call_back(self, fact: Fact) -> None:
+        """Ring the agent for whom a customer of Twilio's is called back. An agent whom only the SIP service can ring is
+        left to it; whoever claims the callback first dials."""
+        entry = self._queues.entry(fact.contact)
+        device = str(fact.data.get("device", ""))
+        if entry.get("channel") != CHANNEL or not reachable(device) or not NUMBER.match(entry.get("number", "")):
+            return
+        link = self._link(fact, device, entry.get("language", ""))
+        if link is None or not self._links.claim(fact.offer):
+            return
+        if self._queues.claim_callback(fact.offer, HOLDER):
+            link = replace(link, caller="", number=entry["number"])
+            self._links.calls_back(link)
+            self._dial(link, self._queues.queue(fact.queue).offer_seconds)
+
+    def keep(self) -> None:
+        """Say that the callbacks of Twilio's go on. Raises `redis.RedisError`."""
+        self._queues.keep(HOLDER, self._links.backs())
+
+    def _dial(self, link: Link, left: float) -> None:
         if left <= 0:
             return
         self._links.put(link)
-        here = f"{self._base_url}/twilio/agent/{fact.offer}"
+        here = f"{self._base_url}/twilio/agent/{link.offer}"
         try:
-            call = self._api.ring(device, shown=link.shown, url=here, status=f"{here}/status",
-                                  seconds=max(SHORTEST, int(left) - BUFFER))  # fmt: skip
+            call = self._api.ring(
+                link.device, shown=link.shown, url=here, status=f"{here}/status",
+                seconds=max(SHORTEST, int(left) - BUFFER),
+            )  # fmt: skip
         except ApiError as error:
-            log.error("an agent can't be rung", agent=fact.agent, why=str(error))
-            self._queues.refuse(fact.offer, "failed")
+            log.error("an agent can't be rung", agent=link.agent, why=str(error))
+            self._links.called_back(link)
+            self._queues.refuse(link.offer, "failed")
             return
-        self._links.note(fact.offer, call=call)
+        self._links.note(link.offer, call=call)
         try:
-            state: str = self._queues.offer(fact.offer).state
+            state: str = self._queues.offer(link.offer).state
         except NoSuchOffer:
             state = "over"
         if state not in ("offered", "accepted", "connected"):  # taken back while the call was made
@@ -100,8 +130,11 @@ class Ringing:
     def stop(self, fact: Fact) -> None:
         """The offer is over: the agent's telephone rings no longer."""
         link = self._links.get(fact.offer)
-        if link is not None and link.call:
-            self._api.hang_up(link.call)
+        if link is None:
+            return
+        self._links.called_back(link)
+        for call in filter(None, (link.call, link.caller if link.number else "")):
+            self._api.hang_up(call)
 
     def _link(self, fact: Fact, device: str, language: str) -> Link | None:
         with reading(self._engine) as conn:

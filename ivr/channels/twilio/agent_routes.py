@@ -1,0 +1,147 @@
+"""Twilio's requests for an offer: TwiML at `/twilio/agent/OFFER` (the agent, supervisors), `/twilio/talk/...` (the
+customer) and `/twilio/back/OFFER` (who is called back), the ends of their calls at `.../status`, and the events of the
+conference (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallback). Only with Twilio's
+signature; these routes never answer 500.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import redis
+import structlog
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import BadRequest, HTTPException
+
+from ivr.channels.twilio.agents import Talks, goodbye
+from ivr.channels.twilio.api import Api
+from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.routes import twiml as _twiml
+from ivr.channels.twilio.signature import guard
+from ivr.channels.twilio.waiting import queued_again
+from ivr.logs import about
+from ivr.queueing import Queueing
+from ivr.settings import Settings
+
+log = structlog.get_logger("callwright.twilio")
+
+OFFER = re.compile(r"[0-9a-f]{32}\Z")
+
+
+class LazyTalks:
+    """Gives `Talks` once there are queues, and credentials to call agents with."""
+
+    def __init__(self, settings: Settings, calls: Calls, queueing: Callable[[], Queueing | None]) -> None:
+        self._settings, self._calls, self._queueing = settings, calls, queueing
+        self._made: Talks | None = None
+
+    def __call__(self) -> Talks | None:
+        if self._made is None and self._settings.twilio_account_sid and self._settings.twilio_auth_token:
+            queueing = self._queueing()
+            if queueing is not None:
+                self._made = Talks(queueing.queues, Api(self._settings), self._calls.runner, self._calls.fold)
+        return self._made
+
+
+def blueprint(
+    settings: Settings, calls: Calls, talks: Callable[[], Talks | None], fallback: Callable[[], str]
+) -> Blueprint:
+    """`talks` gives `None` while there are no queues; `fallback` what a caller hears whom nothing can be done for."""
+    routes = Blueprint("twilio_agents", __name__, url_prefix="/twilio")
+    routes.before_request(guard(settings))
+
+    def twiml(offer: str, answer: Callable[[Talks, Link], str], instead: Callable[[], str]) -> Response:
+        with about(call=request.form.get("CallSid", "")[:40], offer=offer):
+            try:
+                found = _found(talks(), offer)
+                if found is not None:
+                    return _twiml(answer(*found))
+            except HTTPException:
+                raise
+            except Exception as error:
+                log.exception("an agent's call could not be served", error=type(error).__name__)
+            try:
+                return _twiml(instead())
+            except Exception as error:
+                log.error("the caller's last document can't be read", error=type(error).__name__)
+                return _twiml(fallback())
+
+    def told(offer: str, tell: Callable[[Talks, Link], None]) -> tuple[str, int]:
+        with about(offer=offer):
+            try:
+                found = _found(talks(), offer)
+                if found is not None:
+                    tell(*found)
+            except redis.RedisError as error:
+                log.error("the queues can't be told", error=type(error).__name__)
+                return "", 503
+        return "", 204
+
+    @routes.post("/agent/<offer>")
+    def answered(offer: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.answered(talks.from_(link, _call())), goodbye)
+
+    @routes.post("/agent/<offer>/key")
+    def key(offer: str) -> Response:
+        return twiml(
+            offer, lambda talks, link: talks.keyed(talks.from_(link, _call()), request.form.get("Digits", "")), goodbye
+        )
+
+    @routes.post("/agent/<offer>/status")
+    def status(offer: str) -> tuple[str, int]:
+        return told(offer, lambda talks, link: talks.call_ended(link, request.form.get("CallStatus", "")))
+
+    @routes.post("/agent/<offer>/conference")
+    def conference(offer: str) -> tuple[str, int]:
+        form = request.form
+        what, call, sid = (form.get(name, "") for name in ("StatusCallbackEvent", "CallSid", "ConferenceSid"))
+        return told(offer, lambda talks, link: talks.event(link, what, call, sid))
+
+    @routes.post("/agent/<offer>/<any(listen, whisper, join):mode>")
+    def supervise(offer: str, mode: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.supervise(link, mode), goodbye)
+
+    @routes.post("/back/<offer>")
+    def back(offer: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.greeted(link, ""), goodbye)
+
+    @routes.post("/back/<offer>/key")
+    def back_key(offer: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.greeted(link, request.form.get("Digits", "")), goodbye)
+
+    @routes.post("/back/<offer>/status")
+    def back_status(offer: str) -> tuple[str, int]:
+        return told(offer, lambda talks, link: talks.not_reached(link, request.form.get("CallStatus", "")))
+
+    @routes.post("/queued/<session>")
+    def queued(session: str) -> Response:
+        try:
+            return _twiml(queued_again(calls.again(session)))
+        except Exception as error:
+            log.exception("a caller could not be brought back to the queue", error=type(error).__name__)
+            return _twiml(fallback())
+
+    @routes.post("/talk/<session>/<offer>")
+    def talk(session: str, offer: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.talk(session, link), lambda: calls.again(session))
+
+    @routes.post("/voice/<session>/<int:seq>/served/<offer>")
+    def served(session: str, seq: int, offer: str) -> Response:
+        gone = request.form.get("CallStatus") == "completed"
+        return twiml(offer, lambda talks, link: talks.served(calls, session, seq, link, gone=gone),
+                     lambda: calls.again(session))  # fmt: skip
+
+    return routes
+
+
+def _found(talks: Talks | None, offer: str) -> tuple[Talks, Link] | None:
+    if not OFFER.match(offer):
+        raise BadRequest
+    link = talks.links.get(offer) if talks is not None else None
+    return None if talks is None or link is None else (talks, link)
+
+
+def _call() -> str:
+    return request.form.get("CallSid", "")[:40]
