@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -16,10 +14,10 @@ DAY = "period=range&from=2026-11-20&to=2026-11-20"
 
 
 @pytest.fixture(scope="module")
-def filled(served: Served) -> Iterator[Served]:
+def filled(served: Served) -> Served:
     with served.desk.engine.begin() as conn:
         day.write(conn)
-    yield served
+    return served
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -32,6 +30,14 @@ def test_axe_finds_nothing(chromium: Browser, filled: Served, scheme: str) -> No
         assert tab.violations() == [], path
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280, path
     assert tab.complaints == []
+    tab.context.close()
+
+
+def test_who_chooses_a_day_means_it(chromium: Browser, filled: Served) -> None:
+    tab = Tab(chromium, filled, "supervisor")
+    tab.page.goto("/desk/history?period=today")
+    tab.page.get_by_label("From", exact=True).fill("2026-11-20")
+    expect(tab.page.get_by_role("combobox", name="Period")).to_have_value("range")
     tab.context.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ivr.flow.draw import draw, svg
+from ivr.flow.draw import Counts, draw, svg
 from tests.flow import sample
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -46,3 +46,10 @@ def test_awkward_words(tmp_path: Path) -> None:
     english = sample.PROMPTS.replace('"Welcome to {company}."', repr(awkward))
     flows = sample.usable(tmp_path, {"prompts/en/main.yaml": english})
     assert 'Say "hello"' in texts(svg(flows, ["main"]))
+
+
+def test_counts_are_written_into_it(tmp_path: Path) -> None:
+    counts = Counts({"welcome": 1234, "choose": 1200}, {("welcome", "done"): 1199, ("choose", "1"): 7}, {"welcome": 34})
+    shown = texts(svg(sample.usable(tmp_path), ["main"], counts))
+    for words in ("1,234 came, 34 left here", "1,200 came", "done (1,199)", "(7)", "0 came"):
+        assert words in shown
