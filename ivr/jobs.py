@@ -137,6 +137,26 @@ def forget_codes() -> int:
         return _noted("old rows forgotten", sum(each.forget(connection, now) for each in forgotten))
 
 
+def forget_recordings() -> int:
+    """Delete recorded conversations that are older than queues.yaml keeps them."""
+    from callcenter import recordings
+    from callcenter.acd.config import Config, ConfigError, Record
+    from ivr.assembly import make_published
+    from ivr.published import NothingPublished
+
+    with _database() as (engine, settings):
+        try:
+            queues = Config.from_files(make_published(settings, engine).current().files).queues
+        except (NothingPublished, ConfigError) as error:
+            log.warning("no recordings are deleted", why=str(error))
+            return 0
+
+        def keep_days(queue: str) -> int:
+            return (queues[queue].record if queue in queues else Record()).keep_days
+
+        return _noted("recordings deleted", recordings.forget(engine, keep_days, datetime.now(UTC)))
+
+
 def render_prompts() -> int:
     """Render what calls are going to say, so far as it isn't rendered yet; goes on in a further job after a while."""
     from ivr.assembly import make_published
@@ -174,6 +194,7 @@ PERIODIC = (
     Periodic(fetch_recordings, every=120, timeout=600),
     Periodic(forget_secrets, every=300),
     Periodic(end_abandoned, every=600, timeout=300),
+    Periodic(forget_recordings, every=3600, timeout=600),
 )
 
 

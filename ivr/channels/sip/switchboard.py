@@ -96,6 +96,6 @@ class Switchboard:
     def _keep(self, path: Path, seconds: float, contact_id: str, caller: str) -> str:
         with self._runner.engine.begin() as conn:
             return recordings.keep(
-                conn, path=path, seconds=seconds, kind="conversation", contact_id=contact_id, number=caller,
+                conn, path=path, seconds=seconds, kind=recordings.CONVERSATION, contact_id=contact_id, number=caller,
                 at=datetime.now(UTC),
             )  # fmt: skip
