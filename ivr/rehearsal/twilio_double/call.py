@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from ivr.flow.pace import seconds as speech_seconds
 from ivr.rehearsal.twilio_double import audio, rules
+from ivr.rehearsal.twilio_double.handset import Handset
 from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
 from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ivr.rehearsal.twilio_double.conference import Conference
     from ivr.rehearsal.twilio_double.platform import Twilio
 
-KEY_SECONDS = 0.3
-"""From one key to the next of the same `press`."""
 PATIENCE = 60
 """Documents in a row, with nothing asked of the caller, after which the call is going round in circles."""
 
@@ -31,7 +30,7 @@ class EndlessLoop(Exception):
     """Reply after reply, and never a word or a question for the caller."""
 
 
-class Call:
+class Call(Handset):
     """`start()` answers it. While it lasts, `asks` is what it waits for: gather, record or dial; "" once it is over.
 
     `transfers` gives the DialCallStatus that each <Dial> ends with; `on_heard` is called with all that is said.
@@ -112,60 +111,6 @@ class Call:
             self._run(self.twilio.url(dial.get("action", ""), self._url), {"DialCallStatus": "answered"})
         else:
             self._go_on()
-
-    def press(self, keys: str) -> None:
-        for key in keys:
-            if self.over:
-                return
-            requests = len(self.twilio.exchanges)
-            self._key(key)
-            if not self.twilio.type_ahead and len(self.twilio.exchanges) > requests:
-                return
-            self._pass_until(self.clock + KEY_SECONDS)
-
-    def say(self, words: str, confidence: float = 0.9) -> None:
-        """Words: for a <Gather> that listens to speech, or onto a recording."""
-        if self._record is not None:
-            self.clock = max(self.clock, self._record_from)
-            spoken = speech_seconds(words, "en")
-            self._recorded += spoken
-            self.clock += spoken
-            if self._recorded >= int(self._record.get("maxLength", "3600")):
-                self._end_recording("")
-        elif self._gather is not None and "speech" in self._gather.element.get("input", "dtmf"):
-            self._submit({"SpeechResult": words, "Confidence": str(confidence)})
-
-    def finish_speaking(self) -> None:
-        """Listen to what is being said, to its end."""
-        if self._gather is not None:
-            self.clock = max(self.clock, self._gather.spoken_until)
-
-    def finish_keying(self) -> bool:
-        """Let the pause after keyed digits pass; False if there are none."""
-        if self._gather is None or not self._gather.digits:
-            return False
-        self._pass_until(self._gather.deadline)
-        return True
-
-    def wait(self, seconds: float) -> None:
-        """Listen to the end, then stay silent."""
-        self.finish_speaking()
-        self._pass_until(self.clock + seconds)
-
-    def pass_time(self) -> None:
-        """Let time pass until something happens: what is said ends, a question gives up, a recording ends."""
-        if self._gather is not None:
-            speaking = self._gather.spoken_until
-            self._pass_until(speaking if speaking > self.clock else self._gather.deadline)
-        elif self._record is not None:
-            self._pass_until(self._silent_at())
-
-    def hang_up(self) -> None:
-        if self.over:
-            return
-        if self._record is not None and self._recorded:
-            self._end_recording("hangup", goes_on=False)
-        self._end()
 
     # Time
 

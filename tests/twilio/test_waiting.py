@@ -1,0 +1,102 @@
+"""Waiting on Twilio when something is missing: the store, the process that should have asked it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ivr.channels.twilio import calls as calls_module
+from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio.twiml import Fold
+from ivr.channels.twilio.waiting import Waiting, music_again, queued_again
+from ivr.flow.effects import Enqueue, RequestCallback
+from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued
+from ivr.flow.session import Session
+from ivr.queue_config import PublishedQueues, connect
+from ivr.rehearsal.twilio_double import rules
+from tests.twilio.support import BASE_URL, Line, line, settings, words
+from tests.valkey import Valkey
+
+DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?><Response><Say>First.</Say><Gather action="/a" input="dtmf" \
+numDigits="1" timeout="1"><Say>You are number 2.</Say><Say>Press 1.</Say><Play>https://x.example/m.wav</Play></Gather>\
+<Redirect>/twilio/voice/s/3/waiting/2</Redirect></Response>"""
+
+
+def test_music_again_says_nothing_again() -> None:
+    again = queued_again(DOCUMENT)
+    assert again == music_again(DOCUMENT, 2)
+    root = rules.parse(again.encode(), "text/xml")
+    assert [child.tag for child in root] == ["Gather", "Redirect"]
+    assert [child.tag for child in root[0]] == ["Play"]
+    assert (root[1].text or "").endswith("/3/waiting/2")
+    plain = "<Response><Say>First.</Say><Play>/m.wav</Play><Redirect>/twilio/voice/s/3/waiting/1</Redirect></Response>"
+    assert [child.tag for child in rules.parse(queued_again(plain).encode(), "text/xml")] == ["Play", "Redirect"]
+
+
+def test_what_is_no_waiting_document_stays_as_it_is() -> None:
+    for document in ("<Response><Hangup/></Response>", "<Response><Redirect>/x/wait/b00t</Redirect></Response>"):
+        assert queued_again(document) == document
+
+
+def test_without_a_store_callers_take_another_way(phone_line: Line) -> None:
+    call = phone_line.call()
+    call.finish_speaking()
+    call.press("0")
+    assert not call.over
+    assert "enqueue" not in phone_line.kinds(call)
+
+
+def test_a_store_that_goes_away_is_not_heard(tmp_path: Path, mortal_valkey: Valkey) -> None:
+    made = line(settings(tmp_path, redis_url=mortal_valkey.url))
+    try:
+        queues = PublishedQueues(made.runner.published, connect(mortal_valkey.url)).queues
+        queues.sign_in(next(iter(queues.config.agents)))
+        call = made.call()
+        call.finish_speaking()
+        call.press("0")
+        assert "/waiting/" in made.session(call).reply
+        mortal_valkey.kill()
+        heard = len(call.heard)
+        call.wait(45)
+        assert len(call.heard) > heard
+        assert all(one.audio for one in call.heard[heard:])
+        later = made.call()
+        later.finish_speaking()
+        later.press("0")
+        assert not later.over
+        assert words(later)[-1]
+        call.hang_up()
+        assert call.failures == later.failures == []
+        queues.client.close()
+    finally:
+        made.close()
+
+
+class Nobody:
+    """Queues that nobody is ever asked for."""
+
+    def enter(self, session: Session, effect: Enqueue) -> Input:
+        return Queued()
+
+    def book(self, session: Session, request: RequestCallback) -> Input:
+        return CallbackBooked(True)
+
+    def leave(self, contact_id: str, reason: str) -> None: ...
+
+
+def test_a_wish_that_died_with_its_process_leaves_nobody_in_a_circle(
+    phone_line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls_module, "HOLD", 0.0)
+    phone_line.app.extensions["twilio_queueing"] = Nobody
+    call = phone_line.call()
+    stored = phone_line.session(call)
+    fold = Fold(BASE_URL)
+    turn = phone_line.runner.feed(stored.id, Keys("0"), seq=stored.seq, render=fold.reply)
+    assert any(isinstance(effect, Enqueue) for effect in turn.effects)
+    assert "/wait/" in turn.reply, "the process dies here: nobody has asked for a place"
+    calls = Calls(phone_line.runner, fold, Waiting())
+    reply = calls.wait(stored.id, turn.session.seq, fold.boot)
+    assert f"/{turn.session.seq}/wait/" not in reply
+    assert "queue_refused" in phone_line.kinds(call)
