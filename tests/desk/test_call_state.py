@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from ivr.bridge.state import Answered, Gone, Note, Order, Started, State
 from ivr.bridge.state import Event as Happening
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-BEN = {"to": {"agent": "ben"}}
+BEN: dict[str, Any] = {"to": {"agent": "ben"}}
 
 
 def told(*happenings: Happening) -> tuple[State, CallState]:

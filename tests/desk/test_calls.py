@@ -158,3 +158,12 @@ def test_without_a_gateway_or_redis_it_says_so(desk: Desk, board: Board, monkeyp
     assert post(maria, "/desk/phone", page="one", sdp="v=0").status_code == 503
     board.queues().client = redis.Redis(unix_socket_path="/nowhere")
     assert maria.get("/desk/agent", headers={"Accept": "application/json"}).status_code == 503
+
+
+def test_who_is_no_agent_is_told_how_to_become_one(desk: Desk) -> None:
+    admin = desk.browser("admin")
+    assert "Be this agent" in admin.get("/desk/work").text
+    assert post(admin, "/desk/work/agent", agent_id="nobody").status_code == 422
+    assert post(admin, "/desk/work/agent", agent_id="tom").status_code == 303
+    assert 'id="offers"' in admin.get("/desk/work").text
+    assert post(desk.browser("agent"), "/desk/work/agent", agent_id="tom").status_code == 403
