@@ -21,6 +21,7 @@ import structlog
 from callcenter.queues.journal import Fact, Tail
 from ivr.bridge.parts import Accepted, Offer
 from ivr.channels.leg import CallLeg, Clip, Digit, PlayEnded
+from ivr.channels.voice.hold import Said
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.transcript import Tell
@@ -327,42 +328,6 @@ class Lobby:
 
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
-
-
-class Said:
-    """What a waiting caller hears: an intro, once it is rendered, then music for ever."""
-
-    def __init__(
-        self, line: Line, music: Sequence[Clip], intro: Awaitable[Sequence[Clip]] | None, wake: asyncio.Event
-    ) -> None:
-        self._leg, self._clips = line.leg, music
-        self._intro = None if intro is None else asyncio.ensure_future(intro)
-        self._playing: int | None = None
-        if self._intro is not None:
-            self._intro.add_done_callback(lambda _: wake.set())
-        else:
-            self.music()
-
-    def go_on(self) -> None:
-        """Say the intro when it is there. Raises SpeechError."""
-        if self._intro is not None and self._intro.done():
-            clips, self._intro = self._intro.result(), None
-            if clips:
-                self._playing = self._leg.play(clips)
-            else:
-                self.music()
-
-    def ended(self, event: PlayEnded) -> None:
-        if event.play == self._playing and event.reason == "done":
-            self.music()
-
-    def music(self) -> None:
-        self._playing = None
-        self._leg.play(self._clips, loop=True)
-
-    def close(self) -> None:
-        if self._intro is not None:
-            self._intro.cancel()
 
 
 def _taken(waiter: Waiter) -> list[Fact]:

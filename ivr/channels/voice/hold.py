@@ -1,0 +1,45 @@
+"""What a waiting caller hears: an announcement, once it is rendered, and music."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+from ivr.channels.leg import Clip, PlayEnded
+from ivr.channels.voice.line import Line
+
+
+class Said:
+    """What a waiting caller hears: an intro, once it is rendered, then music for ever."""
+
+    def __init__(
+        self, line: Line, music: Sequence[Clip], intro: Awaitable[Sequence[Clip]] | None, wake: asyncio.Event
+    ) -> None:
+        self._leg, self._clips = line.leg, music
+        self._intro = None if intro is None else asyncio.ensure_future(intro)
+        self._playing: int | None = None
+        if self._intro is not None:
+            self._intro.add_done_callback(lambda _: wake.set())
+        else:
+            self.music()
+
+    def go_on(self) -> None:
+        """Say the intro when it is there. Raises SpeechError."""
+        if self._intro is not None and self._intro.done():
+            clips, self._intro = self._intro.result(), None
+            if clips:
+                self._playing = self._leg.play(clips)
+            else:
+                self.music()
+
+    def ended(self, event: PlayEnded) -> None:
+        if event.play == self._playing and event.reason == "done":
+            self.music()
+
+    def music(self) -> None:
+        self._playing = None
+        self._leg.play(self._clips, loop=True)
+
+    def close(self) -> None:
+        if self._intro is not None:
+            self._intro.cancel()
