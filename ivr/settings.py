@@ -98,7 +98,9 @@ class Settings(BaseSettings):
     # Mail
     smtp_url: str = Field("", description="smtp://user:password@mail.example.com:587; empty: mails are parked")
     mail_from: str = Field("", description="the sender of mails")
-    mail_addresses: str = Field("", description="ours, with commas: support@example.com, @example.org; empty: MAIL_FROM")
+    mail_addresses: str = Field(
+        "", description="ours, with commas: support@example.com, @example.org; empty: MAIL_FROM"
+    )
     mail_plus_address: bool = Field(True, description="answers come to support+ID@...; false where those don't arrive")
     mail_in: bool = Field(True, description="take mails by SMTP on MAIL_IN_HOST and MAIL_IN_PORT")
     mail_in_host: str = Field("127.0.0.1", description="the address that SMTP listens on")
