@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import structlog
 
@@ -41,13 +41,16 @@ class _Line:
     """What a structlog logger writes through: the finished line, in one piece. The standard library's way through
     records, handlers and their locks takes more than twice as long."""
 
-    def __init__(self, out: TextIO, name: str) -> None:
-        self._out, self.name = out, name
+    out: ClassVar[TextIO] = sys.stderr
+    """Of all loggers: those that have been used keep their line, and follow when logging is set up again."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def msg(self, line: str) -> None:
         with suppress(OSError, ValueError):  # nobody reads any more: no reason to end a call
-            self._out.write(line + "\n")
-            self._out.flush()
+            self.out.write(line + "\n")
+            self.out.flush()
 
     debug = info = warning = error = critical = exception = msg
 
@@ -85,9 +88,10 @@ def configure(format: str = "auto", *, level: int = logging.INFO, stream: TextIO
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    _Line.out = out
     structlog.configure(
         processors=[*shared, _Masked(renderer)],
-        logger_factory=lambda name="": _Line(out, name),
+        logger_factory=lambda name="": _Line(name),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )

@@ -15,6 +15,8 @@ from callcenter.live import Live
 from ivr.assembly import make_queueing
 from ivr.bridge.conversation import Bridge
 from ivr.channels.sip.endpoint import SipEndpoint
+from ivr.channels.twilio.calls import CHANNEL
+from ivr.channels.twilio.ringing import reachable
 from ivr.channels.voice.devices import Devices
 from ivr.channels.voice.dialback import Dialback
 from ivr.channels.voice.manners import Manners
@@ -70,7 +72,7 @@ class Switchboard:
         self.lobby = Lobby(self.queueing, self.bridge, manners, self._executor, devices.address, self._live.publish)
         self.dialback = Dialback(
             self.queues, self.bridge, manners, self._executor, devices.address, endpoint.dial,
-            self.queueing.holder, self.lobby,
+            self.queueing.holder, self.lobby, self._twilios,
         )  # fmt: skip
         dialback = self.dialback
         self.lobby.start(dialback.due, lambda: dialback.contacts)
@@ -92,6 +94,10 @@ class Switchboard:
         if self._live is not None:
             self._live.close()
         self.queues.client.close()
+
+    def _twilios(self, channel: str, device: str) -> bool:
+        """Whether Twilio calls back whom it brought, and rings that agent itself."""
+        return channel == CHANNEL and bool(self._settings.twilio_account_sid) and reachable(device)
 
     def _keep(self, path: Path, seconds: float, contact_id: str, caller: str) -> str:
         with self._runner.engine.begin() as conn:

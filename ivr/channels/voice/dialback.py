@@ -39,7 +39,8 @@ BUSY = ("486", "600")
 
 
 class Dialback:
-    """`due` takes the journal's `callback.due`. Of all processes one dials: who wins `claim_callback`."""
+    """`due` takes the journal's `callback.due`. Of all processes one dials: who wins `claim_callback`. `elsewhere` says
+    whether a contact of that channel, for an agent on that device, is left to others."""
 
     def __init__(
         self,
@@ -51,7 +52,9 @@ class Dialback:
         dial: Dialler,
         holder: str,
         lobby: Lobby,
+        elsewhere: Callable[[str, str], bool] = lambda channel, device: False,
     ) -> None:
+        self._elsewhere = elsewhere
         self._queues, self._bridge, self._manners, self._lobby = queues, bridge, manners, lobby
         self._executor, self._address, self._dial, self._holder = executor, address, dial, holder
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -75,6 +78,9 @@ class Dialback:
 
     async def _guarded(self, fact: Fact) -> None:
         try:
+            entry = await self._blocking(self._queues.entry, fact.contact)
+            if self._elsewhere(entry.get("channel", ""), str(fact.data.get("device", ""))):
+                return
             if await self._blocking(self._queues.claim_callback, fact.offer, self._holder):
                 await self._call_back(fact)
         except (redis.RedisError, NotInQueue, ValueError) as error:
