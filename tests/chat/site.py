@@ -83,7 +83,7 @@ def running(settings: Settings) -> Iterator[Site]:
         yield Site(f"http://127.0.0.1:{settings.port}", live, settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = need("chromium", "chromium")
     with sync_playwright() as playwright:
