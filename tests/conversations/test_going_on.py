@@ -62,6 +62,7 @@ def test_who_goes_on_is_of_the_same_open_cases(desk: Desk, carrier: Carrier, wor
             for subject in ("A bill to pay", "A leak")
         )
         cases.change(conn, over, "resolved", by="test", at=desk.clock[0])
+    desk.clock[0] += timedelta(minutes=1)
     got = desk.text("hi")
     desk.text(words)
     with reading(desk.engine) as conn:
@@ -78,6 +79,7 @@ def test_from_the_phone_to_the_phone(desk: Desk) -> None:
 
 def test_a_card_is_never_carried(desk: Desk, carrier: Carrier) -> None:
     call(desk, "1", "10203040", "1", CARD, "0731")
+    desk.clock[0] += timedelta(minutes=1)
     turn = call(desk, "1", hang_up=False, number="again")
     assert turn.session.stack[-1] == ("pay_bill", "card")
     assert not [value for value in turn.session.slots.values() if isinstance(value, Secret)]
@@ -86,6 +88,7 @@ def test_a_card_is_never_carried(desk: Desk, carrier: Carrier) -> None:
     assert CARD not in stored
     # On a text there is no way to go on with a card, and the flow says so.
     desk.runner.feed(turn.session, HungUp())
+    desk.clock[0] += timedelta(minutes=1)
     desk.text("hi")
     desk.text("yes")
     assert "For your safety" in carrier.sent[-1].body
