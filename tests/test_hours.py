@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -182,6 +182,7 @@ spans = st.lists(
 zones = st.sampled_from(["America/Chicago", "Europe/Dublin", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(weeks, spans, spans, local, zones)
 def test_the_answers_agree_with_each_other(week: Any, closures: Any, openings: Any, when: datetime, zone: str) -> None:
     hours = BusinessHours.model_validate({"weekly": week, "closures": closures, "openings": openings})
