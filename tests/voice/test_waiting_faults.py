@@ -1,0 +1,120 @@
+"""What must not happen to somebody who waits for an agent: silence, a lost place, a card number told to anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.actions.bills.importing import DEMO, import_bills
+from ivr.channels.voice import waiting
+from tests.bridge.phones import TonePhone
+from tests.secrecy import assert_lands_nowhere
+from tests.valkey import Valkey
+from tests.voice.office import Office, office
+
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(120)]
+ANA, DANA = 700, 300
+CARD, EXPIRY = "5555555555554444", "0831"
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_PHONE", "secret")
+
+
+async def hears_something(phone: TonePhone, frames: int = 150) -> None:
+    """Music or words, with no pause of a second, for so many frames of 20 ms."""
+    phone.heard.clear()
+    await phone.until(lambda: len(phone.heard) >= frames, "anything")
+    loud = np.abs(phone.everything().astype(int)).reshape(-1, 160).max(axis=1) > 200
+    quiet = max(len(run) for run in "".join("x" if one else "." for one in loud).split("x"))
+    assert quiet < 50, f"{quiet * 20} ms of silence"
+
+
+async def place_of(made: Office, contact: str) -> float:
+    entry = await asyncio.to_thread(made.queues.entry, contact)
+    return float(entry["joined_at"])
+
+
+async def waiting_caller(made: Office) -> tuple[TonePhone, str]:
+    """A caller who waits, and the contact."""
+    ana = await made.agent("ana", ANA)
+    await asyncio.to_thread(made.queues.set_presence, "ana", "unavailable", "lunch")
+    assert ana
+    dana = await made.caller(DANA)
+    await made.waits(1)
+    [contact] = [one.decode() for one in made.queues.client.zrange("cw:queue:general", 0, -1)]  # type: ignore[union-attr]
+    return dana, contact
+
+
+@pytest.mark.parametrize("emptied", [False, True], ids=["restarted", "emptied"])
+def test_a_store_that_dies_costs_neither_the_place_nor_the_music(
+    tmp_path: Path, audio: Path, mortal_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, emptied: bool
+) -> None:
+    monkeypatch.setattr(waiting, "KEEP_SECONDS", 0.5)
+
+    async def story() -> None:
+        async with office(tmp_path / "office", audio, mortal_valkey, "ana") as made:
+            dana, contact = await waiting_caller(made)
+            joined = await place_of(made, contact)
+            await asyncio.to_thread(mortal_valkey.kill)
+            await hears_something(dana)
+            if emptied:
+                for path in mortal_valkey.folder.glob("appendonlydir/*"):
+                    path.unlink()
+            await asyncio.to_thread(mortal_valkey.start)
+            await made.waits(1)
+            assert await place_of(made, contact) == pytest.approx(joined, abs=0.5)
+            await asyncio.to_thread(made.queues.sign_in, "ana")
+            await asyncio.to_thread(made.queues.set_presence, "ana", "available")
+            ana = made.phones[0]
+            await ana.rings()
+            await ana.answer()
+            await dana.hears(ANA)
+
+    asyncio.run(story())
+
+
+def test_a_card_that_was_keyed_before_is_told_to_nobody(tmp_path: Path, audio: Path, mortal_valkey: Valkey) -> None:
+    """In the middle of a payment the caller asks for a person: neither the store's files, nor what agents see, nor
+    anything else that was written has the digits."""
+
+    async def story() -> None:
+        async with office(tmp_path / "office", audio, mortal_valkey, "ana") as made:
+            import_bills(made.engine, DEMO, dt.date.today())
+            ana = await made.agent("ana", ANA)
+            dana = await TonePhone.open(made.endpoint.address, DANA)
+            made.phones.append(dana)
+            await dana.call()
+            await dana.until(lambda: len(dana.heard) > 20, "the greeting")
+            for key in f"1102030401{CARD}#{EXPIRY}0#":
+                dana.press(key)
+                await asyncio.sleep(0.06)  # a quick finger: as far apart as keys on a telephone are
+            await ana.rings()
+            steps = [event.data["step"] for event in await made.tells("offer.made") if event.kind == "step"]
+            assert "card" in steps
+            assert "expiry" in steps
+            client = made.queues.client
+            kept = [repr(_everything(client, key)) for key in client.keys("*")]  # type: ignore[union-attr]
+            assert any("pay_bill.card" in text for text in kept), "agents aren't told where the caller was"
+            assert_lands_nowhere([tmp_path / "office", mortal_valkey.folder], [CARD, EXPIRY], texts=kept)
+
+    asyncio.run(story())
+
+
+def _everything(client: object, key: bytes) -> object:
+    kind = client.type(key).decode()  # type: ignore[attr-defined]
+    read = {
+        "string": "get",
+        "hash": "hgetall",
+        "list": "lrange",
+        "set": "smembers",
+        "zset": "zrange",
+        "stream": "xrange",
+    }
+    more = (0, -1) if kind in ("list", "zset") else ()
+    return key, getattr(client, read[kind])(key, *more)
