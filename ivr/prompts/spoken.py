@@ -96,7 +96,7 @@ def pieces(prompt: Prompt) -> list[Piece]:
     value is one piece. A text that goes on after its end gets a comma, so that the voice doesn't fall.
     """
     found: list[Piece] = []
-    last = len(prompt.parts) - 1
+    last = max((index for index, part in enumerate(prompt.parts) if not _silent(part)), default=-1)
     for index, part in enumerate(prompt.parts):
         symbols = _symbols(part, prompt.language)
         if part.kind == "break":
@@ -112,6 +112,10 @@ def pieces(prompt: Prompt) -> list[Piece]:
     while found and found[-1] == PAUSE:
         found.pop()
     return found
+
+
+def _silent(part: Part) -> bool:
+    return part.kind == "text" and not any(char.isalnum() for char in str(part.value))
 
 
 def _text(found: list[Piece], part: Part, text: str, *, more: bool) -> None:

@@ -27,7 +27,7 @@ SAID = [
     ('A<break strength="none"/>B', [Piece("AB")], "AB"),
     ('It is <emphasis level="strong">not</emphasis> due.',
      [Piece("It is,"), Piece("not,", 100, "strong"), Piece("due.")], "It is not due."),
-    ("It is <emphasis>due</emphasis>.", [Piece("It is,"), Piece("due,", 100, "moderate")], "It is due."),
+    ("It is <emphasis>due</emphasis>.", [Piece("It is,"), Piece("due", 100, "moderate")], "It is due."),
     ('<prosody rate="slow">Slowly.</prosody>', [Piece("Slowly.", 80)], "Slowly."),
     ('<prosody rate="50%"><prosody rate="120%">x y</prosody></prosody>', [Piece("x y", 60)], "x y"),
     ('<prosody rate="-20%">{x|digits}</prosody>', [Piece("4", 80), Piece("2", 80)], "42"),

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ivr.flow.template import parse
@@ -41,6 +41,8 @@ def test_what_is_rendered_ahead(tmp_path: Path) -> None:
         st.one_of(st.text(alphabet="ab .,!?", max_size=12), st.sampled_from(["{x|money}", "{name}", *TAGS])), max_size=6
     )
 )
+@example(["<emphasis>ab</emphasis>", " "])
+@example(["<emphasis>ab</emphasis>", " .", "a"])
 def test_what_is_rendered_ahead_is_what_a_call_asks_for(tmp_path: Path, chunks: list[str]) -> None:
     text = "".join(chunks)
     filled = [piece.text for piece in pieces(Prompt(parse(text).fill(SLOTS), "en")) if not piece.seconds]
