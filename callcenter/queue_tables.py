@@ -64,3 +64,35 @@ switches = sa.Table(
     sa.Column("by", sa.Text, nullable=False),  # agent:ID or user:ID
     sa.Column("at", UtcDateTime, nullable=False),
 )
+
+# What supervisors have callers told until they end it; a row is there as long as it is so.
+emergencies = sa.Table(
+    "emergencies",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),  # a queue; * for every way in
+    sa.Column("id", sa.Text, nullable=False, unique=True),  # another one for each announcement
+    sa.Column("words", Json, nullable=False),  # by language
+    sa.Column("prompt", sa.Text, nullable=False, server_default=""),  # whose words they are, "" for none
+    sa.Column("then", sa.Text, nullable=False),  # continue, hang_up, voicemail
+    sa.Column("by", sa.Text, nullable=False),  # agent:ID or user:ID
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+# Skills that a supervisor has changed until the end of a day; what the store of queues has lost is put back from here.
+skills_today = sa.Table(
+    "skills_today",
+    metadata,
+    sa.Column("agent", sa.Text, primary_key=True),
+    sa.Column("skills", Json, nullable=False),  # levels by name; 0 takes one away
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+
+# What `flows/alerts.yaml` watches and has found: one row for each alert, queue and condition that ever held.
+alert_episodes = sa.Table(
+    "alert_episodes",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),  # alert.queue.condition
+    sa.Column("began_at", UtcDateTime),  # of the episode that goes on; none: it is over
+    sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),  # somebody was told of this episode
+    sa.Column("told_at", UtcDateTime),  # the last time that anybody was
+)

@@ -22,7 +22,15 @@ from callcenter.desk_tables import (
     users,
 )
 from callcenter.metadata import RowNumber, metadata
-from callcenter.queue_tables import agent_presence, journal_position, queue_entries, switches
+from callcenter.queue_tables import (
+    agent_presence,
+    alert_episodes,
+    emergencies,
+    journal_position,
+    queue_entries,
+    skills_today,
+    switches,
+)
 from callcenter.record_tables import (
     case_changes,
     case_contacts,
@@ -40,6 +48,7 @@ from callcenter.record_tables import (
 __all__ = [
     "accounts",
     "agent_presence",
+    "alert_episodes",
     "api_keys",
     "audit_log",
     "bills",
@@ -51,6 +60,7 @@ __all__ = [
     "customers",
     "desk_devices",
     "desk_sessions",
+    "emergencies",
     "events",
     "files",
     "flow_versions",
@@ -71,6 +81,7 @@ __all__ = [
     "recovery_codes",
     "sandbox_charges",
     "sessions",
+    "skills_today",
     "snoozes",
     "suppressions",
     "switches",
