@@ -1,0 +1,1 @@
+"""Desks on one web process; see `bench/README.md`."""
