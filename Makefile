@@ -12,7 +12,7 @@ run: $(VENV)/.voice
 	@$(BIN)/callwright run
 
 test: $(VENV)/.dev
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n logical --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check
