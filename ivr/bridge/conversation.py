@@ -9,9 +9,10 @@ from typing import cast
 
 import redis
 
+from callcenter.queues.store import Queues
 from ivr.bridge.control import Control
 from ivr.bridge.facts import Facts
-from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner, Offer, Offers
+from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner, Offer
 from ivr.bridge.ring import ring
 from ivr.bridge.talk import Conversation
 from ivr.channels.leg import BridgeLeg, CallLeg
@@ -24,7 +25,7 @@ class Bridge:
     def __init__(
         self,
         dial: Dialler,
-        queues: Offers,
+        queues: Queues,
         client: redis.Redis,
         executor: Executor,
         *,

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import redis
 import structlog
 
-from ivr.bridge.parts import Offer, Offers
+from callcenter.queues.store import Queues
+from ivr.bridge.parts import Offer
 
 log = structlog.get_logger("callwright.bridge")
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Facts:
 
     def __init__(
         self,
-        queues: Offers,
+        queues: Queues,
         client: redis.Redis,
         executor: Executor,
         keep: Callable[[Path, float, str, str], str] | None = None,

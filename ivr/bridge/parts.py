@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from ivr.channels.leg import CallLeg, Clip
 
@@ -92,37 +92,3 @@ class Dialler(Protocol):
 
 Address = Callable[[str], str]
 """What to dial for an agent's id, "" where there is nothing; blocks."""
-
-
-class Offers(Protocol):
-    """What the bridge says to `callcenter.queues.Queues`; all of it blocks, is called in threads, and may raise
-    `redis.RedisError`."""
-
-    def accept(self, offer_id: str) -> bool: ...
-    def connected(self, offer_id: str) -> bool: ...
-    def refuse(self, offer_id: str, why: str) -> bool: ...
-    def complete(self, offer_id: str, why: str = "ended") -> bool: ...
-    def hand_over(self, offer_id: str, agent_id: str, *, why: str = "transferred") -> str: ...
-    def transfer(self, offer_id: str, to_queue: str, *, why: str = "transferred") -> bool: ...
-    def entry(self, contact_id: str) -> Mapping[str, str]: ...
-
-    def join(
-        self,
-        contact_id: str,
-        queue: str,
-        *,
-        channel: str,
-        caller: str = "",
-        customer_id: str = "",
-        language: str = "",
-        skills: Mapping[str, int] | None = None,
-        priority: int | None = None,
-        joined_at: float | None = None,
-        last_agent: str = "",
-        holder: str = "",
-        data: Mapping[str, Any] | None = None,
-    ) -> object: ...
-
-    def queue(self, name: str) -> object:
-        """Raises LookupError where there is no such queue."""
-        ...
