@@ -1,4 +1,4 @@
-"""Cost of conversations: `python bench/bridge.py 50 200 --seconds 10`, CPU milliseconds of the media process per second
+"""Cost of conversations: `python -m bench.bridge 50 200 --seconds 10`, CPU milliseconds of the media process per second
 of each.
 
 Each of N pairs is two streams that hear each other while 50 packets a second come in for both: 100 packets a second in
@@ -19,16 +19,12 @@ import time
 
 import numpy as np
 
+from bench.measuring import cpu_seconds
 from ivr.channels.leg import Clip
 from ivr.channels.sip.media.client import Media, Stream
+from ivr.channels.sip.sdp import Codec
 
-KINDS = {"PCMU": 0, "PCMA": 8}
-
-
-def cpu_seconds(pid: int) -> float:
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+KINDS: dict[Codec, int] = {"PCMU": 0, "PCMA": 8}
 
 
 def talk(sock: socket.socket, phones: list[tuple[int, int]], first: int, seconds: float) -> None:
@@ -55,8 +51,9 @@ async def measure(pairs: int, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, sock:
         for pair in range(pairs):
             group = [await media.open(lambda event: None) for _ in range(3 if options.third else 2)]
-            for codec, stream in zip(("PCMU", "PCMA" if options.laws else "PCMU", "PCMU"), group, strict=False):
-                stream.connect(sock.getsockname(), codec=codec, event_type=101)  # type: ignore[arg-type]
+            codecs: tuple[Codec, ...] = ("PCMU", "PCMA" if options.laws else "PCMU", "PCMU")
+            for codec, stream in zip(codecs, group, strict=False):
+                stream.connect(sock.getsockname(), codec=codec, event_type=101)
                 phones.append((stream.port, KINDS[codec]))
             streams += group
             one, two, *supervisors = group

@@ -24,7 +24,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
+from bench.measuring import cpu_seconds, percentile
 from callcenter.db import migrate, open_database
 from callcenter.live import Live
 from ivr import embedded
@@ -32,7 +34,6 @@ from ivr.assembly import make_tickets
 from ivr.settings import Settings
 
 ROUNDS, PAUSE = 60, 0.1
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Page:
@@ -82,19 +83,9 @@ def resident(pid: int) -> int:
     return int(found[1]) * 1024
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-
 async def page(url: str, settings: Settings, number: int) -> Page:
     ticket = make_tickets(settings).issue("desk", f"agent{number}", ["floor", f"agent:{number}", f"contact:{number}"])
-    socket = await connect(f"{url}/desk", origin=settings.base_url, compression=None)  # type: ignore[arg-type]
+    socket = await connect(f"{url}/desk", origin=Origin(settings.base_url), compression=None)
     await socket.send(json.dumps({"kind": "hello", "ticket": ticket}))
     await socket.recv()
     return Page(socket)

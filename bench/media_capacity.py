@@ -1,4 +1,4 @@
-"""Cost and punctuality of the media process: `python bench/media_capacity.py 100 400 1000 --seconds 10`.
+"""Cost and punctuality of the media process: `python -m bench.media_capacity 100 400 1000 --seconds 10`.
 
 N streams play a looped clip while 50 packets a second come in for each (`--inband` looks for tones in them,
 `--record` records all). The media process has core 0; this load generator has core 1. Gaps are taken from the
@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 
+from bench.measuring import cpu_seconds
 from ivr.channels.leg import Clip
 from ivr.channels.sip.media.client import Media, Stream
 
@@ -31,12 +32,6 @@ def udp(timestamps: bool) -> socket.socket:
     if timestamps:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     return sock
-
-
-def cpu_seconds(pid: int) -> float:
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def generate(sockets: list[socket.socket], streams: list[Stream], seconds: float, gaps: list[float]) -> None:

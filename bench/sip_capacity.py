@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.measuring import percentile
 from bench.sip.callers import MEDIA_PORTS, Called, Callers
 from bench.sip.media import DIGIT
 from bench.sip.served import Ours, Server, Yardstick, at, is_media
@@ -47,11 +48,6 @@ class Step:
     key: tuple[float, float, float]
     lost: int
     megabytes: float
-
-
-def percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
 
 
 def measure(server: Server, name: str, calls: int, seconds: float, folder: Path, urgent: bool) -> Step:

@@ -1,7 +1,7 @@
 """TwiML turns per second and their p99 on one gunicorn worker, beside a bare Flask route that returns a constant
 document under the same gunicorn settings.
 
-    python bench/webhook.py [--rounds 5] [--seconds 3] [--connections 8]
+    python -m bench.webhook [--rounds 5] [--seconds 3] [--connections 8]
 
 Every turn is a signed request of a call in the demo flow: its session is loaded, stepped and committed before the
 reply leaves. The two servers are measured in turns within one run; the figures are medians over the rounds. The
@@ -27,6 +27,8 @@ import time
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote_plus, urlsplit
+
+from bench.measuring import cpu_seconds, percentile
 
 ROOT = Path(__file__).parents[1]
 BASE_URL = "https://voice.example.com"
@@ -142,10 +144,8 @@ class Caller(threading.Thread):
 
 def processor_seconds(server: int) -> float:
     """What gunicorn and its worker have used so far."""
-    pids = [str(server), *Path(f"/proc/{server}/task/{server}/children").read_text().split()]
-    # Fields 14 and 15, counted from 1, after the name in parentheses (proc_pid_stat(5)).
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(ticks) for each in fields for ticks in each[11:13]) / os.sysconf("SC_CLK_TCK")
+    pids = [server, *map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split())]
+    return sum(map(cpu_seconds, pids))
 
 
 def load(
@@ -166,8 +166,8 @@ def load(
         if caller.error:
             raise caller.error
     elapsed = time.perf_counter() - began
-    times = sorted(duration for caller in callers for duration in caller.times)
-    return len(times) / elapsed, times[int(len(times) * 0.99)], (processor_seconds(server) - before) / len(times)
+    times = [duration for caller in callers for duration in caller.times]
+    return len(times) / elapsed, percentile(times, 0.99), (processor_seconds(server) - before) / len(times)
 
 
 def main() -> int:
@@ -188,11 +188,13 @@ def main() -> int:
         try:
             addresses = {}
             for kind in results:
-                command = [sys.executable, __file__, "--serve", kind, "--folder", folder]
-                servers[kind] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                command = [sys.executable, "-m", "bench.webhook", "--serve", kind, "--folder", folder]
+                server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                servers[kind] = server
+                assert server.stdout
                 found = None
                 while found is None:
-                    line = servers[kind].stdout.readline()  # type: ignore[union-attr]
+                    line = server.stdout.readline()
                     if not line:
                         raise SystemExit(f"the {kind} server did not start")
                     found = re.match(r"web: http://(.+):(\d+)$", line.strip())
@@ -208,9 +210,9 @@ def main() -> int:
                 server.terminate()
             for server in servers.values():
                 server.wait()
-    for kind, found in results.items():
-        rate, p99, used = (statistics.median(column) for column in zip(*found, strict=True))
-        each = " ".join(f"{rate:.0f}" for rate, _, _ in found)
+    for kind, rounds in results.items():
+        rate, p99, used = (statistics.median(column) for column in zip(*rounds, strict=True))
+        each = " ".join(f"{rate:.0f}" for rate, _, _ in rounds)
         print(f"{kind}: {rate:.0f} turns/s, p99 {p99 * 1000:.1f} ms, processor {used * 1000:.2f} ms a turn  ({each})")
     ratios = [ours[0] / bare[0] for ours, bare in zip(results["ours"], results["bare"], strict=True)]
     print(f"ratio: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

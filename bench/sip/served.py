@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from bench.measuring import cpu_seconds
 from bench.sip.media import QUESTION_SECONDS, THANKS_SECONDS, write_recordings
 from ivr.speech import pcm, recordings
 
@@ -233,14 +234,6 @@ def is_media(pid: int) -> bool:
         return b"ivr.channels.sip.media" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-
-
-def cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def rss(pid: int) -> int:

