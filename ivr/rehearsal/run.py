@@ -10,9 +10,10 @@ from ivr.flow.effects import RunAction, Transfer
 from ivr.flow.inputs import ActionDone, TransferEnded
 from ivr.flow.problems import Mark, Problem
 from ivr.flow.session import Session
+from ivr.rehearsal.actions import ActionRunner, Answer
 from ivr.rehearsal.phone import Facts, Heard, Phone, Sent
 from ivr.rehearsal.script import Channel, Line, Message, Script, data_matches, is_id
-from ivr.rehearsal.simulator import ActionRunner, Answer, Simulator
+from ivr.rehearsal.simulator import Simulator
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ivr.flow.effects import RunAction
 from ivr.flow.inputs import ActionDone
 from ivr.flow.model import FlowSet
 from ivr.flow.session import Session
-from ivr.rehearsal.simulator import ActionRunner, Answer
+from ivr.rehearsal.actions import ActionRunner, Answer
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine

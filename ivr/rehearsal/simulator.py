@@ -7,9 +7,7 @@ session goes through JSON, as it does in production.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ivr.flow import collect
 from ivr.flow.collect import Collector
@@ -26,37 +24,24 @@ from ivr.flow.effects import (
     Send,
     Transfer,
 )
-from ivr.flow.inputs import (
-    ActionDone,
-    Earlier,
-    Fault,
-    HungUp,
-    Input,
-    Keys,
-    Recorded,
-    Served,
-    Started,
-    TransferEnded,
-    Words,
-)
+from ivr.flow.inputs import ActionDone, Earlier, Fault, HungUp, Input, Keys, Served, Started, TransferEnded, Words
 from ivr.flow.model import FlowSet
 from ivr.flow.pace import seconds
 from ivr.flow.session import QUEUE, TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
+from ivr.rehearsal.actions import ActionRunner, TransferRunner
 from ivr.rehearsal.agents import WaitingRoom
 from ivr.rehearsal.hints import hint
-from ivr.rehearsal.phone import Facts, Heard, Sent
+from ivr.rehearsal.ledger import Ledger
+from ivr.rehearsal.phone import Facts, Heard
+from ivr.rehearsal.recorder import Recorder
 from ivr.rehearsal.script import Agents
+from ivr.rehearsal.speaker import Speaker
 
 KEY_SECONDS = 0.3
 """From one key to the next of the same `press`."""
-
-Answer = tuple[ActionDone, float]
-"""What an action came to, and how many seconds it took."""
-ActionRunner = Callable[[RunAction, Session, dt.datetime], Answer]
-TransferRunner = Callable[[Transfer], TransferEnded]
 
 
 class Simulator:
@@ -84,23 +69,16 @@ class Simulator:
         self.text = text
         self.clock = 0.0
         """Seconds since the call began."""
-        self.heard: list[Heard] = []
         self.asking: Collect | None = None
         """The question that is open."""
-        self.recording: Record | None = None
         self._begin = begin
-        self._actions, self._transfers, self._on_heard = actions, transfers, on_heard
-        self._room = WaitingRoom(agents)
+        self._actions, self._transfers = actions, transfers
+        self._room, self._speaker, self._recorder = WaitingRoom(agents), Speaker(text, on_heard), Recorder()
+        self._ledger = Ledger()
         self._earlier = earlier
         self._listened = 0
-        self._events: list[Event] = []
-        self._sent: list[Sent] = []
         self._collector = Collector()
-        self._speaking_until = 0.0
         self._barge_in = True
-        self._recorded = 0.0
-        self._silent_at: float | None = None
-        self._sealed: list[str] = []
         self.session = Session(
             id="rehearsal",
             contact_id="rehearsal",
@@ -123,7 +101,15 @@ class Simulator:
     @property
     def speaking(self) -> float:
         """Seconds for which the flow will still be speaking."""
-        return max(0.0, self._speaking_until - self.clock)
+        return self._speaker.left(self.clock)
+
+    @property
+    def heard(self) -> list[Heard]:
+        return self._speaker.heard
+
+    @property
+    def recording(self) -> Record | None:
+        return self._recorder.effect
 
     @property
     def question(self) -> Collect | Record | None:
@@ -170,14 +156,12 @@ class Simulator:
         if self.ended:
             return
         if self.recording is not None:
-            self._silence_speaker()
-            self._recorded += seconds(words, self.session.language)
-            self.clock += self._recorded
-            self._silent_at = self.clock + self.recording.silence_seconds
-            if self._recorded >= self.recording.max_seconds:
+            self._speaker.silence(self.clock)
+            self.clock = self._recorder.take(seconds(words, self.session.language), self.clock)
+            if self._recorder.full:
                 self._end_recording()
         elif self.asking is not None or (self.text and self._room.effect is not None):
-            self._silence_speaker()
+            self._speaker.silence(self.clock)
             self._collector = collect.cancel(self._collector)
             self._feed(Words(words))
 
@@ -185,7 +169,7 @@ class Simulator:
         if self.text and self._room.effect is None:
             return
         while not self.ended and self.speaking:
-            self._pass_until(self._speaking_until)
+            self._pass_until(self._speaker.until)
         self._pass_until(self.clock + seconds)
 
     def pass_time(self) -> None:
@@ -200,25 +184,18 @@ class Simulator:
 
     def facts(self) -> Facts:
         self.hang_up()
-        events = [(event.kind, event.data) for event in self._events]
-        return Facts(
-            slots=self.session.snapshot(),
-            outcome=self.session.outcome,
-            language=self.session.language,
-            actions=[data["action"] for kind, data in events if kind == "action"],
-            messages=list(self._sent),
-            steps=[(data["flow"], data["step"]) for kind, data in events if kind == "step"],
-            exits=[(data["flow"], data["step"], data["exit"]) for kind, data in events if kind == "exit"],
-        )
+        return self._ledger.facts(self.session)
 
     # Time
 
     def _due(self) -> float | None:
         """When something will happen by itself."""
-        times = [self._collector.deadline if self._collector.ask else None, self._silent_at]
-        if self.speaking:
-            times.append(self._speaking_until)
-        times.append(self._room.due)
+        times = [
+            self._collector.deadline if self._collector.ask else None,
+            self._recorder.due,
+            self._speaker.until if self.speaking else None,
+            self._room.due,
+        ]
         return min((time for time in times if time is not None), default=None)
 
     def _pass_until(self, moment: float) -> None:
@@ -231,14 +208,14 @@ class Simulator:
         self.clock = max(self.clock, moment)
 
     def _fire(self) -> None:
-        if self._silent_at is not None and self.clock >= self._silent_at:
+        if self._recorder.due is not None and self.clock >= self._recorder.due:
             self._end_recording()
         elif self._collector.deadline is not None and self.clock >= self._collector.deadline:
             self._collector, answer = collect.tick(self._collector, self.clock)
             self._answered(answer)
         elif self._room.due is not None and self.clock >= self._room.due:
             self._served(self._room.fire(self.clock))
-        elif self.clock >= self._speaking_until:
+        elif not self.speaking:
             self._prompt_over()
 
     def _served(self, given: Input) -> None:
@@ -248,14 +225,9 @@ class Simulator:
             self._feed(HungUp())
 
     def _prompt_over(self) -> None:
-        self._speaking_until = self.clock
         if self._collector.deadline is None:
             self._collector = collect.prompt_ended(self._collector, self.clock)
-        if self.recording is not None and self._silent_at is None:
-            self._silent_at = self.clock + self.recording.silence_seconds
-
-    def _silence_speaker(self) -> None:
-        self._speaking_until = min(self._speaking_until, self.clock)
+        self._recorder.listen(self.clock)
 
     # Keys and answers
 
@@ -272,19 +244,18 @@ class Simulator:
         self._collector, answer = collect.press(before, key, self.clock)
         taken = (before.digits, before.ahead) != (self._collector.digits, self._collector.ahead)
         if self._barge_in and (taken or answer is not None):
-            self._silence_speaker()
+            self._speaker.silence(self.clock)
         self._answered(answer)
 
     def _answered(self, answer: str | None) -> None:
         if answer is not None:
-            self._silence_speaker()
+            self._speaker.silence(self.clock)
             self._feed(Keys(answer))
 
     def _end_recording(self) -> None:
-        seconds_recorded, self._recorded = self._recorded, 0.0
-        self.recording = self._silent_at = None
-        self._silence_speaker()
-        self._feed(Recorded("rehearsal.wav" if seconds_recorded else "", seconds_recorded))
+        recorded = self._recorder.end()
+        self._speaker.silence(self.clock)
+        self._feed(recorded)
 
     # The flow
 
@@ -293,28 +264,17 @@ class Simulator:
         self.asking = self._room.effect = None
         waiting: list[Input] = [given]
         while waiting and not self.ended:
-            self.session, effects = step(self.flows, self._stored(), waiting.pop(0), self.now)
+            self.session, effects = step(self.flows, self._ledger.stored(self.session), waiting.pop(0), self.now)
             for effect in effects:
                 after = self._carry_out(effect, given)
                 if after is not None:
                     waiting.append(after)
 
-    def _stored(self) -> Session:
-        """The session as it comes out of storage, secrets sealed and opened again."""
-
-        def seal(value: str) -> str:
-            self._sealed.append(value)
-            return str(len(self._sealed) - 1)
-
-        return Session.from_json(
-            json.loads(json.dumps(self.session.to_json(seal))), lambda kept: self._sealed[int(kept)]
-        )
-
     def _carry_out(self, effect: Effect, given: Input) -> Input | None:
         match effect:
             case Say(prompt, barge_in):
                 self._barge_in = barge_in
-                self._speak(prompt)
+                self._say(prompt)
             case Collect():
                 return self._collect(effect)
             case RunAction():
@@ -322,8 +282,7 @@ class Simulator:
             case Record():
                 if self.text:
                     return Fault("a text thread can't be recorded")
-                self.recording, self._recorded = effect, 0.0
-                self._speaking_until = max(self._speaking_until, self.clock)
+                self._recorder.begin(effect)
                 if not self.speaking:
                     self._prompt_over()
             case Transfer():
@@ -332,14 +291,12 @@ class Simulator:
                 return self._room.enter(effect, self.clock)
             case RequestCallback():
                 return self._room.book(effect)
-            case Send(channel, to, body, subject):
-                self._sent.append(Sent(channel, to, body, subject))
-            case Event():
-                self._events.append(effect)
+            case Send() | Event():
+                self._ledger.note(effect)
             case End():
                 self._collector = collect.cancel(self._collector)
                 if not isinstance(given, HungUp):
-                    self.clock = max(self.clock, self._speaking_until)  # what was said last is heard to its end
+                    self.clock = max(self.clock, self._speaker.until)  # what was said last is heard to its end
         return None
 
     def _collect(self, ask: Collect) -> Input | None:
@@ -349,10 +306,10 @@ class Simulator:
         self.asking = ask
         self._barge_in = ask.barge_in
         for prompt in ask.prompts:
-            self._speak(prompt)
+            self._say(prompt)
         if self.text:
             for choice in ask.choices:
-                self._hear(Heard(choice.label.id, f"{choice.key}. {written(choice.label)}", self.clock))
+                self._speaker.show(choice.label.id, f"{choice.key}. {written(choice.label)}", self.clock)
             self._collector = collect.cancel(self._collector)
         elif not self.speaking:
             self._prompt_over()
@@ -361,21 +318,9 @@ class Simulator:
     def _run(self, action: RunAction) -> Input:
         done, took = self._actions(action, self.session, self.now)
         if took > action.filler_after and action.filler is not None:
-            self._speak(action.filler)
+            self._say(action.filler)
         self.clock += min(took, action.budget)
         return ActionDone(action.call, "failed") if took > action.budget else done
 
-    def _speak(self, prompt: Prompt) -> None:
-        text = written(prompt)
-        self._hear(Heard(prompt.id, text, max(self.clock, self._speaking_until)))
-        if not self.text and not (self._collector.ahead and self._barge_in):
-            self._speaking_until = max(self.clock, self._speaking_until) + seconds(text, prompt.language)
-
-    def _hear(self, heard: Heard) -> None:
-        self.heard.append(heard)
-        self._on_heard(heard)
-
-
-def no_actions(action: RunAction, session: Session, now: Any) -> Answer:
-    """Every action fails: for flows that run none."""
-    return ActionDone(action.call, "failed"), 0.0
+    def _say(self, prompt: Prompt) -> None:
+        self._speaker.say(prompt, self.clock, interrupted=bool(self._collector.ahead and self._barge_in))

@@ -15,8 +15,8 @@ from ivr.flow.inputs import ActionDone
 from ivr.flow.model import FlowSet
 from ivr.flow.secret import masked
 from ivr.flow.session import Session
+from ivr.rehearsal.actions import Answer
 from ivr.rehearsal.phone import Facts, Heard
-from ivr.rehearsal.simulator import Answer
 
 HELP = {
     True: "Keys are pressed as you type them. Enter lets time pass, / says words, Ctrl-C hangs up.",

@@ -9,8 +9,9 @@ from typing import Any
 from ivr.flow.effects import RunAction
 from ivr.flow.inputs import ActionDone, TransferEnded
 from ivr.flow.session import Session
+from ivr.rehearsal.actions import Answer, no_actions
 from ivr.rehearsal.phone import Heard
-from ivr.rehearsal.simulator import Answer, Simulator, no_actions
+from ivr.rehearsal.simulator import Simulator
 from tests.flow import sample
 
 BEGIN = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)

@@ -1,0 +1,21 @@
+"""Who answers the actions and transfers of a simulated call."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from ivr.flow.effects import RunAction, Transfer
+from ivr.flow.inputs import ActionDone, TransferEnded
+from ivr.flow.session import Session
+
+Answer = tuple[ActionDone, float]
+"""What an action came to, and how many seconds it took."""
+ActionRunner = Callable[[RunAction, Session, dt.datetime], Answer]
+TransferRunner = Callable[[Transfer], TransferEnded]
+
+
+def no_actions(action: RunAction, session: Session, now: Any) -> Answer:
+    """Every action fails: for flows that run none."""
+    return ActionDone(action.call, "failed"), 0.0
