@@ -62,6 +62,8 @@ def resumable(
     bare: Resumable | None = None
     for row in conn.execute(query):
         data = json.loads(row.data)
+        if "assisted" in data.get("capabilities", ()):
+            continue  # an agent began it, within a conversation that stands on its own
         live_call = not row.ended and "voice" in data.get("capabilities", ())
         finished = row.ended and data.get("outcome") not in UNFINISHED
         if live_call or finished or not data.get("stack") or _closed(conn, row.contact_id, row.id):

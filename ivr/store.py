@@ -175,7 +175,7 @@ class SessionStore:
             match effect:
                 case Event(kind, data):
                     pass
-                case End(outcome):
+                case End(outcome) if not _assisted(session):
                     kind, data = "ended", {"outcome": outcome}
                 case _:
                     continue
@@ -214,11 +214,16 @@ class SessionStore:
                         dedupe_key=f"{session.id}:{effect.key}",
                         at=now,
                     )
-        if session.ended:
+        if session.ended and not _assisted(session):
             self._contacts.end(driver, session.contact_id, outcome=session.outcome, at=now)
 
     def _dump(self, session: Session) -> str:
         return compact(session.to_json(self._vault.seal))
+
+
+def _assisted(session: Session) -> bool:
+    """Whether an agent began it within a contact, which goes on when it ends."""
+    return "assisted" in session.capabilities
 
 
 def _goes_elsewhere(effect: Effect) -> bool:

@@ -20,6 +20,8 @@ from ivr.prompts.parts import Prompt
 GLOBAL_WORDS = ("person", "back", "repeat")
 CARD_LENGTHS = range(12, 20)
 MASKED = "•••"
+START_OVER = "start over"
+"""A target that no file can name: to the first of the secrets that are asked for here."""
 
 
 def global_answer(turn: Turn, given: Keys | Words, own: Iterable[str] = ()) -> Goto | str | None:
@@ -37,7 +39,8 @@ def global_answer(turn: Turn, given: Keys | Words, own: Iterable[str] = ()) -> G
             case keys.back:
                 return Goto("back")
             case keys.repeat:
-                return "repeat"
+                # whoever keys a secret while an agent waits is told that this key starts over
+                return Goto(START_OVER) if turn.can("assisted") and turn.is_secret(turn.stack[-1]) else "repeat"
         return None
     tongue = lexicon(turn.language)
     said = {normal(given.text), tongue.plain(given.text)}

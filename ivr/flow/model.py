@@ -207,6 +207,7 @@ class Company(Model):
         default_factory=dict, description="another start for some channels"
     )
     person: str | None = Field(None, description="the flow that leads to a person: key 0, and where faults go")
+    payment: str | None = Field(None, description="the flow by which an agent on the line takes a payment")
     keys: GlobalKeys = GlobalKeys()
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
@@ -216,6 +217,8 @@ class Company(Model):
     )
 
     def start_for(self, capabilities: frozenset[str]) -> str:
+        if "assisted" in capabilities and self.payment is not None:
+            return self.payment
         return self.channels.get("voice" if "voice" in capabilities else "text", self.start)
 
 

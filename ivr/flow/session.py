@@ -21,6 +21,9 @@ SPEECH = VOICE | {"words", "spoken_secrets"}
 """What a telephone call can do where speech is recognised whatever the language, secrets by ourselves."""
 TEXT = frozenset({"text", "words"})
 """What a thread of messages can do."""
+ASSISTED = frozenset({"voice", "keys", "secret", "assisted"})
+"""What a step can do that an agent has begun, who stays on the line: the customer has keys alone. It is a session of
+its own within the contact: its end is not the contact's, and nothing in it leads to a person, who is there already."""
 QUEUE = frozenset({"queue"})
 """What any of them can do besides, where there are queues."""
 

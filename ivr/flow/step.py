@@ -123,6 +123,8 @@ def _follow(turn: Turn, leave: str | Goto | CallFlow) -> Leave:
             return _person(turn, because=exit)
         case ["back"]:
             return _back(turn)
+        case ["start", "over"]:
+            return _start_over(turn)
         case ["return", *names]:
             turn.stack.pop()
             if not turn.stack:
@@ -143,6 +145,11 @@ def _person(turn: Turn, because: str) -> Leave:
     """The route to a person; from within that route there is only an apology left."""
     person = turn.company.person
     turn.event("to_person", because=because)
+    if turn.can("assisted"):  # a person is on the line
+        if because in ("failed", "unsupported"):
+            turn.say("system.fault")
+        turn.end("to_agent")
+        return because
     if person is None or any(flow == person for flow, _ in turn.stack):
         _apologise(turn)
         return "failed"
@@ -155,6 +162,15 @@ def _person(turn: Turn, because: str) -> Leave:
 def _back(turn: Turn) -> Leave:
     """To the question before this one; at the first question, that one again."""
     if len(turn.trail) > 1 and turn.trail[-1] == tuple(turn.stack):
+        turn.trail.pop()
+    if turn.trail:
+        turn.stack = list(turn.trail[-1])
+    return _enter(turn)
+
+
+def _start_over(turn: Turn) -> Leave:
+    """To the first of the secrets that are asked for one after the other here."""
+    while len(turn.trail) > 1 and turn.is_secret(turn.trail[-2][-1]):
         turn.trail.pop()
     if turn.trail:
         turn.stack = list(turn.trail[-1])

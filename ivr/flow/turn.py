@@ -75,6 +75,11 @@ class Turn:
         flow, step = self.stack[-1]
         return self.flows.flows[flow].steps[step]
 
+    def is_secret(self, place: Place) -> bool:
+        """Whether a step asks for a secret."""
+        flow, step = place
+        return bool(getattr(self.flows.flows[flow].steps[step], "is_secret", False))
+
     def can(self, capability: str) -> bool:
         """Whether the channel can do this, in the language that is spoken now."""
         has = self.before.capabilities
@@ -162,7 +167,7 @@ class Turn:
     @property
     def hushed(self) -> bool:
         """Whether this step asks for a secret that nobody should say here: others would recognise it, and keep it."""
-        return bool(getattr(self.step, "is_secret", False)) and not self.can("spoken_secrets")
+        return self.is_secret(self.stack[-1]) and not self.can("spoken_secrets")
 
     def constant(self, ref: str) -> bool:
         """Whether this prompt, once it has been made, is the same for every caller."""
