@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from callcenter import control
 from callcenter.acd.model import Offer
 from callcenter.queues import popping
 from callcenter.queues.base import NoSuchOffer
+from callcenter.queues.redis_hash import text
 from callcenter.queues.store import Queues
 from callcenter.softphones import NoGateway, Softphones
 
@@ -53,11 +54,13 @@ class Calling:
         return self.board.queues()
 
     def status(self) -> dict[str, Any]:
-        """All that the agent's page shows of offers and calls."""
+        """All that the agent's page shows of offers and calls. Every page asks for it all the time: what it costs
+        doesn't depend on how many agents there are."""
         queues = self.queues
         if self.agent_id not in queues.config.agents:
             return {"agent": "", "presence": "offline", "offers": []}
         queues.agent_seen(self.agent_id)
+        offers = queues.offers_of(self.agent_id)
         presence, reason, since = queues.presence_of(self.agent_id)
         agent = queues.agent(self.agent_id)
         device = agent.device if agent is not None else queues.config.agents[self.agent_id].device
@@ -70,19 +73,30 @@ class Calling:
             "now": queues.clock(),
             "device": "desk" if device == "desk" else "phone",
             "reasons": list(queues.config.people.reasons),
+            "offers": [self._shown(offer) for offer in offers],
+            "phone": self._telephone(offers) if device == "desk" else None,
+        }
+
+    def targets(self) -> dict[str, dict[str, str]]:
+        """Whom a call can be handed to: names of `queues`, and of `agents` who are signed in, by id."""
+        queues = self.queues
+        agents = queues.config.agents
+        signed_in = sorted(text(id) for id in queues.client.smembers("cw:agents"))
+        return {
             "queues": {name: queue.label or name for name, queue in queues.config.queues.items()},
-            "colleagues": self._colleagues(queues),
-            "offers": [self._shown(offer) for offer in queues.offers_of(self.agent_id)],
-            "phone": self.telephone() if device == "desk" else None,
+            "agents": {id: agents[id].name or id for id in signed_in if id != self.agent_id and id in agents},
         }
 
     def telephone(self) -> dict[str, Any]:
         """The browser's telephone: the `page` that has it, and a `call` that belongs to no offer, as when a colleague
         asks something: its `id`, `caller`, whether it is `up`, and who asks for which `contact`."""
+        return self._telephone(self.queues.offers_of(self.agent_id))
+
+    def _telephone(self, offers: Sequence[Offer]) -> dict[str, Any]:
         phones = self.board.softphones()
         state = phones.state(self.agent_id)
         mine = (*TALKING, "offered")
-        if any(one.medium == "voice" and one.state in mine for one in self.queues.offers_of(self.agent_id)):
+        if any(one.medium == "voice" and one.state in mine for one in offers):
             return {"page": state["page"], "call": None}
         call = state["call"]
         if call is not None:
@@ -94,11 +108,6 @@ class Calling:
     def offer(self, offer_id: str) -> dict[str, Any]:
         """One offer of this agent's, as `status` shows it. Raises `NotYours`."""
         return self._shown(self._own(offer_id, "offered", *TALKING, "wrap_up"))
-
-    def _colleagues(self, queues: Queues) -> dict[str, str]:
-        """Agents who have signed in, by id."""
-        agents = queues.config.agents
-        return {id: agents[id].name or id for id in queues.agents() if id != self.agent_id and id in agents}
 
     def be(self, presence: str, reason: str = "") -> None:
         """Sign in, out, or change presence. Raises ValueError and `UnknownAgent`."""

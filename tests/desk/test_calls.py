@@ -167,3 +167,31 @@ def test_who_is_no_agent_is_told_how_to_become_one(desk: Desk) -> None:
     assert post(admin, "/desk/work/agent", agent_id="tom").status_code == 303
     assert 'id="offers"' in admin.get("/desk/work").text
     assert post(desk.browser("agent"), "/desk/work/agent", agent_id="tom").status_code == 403
+
+
+def test_what_every_page_asks_for_costs_the_same_however_many_agents_there_are(
+    sqlite_engine: Engine, tmp_path: Path, valkey: Valkey
+) -> None:
+    board = Board(valkey)
+    people = {f"agent{number}": {"queues": ["sales"], "name": f"Agent {number}"} for number in range(40)}
+    board.queues().config = Config.from_files(
+        {"queues": {"queues": {"sales": {}}}, "agents": {"agents": {"maria": {"queues": ["sales"]}, **people}}}
+    )
+    maria = make_desk(sqlite_engine, tmp_path, switchboard=board).browser("agent")
+    post(maria, "/desk/agent/presence", presence="available")
+    client = valkey.client()
+
+    def commands() -> int:
+        before = client.info("stats")["total_commands_processed"]
+        assert maria.get("/desk/agent").status_code == 200
+        return int(client.info("stats")["total_commands_processed"]) - before
+
+    commands()  # scripts are loaded
+    alone = commands()
+    for number in range(40):
+        board.queues().sign_in(f"agent{number}")
+    assert commands() == alone
+    told = maria.get("/desk/agent/targets").json
+    assert told["queues"] == {"sales": "sales"}
+    assert told["agents"] == {id: one["name"] for id, one in people.items()}
+    client.close()

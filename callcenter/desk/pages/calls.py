@@ -57,6 +57,13 @@ def agent_status(visit: Visit, mine: Calling) -> Response:
     return jsonify(status)
 
 
+@page("/agent/targets", needs="calls.take")
+@calling
+def agent_targets(visit: Visit, mine: Calling) -> Response:
+    """Whom a call can be handed to."""
+    return jsonify(mine.targets())
+
+
 @page("/agent/presence", needs="calls.take", method="POST")
 @calling
 def agent_presence(visit: Visit, mine: Calling) -> Response:

@@ -207,7 +207,7 @@ by("offers").addEventListener("click", async ({ target }) => {
   if (go) open(go);
   if (dialog) {
     current = card;
-    if (dialog === "transfer") targets();
+    if (dialog === "transfer") await targets();
     by(dialog).showModal();
   }
 });
@@ -223,14 +223,17 @@ by("offers").addEventListener("input", ({ target }) => {
 });
 by("keypad").addEventListener("click", ({ target }) => target.dataset.digit && order(current, "digits", { digits: target.dataset.digit }));
 
-function targets() {
+async function targets() {
+  const response = await fetch(`${urls.agent}/targets`, { credentials: "same-origin", headers: { Accept: "application/json" } }).catch(() => null);
+  if (!response?.ok) fault(t("That didn't work. Try again."));
+  const { queues, agents } = response?.ok ? await response.json() : {};
   const group = (label, kind, entries) => {
     const made = document.createElement("optgroup");
     made.label = t(label);
     made.append(...Object.entries(entries ?? {}).map(([id, name]) => new Option(name, `${kind} ${id}`)));
     return made;
   };
-  by("transfer-to").replaceChildren(group("Queue", "queue", status.queues), group("Agent", "agent", status.colleagues));
+  by("transfer-to").replaceChildren(group("Queue", "queue", queues), group("Agent", "agent", agents));
 }
 by("transfer-form").addEventListener("submit", (event) => {
   const verb = event.submitter.value;
