@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextvars
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from ivr.flow.effects import Effect, RunAction
 from ivr.flow.inputs import ActionDone, Input, Started, Words
 from ivr.flow.opening import opened
 from ivr.flow.secret import Secret
-from ivr.flow.session import Session
+from ivr.flow.session import ASSISTED, Session
 from ivr.flow.step import WrongInput, step
 from ivr.published import Published
 from ivr.store import SessionStore, Stored, Unknown
@@ -127,6 +127,40 @@ class Runner:
         metrics.CONTACTS.labels(channel).inc()
         log.info("started", contact=session.contact_id, session=session.id, channel=channel, external_id=external_id)
         return Turn(session, tuple(effects), reply)
+
+    def start_assisted(
+        self,
+        *,
+        channel: str,
+        external_id: str,
+        contact_id: str,
+        caller: str,
+        called: str,
+        language: str,
+        slots: Mapping[str, Any],
+    ) -> Turn:
+        """An agent begins the company's payment flow with the customer of a contact, and stays on the line; `slots`
+        are what they agreed on. A session of its own. Raises LookupError where company.yaml names no such flow."""
+        flows = self.published.current()
+        if flows.company.payment is None:
+            raise LookupError("company.yaml names no flow under `payment`")
+        session = Session(
+            id=uuid.uuid4().hex,
+            contact_id=contact_id,
+            channel=channel,
+            capabilities=ASSISTED,
+            flow_hash=flows.hash,
+            language=language if language in flows.company.languages else flows.default_language,
+            caller=caller,
+            called=called,
+            slots=dict(slots),
+        )
+        now = self._clock()
+        session, effects = step(flows, session, Started(), now)
+        if not self.store.create(session, external_id, effects, "", now, contact=False):
+            return Turn(self.store.find(channel, external_id).session, (), "", fresh=False)
+        log.info("assisted", contact=contact_id, session=session.id)
+        return Turn(session, tuple(effects), "")
 
     def feed(
         self,
