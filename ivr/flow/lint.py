@@ -84,6 +84,7 @@ class View:
     def roots(self) -> tuple[str, ...]:
         """The flows that calls begin in, and the one to a person; those that exist."""
         names = (self.company.start, *self.company.channels.values(), self.company.person)
+        names = (*names, self.company.payment)
         return tuple(dict.fromkeys(name for name in names if name is not None and name in self.flows.flows))
 
     def reachable(self, roots: Iterable[str], capabilities: frozenset[str] | None = None) -> set[Place]:
@@ -92,7 +93,7 @@ class View:
         seen: set[Place] = set()
         waiting: list[Place] = [(name, flows[name].start) for name in roots if name in flows]
         person = flows.get(self.company.person or "")
-        if person is not None:
+        if person is not None and "assisted" not in (capabilities or ()):
             waiting.append((person.name, person.start))
         while waiting:
             flow, name = waiting.pop()

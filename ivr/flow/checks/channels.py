@@ -6,19 +6,25 @@ from collections.abc import Iterator
 
 from ivr.flow.lint import CHANNELS, View, error, lint
 from ivr.flow.problems import Problem
+from ivr.flow.session import ASSISTED
 
 
 @lint
 def unsupported(view: View) -> Iterator[Problem]:
-    lacking: dict[tuple[str, str], list[str]] = {}
-    for channel, capabilities in CHANNELS.items():
+    found: dict[tuple[str, str], list[str]] = {}
+    channels = dict(CHANNELS)
+    if view.company.payment is not None:
+        channels["a call whose agent takes a payment"] = ASSISTED
+    for channel, capabilities in channels.items():
         start = view.company.start_for(capabilities)
         for flow, name in view.reachable([start], capabilities):
             step = view.flows.flows[flow].steps[name]
             if not view.needs(step) <= capabilities and "unsupported" not in step.exits:
-                lacking.setdefault((flow, name), []).append(channel)
-    for (flow, name), channels in lacking.items():
+                found.setdefault((flow, name), []).append(channel)
+    for (flow, name), lacking in found.items():
         step = view.flows.flows[flow].steps[name]
-        what = f"`{step.verb}` can't be done on {' and '.join(channels)} (it needs {', '.join(sorted(step.needs()))})"
-        fix = f"add `exits: {{unsupported: STEP}}`, or another start for {channels[0]} under `channels` in company.yaml"
+        what = f"`{step.verb}` can't be done on {' and '.join(lacking)} (it needs {', '.join(sorted(step.needs()))})"
+        fix = "add `exits: {unsupported: STEP}`"
+        if lacking[0] in CHANNELS:
+            fix += f", or another start for {lacking[0]} under `channels` in company.yaml"
         yield error(view.mark(flow, name), what, fix, "unsupported")

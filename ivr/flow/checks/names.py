@@ -63,6 +63,8 @@ def company(view: View) -> Iterator[Problem]:
     starts = {("start",): company.start} | {("channels", key): flow for key, flow in company.channels.items()}
     if company.person is not None:
         starts["person",] = company.person
+    if company.payment is not None:
+        starts["payment",] = company.payment
     for path, flow in starts.items():
         if flow not in flows:
             what = f"company.yaml's {'.'.join(path)} names the flow '{flow}', which doesn't exist"

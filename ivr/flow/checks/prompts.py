@@ -45,6 +45,8 @@ def missing(view: View) -> Iterator[Problem]:
     resume = view.company.resume
     if resume is not None and PROMPT_ID.match(resume.offer):
         wanted.setdefault(resume.offer, view.company_mark("resume"))
+    if view.company.payment is not None:
+        wanted.setdefault("system.payment_stopped", view.company_mark("payment"))
     for ref, mark in wanted.items():
         if ref not in every and texts:
             fix = "add it to the prompts of every language"
