@@ -7,6 +7,7 @@ never an exception that a caller would hear as silence.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,8 +25,9 @@ from callcenter.queues import closing
 from callcenter.queues.base import UnknownQueue
 from callcenter.queues.callbacks import NotInQueue, OutsideHours
 from callcenter.tables import contacts
+from ivr import emergency
 from ivr.flow.effects import Enqueue, RequestCallback
-from ivr.flow.inputs import CallbackBooked, Queued, Refused
+from ivr.flow.inputs import Announced, CallbackBooked, Queued, Refused
 from ivr.flow.session import Session
 from ivr.queue_config import PublishedQueues
 
@@ -44,10 +46,21 @@ class Queueing:
         self.holder = holder
         self._engine = engine
         self._timezone = timezone
+        self.announcements = emergency.Announcements(engine)
 
     def enter(self, session: Session, effect: Enqueue, *, joined_at: float | None = None) -> Queued | Refused:
-        """A place for this contact, or why there is none. One that has a place keeps it; `joined_at` gives it back to
-        one that the store has lost."""
+        """A place for this contact, or why there is none, and what is announced there. One that has a place keeps it;
+        `joined_at` gives it back to one that the store has lost."""
+        told = self._enter(session, effect, joined_at)
+        announced = self.announcement(session, effect.queue)
+        return told if announced is None else replace(told, announcement=announced.announcement)
+
+    def announcement(self, session: Session, queue: str) -> Announced | None:
+        """What this contact hasn't been told that a supervisor announces, to all or in this queue; a second old at
+        most."""
+        return emergency.due(self.announcements.lately(), session, queue)
+
+    def _enter(self, session: Session, effect: Enqueue, joined_at: float | None) -> Queued | Refused:
         try:
             self._refresh()
             queue = self.queues.queue(effect.queue)

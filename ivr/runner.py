@@ -24,10 +24,12 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine
 
+from callcenter.emergency import ALL
 from ivr import actions, metrics
 from ivr.earlier import find_earlier
+from ivr.emergency import Announcements
 from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import ActionDone, Input, Started, Words
+from ivr.flow.inputs import ActionDone, Announcement, Earlier, Input, Started, Words
 from ivr.flow.opening import opened
 from ivr.flow.secret import Secret
 from ivr.flow.session import ASSISTED, Session
@@ -79,6 +81,7 @@ class Runner:
         self.engine = engine
         self.published = published
         self.store = SessionStore(engine, vault)
+        self.announcements = Announcements(engine)
         self._settings = settings
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="action")
@@ -96,11 +99,13 @@ class Runner:
         language: str = "",
         first: Words | None = None,
         also: Also | None = None,
+        earlier: Earlier | None = None,
     ) -> Turn:
         """A caller is there. A repeated start of the same call (by channel and `external_id`) gets the stored reply.
 
         `contact_id` is the contact, where it has been stored already. `language` is the customer's, if flows speak
         it. `first` is what the caller said to begin with: it answers the first question if that understands it.
+        `earlier` is what it goes on with, where the channel knows; by default it is looked for.
         """
         flows = self.published.current()
         session = Session(
@@ -114,10 +119,9 @@ class Runner:
             called=called,
         )
         now = self._clock()
-        earlier = None
-        if flows.company.resume is not None:
+        if earlier is None and flows.company.resume is not None:
             earlier = find_earlier(self.engine, flows.company, session, now, known=bool(contact_id))
-        session, effects = opened(flows, session, Started(earlier), first, now)
+        session, effects = opened(flows, session, Started(earlier, self.announcement(session)), first, now)
         reply = render(session, effects)
         stored_also = None if also is None else partial(_call, also, session, effects)
         if not self.store.create(session, external_id, effects, reply, now, flows.company.country,
@@ -127,6 +131,10 @@ class Runner:
         metrics.CONTACTS.labels(channel).inc()
         log.info("started", contact=session.contact_id, session=session.id, channel=channel, external_id=external_id)
         return Turn(session, tuple(effects), reply)
+
+    def announcement(self, session: Session) -> Announcement | None:
+        """What whoever comes in now is told first."""
+        return self.announcements.now().get(ALL)
 
     def start_assisted(
         self,

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 class Earlier:
     """A conversation that the same customer left before its end: where it stood (`stack`, innermost last; `trail` are
     the questions before), the slots given without secrets, and whose it was. `answered` names all that the customer
-    has answered lately, in this or other conversations."""
+    has answered lately, in this or other conversations. With an `exit` the other conversation has been handed over to
+    this one: it goes on without a question, by that exit of the step where it stood."""
 
     session: str = ""
     contact: str = ""
@@ -19,13 +20,36 @@ class Earlier:
     trail: tuple[Any, ...] = ()
     slots: dict[str, Any] = field(default_factory=dict, repr=False)
     answered: tuple[str, ...] = ()
+    exit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What callers are told before anything else, because a supervisor said so: `words` by language, exactly as they
+    stand; `prompt` is the prompt that they are taken from, if it is one. `then` is what comes after it for whoever
+    isn't waiting for an agent. A session hears one `id` once."""
+
+    id: str
+    words: dict[str, str]
+    prompt: str = ""
+    then: Literal["continue", "hang_up", "voicemail"] = "continue"
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The caller is connected (or the first text message came). `earlier` is what they may go on with."""
+    """The caller is connected (or the first text message came). `earlier` is what they may go on with, `announcement`
+    what they hear first."""
 
     earlier: Earlier | None = None
+    announcement: Announcement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Something is announced to a contact that is there already: one that waits for an agent, or a thread of messages.
+    The other channels of a flow tell it to newcomers only."""
+
+    announcement: Announcement
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +100,22 @@ class TransferEnded:
 @dataclass(frozen=True, slots=True)
 class Queued:
     """The contact waits, and here is what may be told of that: `position` counts from 1, the wait is between `low` and
-    `high` seconds; `None` is not to be said. The first one answers `Enqueue`; more may follow while it waits."""
+    `high` seconds; `None` is not to be said. The first one answers `Enqueue`; more may follow while it waits.
+    `announcement`: what callers of this queue are told."""
 
     position: int | None = None
     low: float | None = None
     high: float | None = None
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The contact can't wait there (any longer). `nobody`: no agent of the queue has signed in."""
+    """The contact can't wait there (any longer). `nobody`: no agent of the queue has signed in. `announcement`: what
+    callers of this queue are told."""
 
     why: Literal["closed", "full", "nobody", "max_wait", "failed"]
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +149,7 @@ class Fault:
 
 Input = (
     Started
+    | Announced
     | Keys
     | Words
     | ActionDone
@@ -146,5 +175,7 @@ def from_json(data: dict[str, Any]) -> Input:
     }
     if fields.get("earlier") is not None:
         fields["earlier"] = Earlier(**fields["earlier"])
+    if fields.get("announcement") is not None:
+        fields["announcement"] = Announcement(**fields["announcement"])
     given: Input = _KINDS[data["input"]](**fields)
     return given

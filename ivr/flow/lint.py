@@ -82,8 +82,9 @@ class View:
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
-        """The flows that calls begin in, and the one to a person; those that exist."""
-        names = (self.company.start, *self.company.channels.values(), self.company.person)
+        """The flows that calls begin in, and those to a person and to voicemail; those that exist."""
+        company = self.company
+        names = (company.start, *company.channels.values(), company.person, company.voicemail)
         names = (*names, self.company.payment)
         return tuple(dict.fromkeys(name for name in names if name is not None and name in self.flows.flows))
 

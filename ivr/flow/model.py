@@ -207,6 +207,7 @@ class Company(Model):
         default_factory=dict, description="another start for some channels"
     )
     person: str | None = Field(None, description="the flow that leads to a person: key 0, and where faults go")
+    voicemail: str | None = Field(None, description="the flow that takes a message after an emergency announcement")
     payment: str | None = Field(None, description="the flow by which an agent on the line takes a payment")
     keys: GlobalKeys = GlobalKeys()
     defaults: Defaults = Defaults()

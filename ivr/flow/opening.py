@@ -25,7 +25,7 @@ def opened(
     if first is None or not first.text.strip() or begun.ended or "Words" not in (begun.waiting or {}).get("for", ()):
         return begun, effects
     answered, further = step(flows, begun, first, now)
-    if _misunderstood(further) and started.earlier is not None:
+    if _misunderstood(further) and started.earlier is not None and not started.earlier.exit:
         # They may have begun with something new: whoever asks for the hours isn't offered to go on with a bill.
         anew, fresh = opened(flows, session, replace(started, earlier=None), first, now)
         if anew.seq > begun.seq:

@@ -2,7 +2,8 @@
 
 The channel that starts a session hands over what is known of the earlier one (`Earlier`). It is offered if the flows of
 today still have the steps that it stood at, and it goes on at a question: never in the middle of an action, and never
-behind a secret, which isn't carried over and has to be asked for again.
+behind a secret, which isn't carried over and has to be asked for again. A conversation that was handed over (a link
+to the chat) goes on without being asked about, by the exit that says so of the step that handed it over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ivr.flow.answering import ask, global_answer, nothing
 from ivr.flow.answers.yes_no import KEYS, YesNo, choices, meaning, phrases
 from ivr.flow.effects import Collect
 from ivr.flow.inputs import Earlier, Input, Keys, Words
-from ivr.flow.model import FlowSet
+from ivr.flow.model import FlowSet, StepModel
 from ivr.flow.session import Place
 from ivr.flow.turn import Goto, Turn, Waiting
 
@@ -39,6 +40,26 @@ def place(flows: FlowSet, earlier: Earlier) -> Stack | None:
         if getattr(flows.flows[flow].steps[name], "is_secret", False):
             return stack
     return visited[-1]
+
+
+def begin(turn: Turn, earlier: Earlier) -> Waiting | str | None:
+    """How a conversation begins that goes on with an earlier one: by asking whether it should, or at once by an exit of
+    the step that handed it over. `None` if it begins at the flow's start, where the stack stands already."""
+    return _handed_over(turn, earlier) if earlier.exit else offer(turn, earlier)
+
+
+def _handed_over(turn: Turn, earlier: Earlier) -> str | None:
+    """What today's flows don't have any more begins anew; what was given stays given."""
+    stack = _stack(earlier.stack)
+    there = _called(turn.flows, stack) and earlier.exit in _top(turn.flows, stack).ways_out(turn.flows)
+    turn.event("resume", accepted=there, contact=earlier.contact, session=earlier.session,
+               slots=sorted(earlier.slots), handed_over=True)  # fmt: skip
+    _take_over(turn, earlier)
+    if not there:
+        return None
+    turn.stack = list(stack)
+    turn.trail = [each for each in map(_stack, earlier.trail) if _stands(turn.flows, each)]
+    return earlier.exit
 
 
 def offer(turn: Turn, earlier: Earlier) -> Waiting | None:
@@ -71,9 +92,7 @@ def answer(turn: Turn, given: Input) -> Stack | Waiting | Goto | None:
     turn.event("resume", **data)
     if where is None:
         return None
-    turn.slots = {**turn.slots, **earlier.slots}
-    if earlier.language in turn.company.languages:
-        turn.language = earlier.language
+    _take_over(turn, earlier)
     visited = [*(_stack(stack) for stack in earlier.trail), _stack(earlier.stack)]
     turn.trail = [stack for stack in visited[: visited.index(where)] if _stands(turn.flows, stack)]
     return where
@@ -103,15 +122,31 @@ def _ask(turn: Turn, earlier: Earlier) -> Waiting:
     return waiting
 
 
+def _take_over(turn: Turn, earlier: Earlier) -> None:
+    turn.slots = {**turn.slots, **earlier.slots}
+    if earlier.language in turn.company.languages:
+        turn.language = earlier.language
+
+
 def _stands(flows: FlowSet, stack: Stack) -> bool:
     """Whether today's flows have this place, the flows in it calling each other, a question on top."""
+    return _called(flows, stack) and _top(flows, stack).asks
+
+
+def _called(flows: FlowSet, stack: Stack) -> bool:
+    """Whether today's flows have this place, the flows in it calling each other."""
     for number, (flow, name) in enumerate(stack):
         step = flows.flows[flow].steps.get(name) if flow in flows.flows else None
         if step is None:
             return False
         if number + 1 < len(stack) and getattr(step, "call", None) != stack[number + 1][0]:
             return False
-    return bool(stack) and flows.flows[stack[-1][0]].steps[stack[-1][1]].asks
+    return bool(stack)
+
+
+def _top(flows: FlowSet, stack: Stack) -> StepModel:
+    flow, name = stack[-1]
+    return flows.flows[flow].steps[name]
 
 
 def _stack(places: Sequence[Any]) -> Stack:

@@ -37,7 +37,8 @@ def speech(languages: Iterable[str]) -> frozenset[str]:
 class Session:
     """`stack` is where the call stands, innermost flow last; `trail` is where # goes back to; `waiting` is what the
     current step waits for, `None` if nothing; `seq` counts the Inputs taken;
-    `answered` are slots that the customer has filled lately, in earlier conversations."""
+    `answered` are slots that the customer has filled lately, in earlier conversations; `announced` are the
+    announcements that were made to it."""
 
     id: str
     contact_id: str
@@ -55,6 +56,7 @@ class Session:
     trail: tuple[tuple[Place, ...], ...] = ()
     calls: int = 0
     answered: tuple[str, ...] = ()
+    announced: tuple[str, ...] = ()
     ended: bool = False
     outcome: str = ""
 
@@ -74,6 +76,7 @@ class Session:
         fields["stack"] = _places(data["stack"])
         fields["trail"] = tuple(_places(stack) for stack in data["trail"])
         fields["answered"] = tuple(data.get("answered", ()))
+        fields["announced"] = tuple(data.get("announced", ()))
         fields["slots"] = _unseal(data["slots"], unseal)
         fields["waiting"] = _unseal(data["waiting"], unseal)
         return cls(**fields)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from ivr.flow import resuming
+from ivr.flow import announcing, resuming
 from ivr.flow.effects import Effect, End
 from ivr.flow.expr import ExprError
-from ivr.flow.inputs import Fault, HungUp, Input, Started
+from ivr.flow.inputs import Announced, Fault, HungUp, Input, Started
 from ivr.flow.model import FlowSet
 from ivr.flow.session import Session
-from ivr.flow.turn import CallFlow, Goto, Leave, Turn, Waiting
+from ivr.flow.turn import WAITING, CallFlow, Goto, Leave, Turn, Waiting
 
 MAX_STEPS = 200
 """Steps in one turn; a flow that takes more never waits for the caller."""
@@ -34,12 +34,15 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
     turn = Turn(flows, session, now)
     leave: Leave
     match given:
-        case Started(earlier):
+        case Started(earlier, announcement):
             if session.stack:
                 raise WrongInput("the session has started already")
             _jump(turn, flows.company.start_for(session.capabilities))
             turn.answered = earlier.answered if earlier is not None else ()
-            leave = (resuming.offer(turn, earlier) if earlier is not None else None) or _enter(turn)
+            if announcement is not None and announcing.tell(turn, announcement, every_language=True):
+                leave = _announced(turn, announcement.then)
+            else:
+                leave = (resuming.begin(turn, earlier) if earlier is not None else None) or _enter(turn)
         case HungUp(lost):
             outcome = "lost" if lost else "hung_up"
             turn.end(outcome)
@@ -50,6 +53,11 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
                 raise WrongInput("the session has not started")
             turn.event("fault", what=what)
             leave = "failed"
+        case Announced(announcement) if announcing.interrupts(turn):
+            if announcing.tell(turn, announcement):
+                leave = _announced(turn, announcement.then)
+            else:
+                turn.waiting, leave = session.waiting, WAITING
         case _:
             kind = type(given).__name__
             if session.waiting is None or kind not in session.waiting["for"]:
@@ -65,6 +73,16 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
     if turn.ended:
         turn.emit(End(turn.outcome))
     return turn.session(), turn.effects
+
+
+def _announced(turn: Turn, then: str) -> Leave:
+    """Where an announcement leads that isn't followed by what would have come without it."""
+    if then == "voicemail":
+        assert turn.company.voicemail is not None
+        _jump(turn, turn.company.voicemail)
+        return _enter(turn)
+    turn.end("announced")
+    return WAITING
 
 
 def _resumed(turn: Turn, given: Input) -> Leave:

@@ -58,6 +58,7 @@ class Turn:
         self.trail = list(session.trail)
         self.calls = session.calls
         self.answered = session.answered
+        self.announced = session.announced
         self.waiting: Mapping[str, Any] | None = None
         self.state: Mapping[str, Any] = (session.waiting or {}).get("state", {})
         self.effects: list[Effect] = []
@@ -194,6 +195,7 @@ class Turn:
             trail=tuple(self.trail[-TRAIL:]),
             calls=self.calls,
             answered=self.answered,
+            announced=self.announced,
             ended=self.ended,
             outcome=self.outcome,
         )

@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
@@ -25,9 +23,10 @@ from ivr.channels.voice.hold import Said
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.transcript import Tell
-from ivr.flow.collect import Collector
+from ivr.channels.voice.waiter import Waiter, choice, taken
+from ivr.emergency import due
 from ivr.flow.effects import Enqueue, RequestCallback
-from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued, Refused, Served
+from ivr.flow.inputs import CallbackBooked, Input, Queued, Refused, Served
 from ivr.flow.session import Session
 from ivr.queueing import Queueing
 
@@ -38,23 +37,11 @@ log = structlog.get_logger("callwright.voice")
 T = TypeVar("T")
 
 KEEP_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""How often it is asked whether something is announced to those who wait."""
 PATIENCE = 2.0
 """Seconds until Redis is tried again."""
 WITHDRAWN = ("offer.withdrawn", "offer.expired", "offer.refused")
-
-
-@dataclass(eq=False)
-class Waiter:
-    """One contact. `facts` are what the journal says of it; `out` is whether it does something else meanwhile,
-    `talking` with whom it speaks and since when."""
-
-    session: Session
-    effect: Enqueue
-    joined_at: float
-    facts: deque[Fact] = field(default_factory=deque)
-    out: bool = False
-    talking: tuple[Offer, float] | None = None
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Lobby:
@@ -82,7 +69,7 @@ class Lobby:
         self._kept: Callable[[], Sequence[str]] = lambda: ()
         self._stopping = threading.Event()
         self._following: threading.Thread | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(
         self, on_callback: Callable[[Fact], None] = lambda fact: None, kept: Callable[[], Sequence[str]] = lambda: ()
@@ -93,13 +80,13 @@ class Lobby:
         loop = asyncio.get_running_loop()
         self._following = threading.Thread(target=self._follow, args=(loop,), name="journal", daemon=True)
         self._following.start()
-        self._keeping = loop.create_task(self._keep())
+        self._tasks = [loop.create_task(self._keep()), loop.create_task(self._look())]
 
     async def close(self) -> None:
         self._stopping.set()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._following is not None:
             await asyncio.to_thread(self._following.join)
 
@@ -165,14 +152,14 @@ class Lobby:
     async def _wait(
         self, line: Line, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]], said: Said
     ) -> Input:
-        chosen = _choice(line, waiter.effect)
+        chosen = choice(line, waiter.effect)
         if chosen is not None:
             return chosen
         news_at = line.now() + self._queues.queue(waiter.effect.queue).announce.every
         while True:
             waiter.wake.clear()
             said.go_on()
-            for fact in _taken(waiter):
+            for fact in taken(waiter):
                 self._happened(fact, waiter, rings)
             accepted = await self._accepted(rings)
             if accepted is not None:
@@ -180,6 +167,10 @@ class Lobby:
                 if served is not None:
                     return served
                 said.music()
+            if waiter.announced is not None and not rings:
+                announced, waiter.announced = waiter.announced, None
+                line.leg.stop()
+                return announced
             if waiter.facts or waiter.wake.is_set():
                 continue
             woken = asyncio.ensure_future(waiter.wake.wait())
@@ -191,7 +182,7 @@ class Lobby:
                 said.ended(event)
             elif isinstance(event, Digit):
                 line.press(event)
-                chosen = _choice(line, waiter.effect)
+                chosen = choice(line, waiter.effect)
                 if chosen is not None:
                     line.leg.stop()
                     return chosen
@@ -296,6 +287,17 @@ class Lobby:
                 waiter.facts.append(fact)
                 waiter.wake.set()
 
+    async def _look(self) -> None:
+        """Announcements to those who wait, and do nothing else."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            known = await self._blocking(self._queueing.announcements.lately)
+            for waiter in self._waiters.values():
+                if not waiter.out and waiter.talking is None:
+                    waiter.announced = due(known, waiter.session, waiter.effect.queue)
+                    if waiter.announced is not None:
+                        waiter.wake.set()
+
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
@@ -328,16 +330,3 @@ class Lobby:
 
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
-
-
-def _taken(waiter: Waiter) -> list[Fact]:
-    facts = list(waiter.facts)
-    waiter.facts.clear()
-    return facts
-
-
-def _choice(line: Line, effect: Enqueue) -> Keys | None:
-    """A key that is a choice, of those pressed until now; the others mean nothing here."""
-    pressed, line.keys = line.keys.ahead, Collector()
-    keys = {choice.key for choice in effect.choices}
-    return next((Keys(key) for key in reversed(pressed) if key in keys), None)

@@ -65,6 +65,8 @@ def company(view: View) -> Iterator[Problem]:
         starts["person",] = company.person
     if company.payment is not None:
         starts["payment",] = company.payment
+    if company.voicemail is not None:
+        starts["voicemail",] = company.voicemail
     for path, flow in starts.items():
         if flow not in flows:
             what = f"company.yaml's {'.'.join(path)} names the flow '{flow}', which doesn't exist"

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from ivr.flow import announcing
 from ivr.flow.effects import Choice as Offered
 from ivr.flow.effects import Enqueue
-from ivr.flow.inputs import Input, Keys, Queued, Refused, Served, Words
+from ivr.flow.inputs import Announced, Input, Keys, Queued, Refused, Served, Words
 from ivr.flow.model import Expression, FlowSet, PromptRef, StepModel
 from ivr.flow.secret import masked
 from ivr.flow.turn import Goto, Leave, Turn
@@ -73,9 +74,16 @@ class Queue(StepModel):
     def resume(self, turn: Turn, given: Input) -> Leave:
         match given:
             case Queued():
+                if given.announcement is not None:
+                    announcing.tell(turn, given.announcement)
                 self._tell(turn, given)
                 return self._wait(turn, told=True)
-            case Refused(why):
+            case Announced(announcement):
+                announcing.tell(turn, announcement)
+                return self._wait(turn, told=bool(turn.state.get("told")))
+            case Refused(why, announcement):
+                if announcement is not None:
+                    announcing.tell(turn, announcement)
                 turn.event("queue_refused", queue=self.queue, why=why)
                 return why
             case Served(agent):
@@ -110,7 +118,7 @@ class Queue(StepModel):
                 data=told_to_agents(turn),
             )
         )
-        return turn.wait("Queued", "Refused", "Served", "Keys", "Words", told=told)
+        return turn.wait("Queued", "Refused", "Announced", "Served", "Keys", "Words", told=told)
 
     def _tell(self, turn: Turn, news: Queued) -> None:
         first = not turn.state.get("told")
