@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from callcenter.acd.fields import Model, Name, Percent, Priority, Region, Seconds, Skills, duration
+from callcenter.acd.people import Agent, AgentsFile, Penalties
 from callcenter.acd.strategies import strategies
 
 MEDIA: Mapping[str, str] = {"sip": "voice", "twilio": "voice", "pyvoip": "voice"}
@@ -39,31 +30,10 @@ def medium(channel: str) -> str:
     return MEDIA.get(channel, channel)
 
 
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?", value.strip())
-        if not found:
-            raise ValueError("is no duration; write seconds, minutes or hours: 20s, 2m, 1h")
-        return float(found[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[found[2]]
-    return value
-
-
 def _strategy(name: str) -> str:
     if name not in strategies():
         raise ValueError(f"there is no strategy '{name}'; there are {', '.join(sorted(strategies()))}")
     return name
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=7 * 86_400)]
-Level = Annotated[int, Field(ge=1, le=10)]
-Skills = Annotated[dict[Name, Level], Field(description="skill: the least level, 1 to 10")]
-Percent = Annotated[float, Field(gt=0, le=100)]
-Priority = Annotated[int, Field(ge=0, le=100)]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Relaxation(Model):
@@ -129,10 +99,12 @@ class Announce(Model):
 
 
 class Callback(Model):
-    """Callbacks: when they are offered, and how they are tried."""
+    """Callbacks: when they are offered, and how they are tried. Without `offer_after` and `offer_size` they are
+    offered from the start."""
 
     offer_after: Seconds | None = Field(None, description="offered to those who waited so long")
     offer_size: int | None = Field(None, ge=1, description="offered while so many wait")
+    offer_hours: Name | None = Field(None, description="offered only within this file of opening hours")
     retries: int = Field(2, ge=0, le=20, description="further calls after one that reached nobody")
     spacing: Seconds = Field(600, description="between calls")
     limit: Seconds = Field(86_400, description="given up so long after the request, or the time that was chosen")
@@ -142,20 +114,40 @@ class Callback(Model):
     )
     failed_message: str = Field("system.callback_failed", description="text when it is given up; empty: none")
 
+    def offered(self, waited: float, waiting: int) -> bool:
+        """Whether one is offered to a contact that has waited so long (in seconds), in a queue of so many."""
+        if self.offer_after is None and self.offer_size is None:
+            return True
+        return (self.offer_after is not None and waited >= self.offer_after) or (
+            self.offer_size is not None and waiting >= self.offer_size
+        )
+
 
 class Record(Model):
-    """Recording of conversations. `consent` says when it is announced."""
+    """Recording of conversations. `consent` says when it is announced: `by_region` to customers whose number is, or
+    may be, from one of `regions`."""
 
     on: bool = False
     consent: Literal["always", "by_region", "never"] = "always"
+    regions: list[Region] = Field(
+        default_factory=list, description="countries, US states, Canadian provinces: DE, US-CA, CA-QC"
+    )
     keep_days: int = Field(90, ge=1)
+
+    @model_validator(mode="after")
+    def _by_region(self) -> Record:
+        if self.consent == "by_region" and not self.regions:
+            raise ValueError("`consent: by_region` needs `regions`, such as [US-CA, DE]")
+        if self.regions and self.consent != "by_region":
+            raise ValueError("`regions` counts only with `consent: by_region`")
+        return self
 
 
 class Extra(Model):
     """The company's own fields of screen pops: the pop is posted to `url`, which answers a JSON object in time."""
 
     url: Annotated[str, Field(pattern=r"^https?://\S+$")]
-    seconds: Annotated[float, BeforeValidator(_duration), Field(gt=0, le=30)] = 2
+    seconds: Annotated[float, BeforeValidator(duration), Field(gt=0, le=30)] = 2
 
 
 class Queue(Model):
@@ -174,7 +166,7 @@ class Queue(Model):
     max_size: int | None = Field(None, ge=1, description="calls beyond take the flow's exit `full`")
     max_wait: Seconds | None = Field(None, description="calls that waited longer take the flow's exit `max_wait`")
     overflow: list[Overflow] = Field(default_factory=list)
-    offer_seconds: Annotated[float, BeforeValidator(_duration), Field(ge=1, le=600)] = 20
+    offer_seconds: Annotated[float, BeforeValidator(duration), Field(ge=1, le=600)] = 20
     handling: Seconds = Field(300, description="a contact's usual length, until enough were measured")
     wrap_up: WrapUp = WrapUp()
     announce: Announce = Announce()
@@ -200,76 +192,6 @@ class QueuesFile(Model):
     """queues.yaml."""
 
     queues: dict[Name, Queue] = Field(min_length=1)
-
-
-class PhoneAccount(Model):
-    """A telephone that registers with us."""
-
-    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
-    password_env: str | None = Field(None, description="the environment variable that holds the password")
-    password_hash: str | None = Field(None, description="MD5 or SHA-256 of user:realm:password")
-
-    @model_validator(mode="after")
-    def _one(self) -> PhoneAccount:
-        if (self.password_env is None) == (self.password_hash is None):
-            raise ValueError("give either password_env or password_hash")
-        return self
-
-
-def _phone(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"desk|sips?:[^\s@]+(@\S+)?|\+[1-9]\d{4,14}", value):
-        raise ValueError("a phone is desk, sip:USER@HOST, a number as +12025550143, or an account with `user`")
-    return value
-
-
-Phone = Annotated[
-    Annotated[str, BeforeValidator(_phone), Tag("phone")] | Annotated[PhoneAccount, Tag("phone_account")],
-    Discriminator(lambda value: "phone_account" if isinstance(value, dict | PhoneAccount) else "phone"),
-]
-
-
-class Penalties(Model):
-    """How long an agent is offered nothing after an offer that came to nothing."""
-
-    reject_delay: Annotated[float, BeforeValidator(_duration), Field(ge=1)] = 10
-    busy_delay: Annotated[float, BeforeValidator(_duration), Field(ge=1)] = 30
-    no_answer_delay: Annotated[float, BeforeValidator(_duration), Field(ge=1)] = 30
-    no_answers_until_unavailable: int = Field(3, ge=1)
-
-    def delay(self, why: str) -> float:
-        """Seconds after an offer that ended for this reason."""
-        named = {"rejected": self.reject_delay, "no_answer": self.no_answer_delay, "expired": self.no_answer_delay}
-        return named.get(why, self.busy_delay)
-
-
-class Agent(Model):
-    """One agent, as configured."""
-
-    name: str = ""
-    skills: Skills = Field(default_factory=dict)
-    queues: list[Name] = Field(default_factory=list)
-    groups: list[Name] = Field(default_factory=list)
-    languages: list[str] = Field(default_factory=list, description="empty: every language")
-    phone: Phone = "desk"
-    capacity: dict[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    interrupts: dict[Name, list[Name]] = Field(default_factory=dict)
-    penalties: Penalties | None = None
-
-    @property
-    def device(self) -> str:
-        """The phone in one word: `desk`, a SIP address, a number, or `user:NAME` for one registered with us."""
-        return self.phone if isinstance(self.phone, str) else f"user:{self.phone.user}"
-
-
-class AgentsFile(Model):
-    """agents.yaml. What an agent leaves out is as here."""
-
-    reasons: list[Name] = Field(default_factory=lambda: ["break", "lunch", "meeting", "training"])
-    capacity: dict[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    interrupts: dict[Name, list[Name]] = Field(default_factory=dict)
-    penalties: Penalties = Penalties()
-    logout_after: Seconds = Field(90, description="an agent whose desk is silent for so long is signed out")
-    agents: dict[Name, Agent] = Field(default_factory=dict)
 
 
 class ConfigError(ValueError):

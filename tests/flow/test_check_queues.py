@@ -50,6 +50,12 @@ def problems(tmp_path: Path, queues: str, agents: str = AGENTS, flow: str = FLOW
         ("skills: {billing: 3}", "queues.yaml:3:5 no agent of 'general' ever has the skills that it requires"),
         ("relax: [{after: 9s}, {after: 3s}]", "write the steps of `relax` in the order of time"),
         ("wrap_up: {required: true}", "required codes need a list `codes`"),
+        ("callback: {offer_hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
+        ("record: {consent: by_region}", "`consent: by_region` needs `regions`, such as [US-CA, DE]"),
+        ("record: {consent: never, regions: [DE]}", "`regions` counts only with `consent: by_region`"),
+        ("record: {consent: by_region, regions: [DE, US-ZZ]}", "queues.yaml:3:48 there is no region 'US-ZZ'; write a "
+         "country as DE"),
+        ("record: {consent: by_region, regions: [Texas]}", "queues.yaml:3:44 '0': String should match pattern"),
         ("music: queue.tune", "queues.yaml:3:5 there is no prompt 'queue.tune'"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from callcenter.acd.config import Config
+from callcenter import regions
+from callcenter.acd.config import Config, Record
 from ivr.bridge.parts import Manner, Recording
 from ivr.channels.leg import Clip
 from ivr.flow import template
@@ -43,6 +45,8 @@ class Manners:
         wanted = [self._whispered(name, flows.default_language) for name in self._config().queues]
         for ref in ("system.recorded", "system.callback_greeting"):
             wanted += [self._prompt(ref, language) for language in flows.company.languages]
+        if any(queue.record.regions for queue in self._config().queues.values()):
+            await asyncio.to_thread(regions.load)
         for message in await prerender(self._renderer, [prompt for prompt in wanted if prompt is not None]):
             log.warning("can't be rendered", why=message)
 
@@ -61,7 +65,8 @@ class Manners:
         queue = self._config().queues.get(queue_name)
         recording = None
         if queue is not None and queue.record.on:
-            consent = await self.said("system.recorded", session.language) if queue.record.consent != "never" else []
+            told = await self._announced(queue.record, session.caller)
+            consent = await self.said("system.recorded", session.language) if told else []
             recording = Recording(self._recordings_dir, consent=consent)
         number = re.fullmatch(r"\+?\d+", device) is not None
         whispered = self._whispered(queue_name, self._flows().default_language)
@@ -71,6 +76,13 @@ class Manners:
             accept_key=ACCEPT_KEY if number else "",
             recording=recording,
         )
+
+    async def _announced(self, record: Record, number: str) -> bool:
+        """Whether a customer with this number is told of a recording."""
+        if record.consent != "by_region":
+            return record.consent == "always"
+        # The tables of area codes take seconds to load.
+        return await asyncio.to_thread(regions.within, number, record.regions)
 
     async def said(self, ref: str, language: str) -> list[Clip]:
         """A prompt's audio, by its id or as it stands; nothing where it can't be said."""

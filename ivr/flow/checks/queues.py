@@ -55,10 +55,11 @@ def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Proble
                 if group not in groups:
                     mark = node.at(("queues", name, "rings", number, "groups", index))
                     yield error(mark, f"no agent is in the group '{group}'", nearest(group, groups), "unknown_group")
-        if queue.hours is not None and queue.hours not in view.flows.files:
-            mark = node.at(("queues", name, "hours"))
-            what = f"there is no file '{queue.hours}.yaml'"
-            yield error(mark, what, nearest(queue.hours, {"business_hours"}), "unknown_hours")
+        for at, hours in ((("hours",), queue.hours), (("callback", "offer_hours"), queue.callback.offer_hours)):
+            if hours is not None and hours not in view.flows.files:
+                what = f"there is no file '{hours}.yaml'"
+                yield error(node.at(("queues", name, *at)), what, nearest(hours, {"business_hours"}), "unknown_hours")
+        yield from _regions(node, name, queue)
         for path, ref in (("music", queue.music), ("whisper", queue.whisper)):
             if ref and PROMPT_ID.match(ref) and not any(ref in texts for texts in view.flows.texts.values()):
                 known = {id for texts in view.flows.texts.values() for id in texts}
@@ -72,6 +73,15 @@ def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Proble
             fix = "lower the levels, relax them after a while, or give an agent these skills"
             mark = node.at(("queues", name, "skills"))
             yield warning(mark, f"no agent of '{name}' ever has the skills that it requires", fix, "no_skilled_agents")
+
+
+def _regions(node: Node, name: str, queue: Any) -> Iterator[Problem]:
+    """Those where a recording is announced. Also by name."""
+    for number, region in enumerate(queue.record.regions):
+        if not importlib.import_module("callcenter.regions").known(region):
+            mark = node.at(("queues", name, "record", "regions", number))
+            fix = "write a country as DE, a US state as US-CA, a Canadian province as CA-QC"
+            yield error(mark, f"there is no region '{region}'", fix, "unknown_region")
 
 
 def _last_skills(queue: Any) -> dict[str, int]:
