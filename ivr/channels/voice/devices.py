@@ -6,7 +6,8 @@ import os
 
 import redis
 
-from callcenter.acd.config import Config, PhoneAccount
+from callcenter.acd.config import Config
+from callcenter.acd.people import PhoneAccount
 from callcenter.queues.store import Queues
 from callcenter.softphones import Softphones
 from ivr.channels.sip.registrar import LOCAL, Account
