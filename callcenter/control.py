@@ -8,6 +8,7 @@ answer is the journal's `call.answer` with the order's id; what came of it follo
     consult {to: {agent: } | {number: }}, then merge, complete or return · conference {to: }
     listen, whisper, join, take_over (a supervisor: `by` is rung first) · hang_up (`by` leaves)
     digits {digits: "12#"} · record_pause, record_resume · secret_start, secret_end
+    pay {account: "10203040", amount: 8450}, both or the amount may be left out; then pay_stop until the card is charged
 """
 
 from __future__ import annotations

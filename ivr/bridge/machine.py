@@ -22,6 +22,7 @@ from ivr.bridge.state import (
     CUSTOMER,
     Answer,
     Answered,
+    Charging,
     Command,
     Complete,
     Connected,
@@ -35,6 +36,7 @@ from ivr.bridge.state import (
     OfferLost,
     Order,
     Party,
+    PaymentEnded,
     Played,
     Record,
     ReferEnded,
@@ -42,6 +44,8 @@ from ivr.bridge.state import (
     Role,
     Started,
     State,
+    StopPayment,
+    TakePayment,
     Target,
 )
 
@@ -74,6 +78,11 @@ def step(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             turn.refer_ended(ok)
         case OfferLost():
             turn.offer_lost()
+        case Charging():
+            if state.paying:
+                turn.set(paying="charging")
+        case PaymentEnded(result, data):
+            turn.payment_ended(result, data)
         case Order():
             from ivr.bridge.orders import obey
 
@@ -98,11 +107,12 @@ class Turn:
         self._out: list[Command] = []
 
     def commands(self, before: State) -> tuple[Command, ...]:
-        """All of this step: what everybody hears changes before somebody is told that it is done, and `End` is last."""
+        """All of this step: what everybody hears changes before a secret is asked for and before somebody is told that
+        it is done, and `End` is last."""
         after = self.state
         sounds = list(soundscape.changes(before, after)) if after.started and not after.over else []
-        last = [command for command in self._out if isinstance(command, (Answer, Note, End))]
-        first = [command for command in self._out if not isinstance(command, (Answer, Note, End))]
+        last = [command for command in self._out if isinstance(command, (TakePayment, Answer, Note, End))]
+        first = [command for command in self._out if not isinstance(command, (TakePayment, Answer, Note, End))]
         last.sort(key=lambda command: isinstance(command, End))
         return (*first, *_recorder(_taping(before), _taping(after)), *sounds, *last)
 
@@ -207,7 +217,7 @@ class Turn:
             self.hand_over(heir, "transferred")
         elif heir:
             self.leave_for(heir)
-        elif in_order and state.started and not (state.held or state.private or state.announcing):
+        elif in_order and state.started and not (state.held or state.private or state.announcing or state.paying):
             self.end("flow", "agent_hung_up")
         else:
             self.requeue(state.queue, "agent_hung_up" if in_order else "agent_lost")
@@ -239,10 +249,22 @@ class Turn:
             self.set(offer_open=False)
             self.end("requeue", "lost_offer")
 
+    def payment_ended(self, result: str, data: Mapping[str, object]) -> None:
+        if self.state.paying:
+            self.set(paying="")
+            self.note("payment_ended", result=result, **data)
+
     # What several of them come to
+
+    def abandon_payment(self) -> None:
+        """The customer's line is needed for something else, or gone."""
+        if self.state.paying:
+            self.want(StopPayment(told=False))
+            self.payment_ended("interrupted", {})
 
     def hand_over(self, id: str, why: str) -> None:
         """From now on this party, which is up, serves the customer; the agent before, if there still is one, goes."""
+        self.abandon_payment()
         before = self.state.agent
         self.set(agent=id, leaving_for="", private=False, held=False, announcing=False, secret=False)
         if before and before != id:
@@ -259,6 +281,7 @@ class Turn:
 
     def leave_for(self, id: str) -> None:
         """The agent goes before the party that is being called has answered."""
+        self.abandon_payment()
         self.dismiss(id)
         self.change(id, role="agent")
         self.set(agent="", leaving_for=id, private=False, held=False, announcing=False, secret=False)
@@ -276,12 +299,14 @@ class Turn:
             self.want(Complete(why, heir))
 
     def requeue(self, queue: str, why: str) -> None:
+        self.abandon_payment()
         self.want(Requeue(queue, why, fresh=not self.state.offer_open))
         self.set(offer_open=False)
         self.end("requeue", why, queue)
 
     def end(self, how: str, why: str, queue: str = "") -> None:
         """Nobody stays but the customer, if he does."""
+        self.abandon_payment()
         self.dismiss()
         self.complete(why)
         self.set(over=True)
@@ -292,7 +317,7 @@ class Turn:
 def _taping(state: State) -> str:
     if not (state.recorded and state.started) or state.announcing or state.over:
         return "off"
-    return "paused" if state.paused or state.secret else "on"
+    return "paused" if state.paused or state.hushed else "on"
 
 
 def _recorder(before: str, after: str) -> list[Command]:

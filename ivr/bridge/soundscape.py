@@ -55,10 +55,10 @@ def heard(state: State, id: str) -> Play | Hear:
     if isinstance(partners, str):
         return Play(id, partners)
     # while a secret is keyed and said, the customer's line goes nowhere
-    silent = {other for other in partners if state.parties[other].muted or (state.secret and other == CUSTOMER)}
-    if state.secret and partners == {CUSTOMER}:
+    silent = {other for other in partners if state.parties[other].muted or (state.hushed and other == CUSTOMER)}
+    if state.hushed and partners == {CUSTOMER}:
         return Play(id, "held")
-    return Hear(id, partners - silent, digits=not state.secret)
+    return Hear(id, partners - silent, digits=not state.hushed)
 
 
 def changes(before: State, after: State) -> Iterator[Command]:

@@ -12,6 +12,8 @@ Role = Literal["customer", "agent", "consulted", "supervisor"]
 Mode = Literal["", "listen", "whisper", "join", "take_over"]
 Sound = Literal["music", "ringing", "held", "consent"]
 Why = Literal["hung_up", "failed", "busy", "rejected", "no_answer"]
+Paying = Literal["", "asking", "charging", "stopping"]
+"""How far a payment is: the customer is asked, the card is at the gateway, the customer is told that it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class State:
     held: bool = False
     private: bool = False
     secret: bool = False
+    paying: Paying = ""
     leaving_for: str = ""
     referring: bool = False
     recorded: bool = False
@@ -59,6 +62,11 @@ class State:
     over: bool = False
     made: int = 0
     """Parties that were dialled so far: each gets an id of its own."""
+
+    @property
+    def hushed(self) -> bool:
+        """The customer keys a secret: his line goes nowhere, and nothing is recorded."""
+        return self.secret or bool(self.paying)
 
     @property
     def consulted(self) -> str:
@@ -107,6 +115,19 @@ class OfferLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Charging:
+    """The card is put to the gateway: from now on the payment can't be stopped, and its outcome counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEnded:
+    """The payment is over, and the customer has heard how. `result` is the flow's outcome; `data` has no secret."""
+
+    result: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A command of an agent or supervisor (`by`, an agent's id)."""
 
@@ -116,7 +137,7 @@ class Order:
     args: Mapping[str, object] = field(default_factory=dict)
 
 
-Event = Started | Answered | Gone | Played | ReferEnded | OfferLost | Order
+Event = Started | Answered | Gone | Played | ReferEnded | OfferLost | Charging | PaymentEnded | Order
 
 
 # What is to be done
@@ -194,6 +215,25 @@ class SendDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class TakePayment:
+    """Run the payment flow with the customer, the others hearing its prompts; `Charging` and `PaymentEnded` follow.
+    `account` and `amount` (minor units, 0 for none) are what was agreed on; `order` began it, `by` an agent."""
+
+    order: str
+    by: str
+    account: str = ""
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StopPayment:
+    """Ask no further. `told`: the customer hears that it was stopped, and `PaymentEnded` follows; otherwise his line is
+    needed at once, and a card that is at the gateway is seen to without it."""
+
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An order's answer: done, or why not."""
 
@@ -220,5 +260,19 @@ class End:
 
 
 Command = (
-    Dial | HangUp | Hear | Play | Record | Connected | Complete | Requeue | Refer | SendDigits | Answer | Note | End
+    Dial
+    | HangUp
+    | Hear
+    | Play
+    | Record
+    | Connected
+    | Complete
+    | Requeue
+    | Refer
+    | SendDigits
+    | TakePayment
+    | StopPayment
+    | Answer
+    | Note
+    | End
 )
