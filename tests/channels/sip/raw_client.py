@@ -160,12 +160,12 @@ class RawClient(asyncio.DatagramProtocol):
     def answer(self, request: Message, status: int, reason: str = "X", body: str = "", extra: str = "") -> None:
         self.send(self.response(request, status, reason, body, extra))
 
-    async def next(self, seconds: float = 5.0) -> Message:
+    async def next(self, seconds: float = 20.0) -> Message:
         """The next message. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             return await self._queue.get()
 
-    async def until(self, wanted: Callable[[Message], bool], seconds: float = 5.0) -> Message:
+    async def until(self, wanted: Callable[[Message], bool], seconds: float = 20.0) -> Message:
         """The next message that is wanted; the others stay in `log`. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while True:
@@ -173,10 +173,10 @@ class RawClient(asyncio.DatagramProtocol):
                 if wanted(message):
                     return message
 
-    async def final(self, method: str, seconds: float = 5.0) -> Message:
+    async def final(self, method: str, seconds: float = 20.0) -> Message:
         return await self.until(lambda m: m.status >= 200 and m.cseq_method == method, seconds)
 
-    async def asked(self, method: str, seconds: float = 5.0) -> Message:
+    async def asked(self, method: str, seconds: float = 20.0) -> Message:
         """The next request of this method."""
         return await self.until(lambda m: m.method == method, seconds)
 

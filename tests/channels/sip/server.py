@@ -20,7 +20,7 @@ FAST = Timers(t1=0.03, t2=0.12, t4=0.1)
 """RFC 3261's times divided by about 16: 64*T1 is 1.9 s."""
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait for a condition. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - polled, so that the code under test needs no hooks for it
@@ -56,12 +56,12 @@ class Server:
         except LegOver:
             return
 
-    async def over(self, index: int = -1, seconds: float = 5.0) -> LegEvent:
+    async def over(self, index: int = -1, seconds: float = 20.0) -> LegEvent:
         """Wait for the end of a call; its last event."""
         await eventually(lambda: any(isinstance(e, HungUp) for events in self.events[index:] for e in events), seconds)
         return self.events[index][-1]
 
-    async def quiet(self, seconds: float = 6.0, *, transactions: bool = False) -> None:
+    async def quiet(self, seconds: float = 20.0, *, transactions: bool = False) -> None:
         """Wait until nothing is left of any call, but for transactions that absorb repetitions for 64*T1."""
         kept = () if transactions else ("transactions",)
         await eventually(

@@ -64,7 +64,7 @@ async def test_a_scanner_gets_nothing_and_cannot_make_us_dial() -> None:
             client.send(client.request(method, extra="Refer-To: <sip:900@192.0.2.1>"))
         client.send(b"OPTIONS sip:x SIP/7.0\r\nVia: SIP/2.0/UDP 127.0.0.1:1;branch=z9hG4bKa\r\n\r\n")
         client.send(client.request("OPTIONS").replace(b"Content-Length: 0", b"Content-Length: 9"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while server.endpoint.stats().get("odd_not_allowed", 0) < 11:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         assert client.log == []

@@ -125,6 +125,6 @@ async def test_a_server_that_drains_is_passed_over(tmp_path: Path) -> None:
 
 
 async def acknowledged(server: Server) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while server.legs[-1].being_invited:  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -33,7 +33,7 @@ async def dialling(**changes: Any) -> AsyncIterator[tuple[Server, RawClient, str
 
 async def events_of(leg: SipLeg) -> list[LegEvent]:
     events: list[LegEvent] = []
-    async with asyncio.timeout(6):
+    async with asyncio.timeout(20):
         while not events or not isinstance(events[-1], HungUp):
             events.append(await leg.next_event())
     return events

@@ -87,7 +87,7 @@ class TcpPeer:
         self.writer.write(b"\r\n".join(lines) + blank + body)
 
     async def next(self) -> Message:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = int(
                 next(line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"Content-Length"))
@@ -95,7 +95,7 @@ class TcpPeer:
             return Message(head + await self.reader.readexactly(length))
 
     async def closed(self) -> bool:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             try:
                 return await self.reader.read(1) == b""
             except ConnectionError:
@@ -136,7 +136,7 @@ async def test_keepalives_get_their_pong() -> None:
     async with serving(tcp=True) as server:
         peer = await TcpPeer.open(server.endpoint.address)
         peer.writer.write(b"\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await peer.reader.readexactly(2) == b"\r\n"
         await peer.close()
 
@@ -189,7 +189,7 @@ async def test_a_call_placed_over_tcp_and_the_connection_lost_while_it_rings() -
         port = listener.sockets[0].getsockname()[1]
         maker = await RawClient.open(server.endpoint.address)
         leg = await server.endpoint.dial(f"sip:agent@127.0.0.1:{port};transport=tcp")
-        peer = await asyncio.wait_for(seen.get(), 5)
+        peer = await asyncio.wait_for(seen.get(), 20)
         invite = await peer.next()
         assert "SIP/2.0/TCP" in invite["via"]
         peer.writer.write(maker.response(invite, 200, body=maker.sdp()))
@@ -201,10 +201,10 @@ async def test_a_call_placed_over_tcp_and_the_connection_lost_while_it_rings() -
         second = await server.endpoint.dial(f"sip:agent@127.0.0.1:{port};transport=tcp")
         await peer.next()
         await peer.close()
-        ended = await asyncio.wait_for(second.next_event(), 5)
+        ended = await asyncio.wait_for(second.next_event(), 20)
         assert ended == HungUp("error", "transport")
         refused = await server.endpoint.dial("sip:agent@127.0.0.1:1;transport=tcp")
-        ended = await asyncio.wait_for(refused.next_event(), 5)
+        ended = await asyncio.wait_for(refused.next_event(), 20)
         assert isinstance(ended, HungUp)
         assert "does not take TCP" in ended.reason
         listener.close()
@@ -236,10 +236,10 @@ async def test_calls_over_tls(certificate: tuple[Path, Path]) -> None:
     async with serving(tcp=True, **tls) as server, serving(**tls) as caller:
         port = server.endpoint.transports.ports["TLS"]
         leg = await caller.endpoint.dial(f"sips:ivr@127.0.0.1:{port}")
-        assert await asyncio.wait_for(leg.next_event(), 5) == Answered()
+        assert await asyncio.wait_for(leg.next_event(), 20) == Answered()
         await eventually(lambda: bool(server.legs))
         assert server.legs[0].headers["contact"].startswith("<sips:")
         server.legs[0].hang_up()
-        assert await asyncio.wait_for(leg.next_event(), 5) == HungUp("peer")
+        assert await asyncio.wait_for(leg.next_event(), 20) == HungUp("peer")
         await server.quiet()
         await caller.quiet()
