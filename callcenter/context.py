@@ -75,6 +75,13 @@ def resumable(
     return bare
 
 
+def left_at(conn: Connection, session_id: str) -> Resumable | None:
+    """Where a session is now, whether it goes on or has ended; `None` if there is none."""
+    query = sa.select(sessions, contacts.c.language).join(contacts, contacts.c.id == sessions.c.contact_id)
+    row = conn.execute(query.where(sessions.c.id == session_id)).one_or_none()
+    return None if row is None else _resumable(row, json.loads(row.data))
+
+
 def _resumable(row: Any, data: Mapping[str, Any]) -> Resumable:
     return Resumable(
         session_id=row.id,

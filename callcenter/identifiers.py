@@ -1,7 +1,8 @@
 """Identifiers: phone numbers, addresses, accounts and handles that name a customer, or several.
 
 An identifier says who somebody may be; its proof says how well that is known. Caller id can be forged and a phone is
-shared, so both `caller_id` and `none` are weak: they find candidates, and never merge customers.
+shared, and a link is passed on with a touch, so `none`, `caller_id` and `link` are weak: they find candidates, and
+never merge customers.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from sqlalchemy.engine import Connection
 from callcenter.tables import customers, identifiers
 
 Kind = Literal["phone", "email", "chat_visitor", "account", "social"]
-Proof = Literal["none", "caller_id", "agent", "pin", "login", "one_time_code"]
+Proof = Literal["none", "caller_id", "link", "agent", "pin", "login", "one_time_code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PROOFS: tuple[Proof, ...] = get_args(Proof)
-"""The weakest first; `login` is the word of the company's own."""
+"""The weakest first. `link`: whoever it is has opened a link that we sent there, which may have been passed on; `login`
+is the word of the company's own."""
 STRONG = frozenset({"agent", "pin", "login", "one_time_code"})
 LONGEST = 254
 

@@ -115,6 +115,11 @@ def settle(
         _release(conn, before, *found)
 
 
+def assume(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, at: datetime) -> None:
+    """This one contact is with that customer. Its address stays as it is: what told us is not about the address."""
+    _assign(conn, contact_id, customer_id, proof=proof, by="", at=at)
+
+
 def _assign(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, by: str, at: datetime) -> None:
     conn.execute(sa.update(contacts).where(contacts.c.id == contact_id).values(customer_id=customer_id))
     data = {"customer": customer_id, "proof": proof} | ({"by": by} if by else {})

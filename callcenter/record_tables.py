@@ -34,7 +34,7 @@ identifiers = sa.Table(
     sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False, index=True),
     sa.Column("kind", sa.Text, nullable=False),  # phone, email, chat_visitor, account, social
     sa.Column("value", sa.Text, nullable=False),  # normalised
-    sa.Column("proof", sa.Text, nullable=False),  # none, caller_id, agent, pin, one_time_code
+    sa.Column("proof", sa.Text, nullable=False),  # none, caller_id, link, agent, pin, login, one_time_code
     sa.Column("proven_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("kind", "value", "customer_id"),  # its index is the look-up
@@ -70,6 +70,17 @@ suppressions = sa.Table(  # addresses that told us to stop, whoever they belong 
     sa.Column("channel", sa.Text, primary_key=True),
     sa.Column("address", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+undeliverable = sa.Table(  # addresses that don't exist, as a carrier says, whoever they belong to
+    "undeliverable",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False),  # the carrier's: 5.1.1, 30005; "" where it gave none
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text),  # which told us
     sa.Column("at", UtcDateTime, nullable=False),
 )
 
@@ -148,5 +159,24 @@ one_time_codes = sa.Table(
     sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
     sa.Column("used_at", UtcDateTime),
     sa.Column("message_id", sa.Text, nullable=False),
+    sa.Index(None, "kind", "value", "created_at"),
+)
+
+chat_links = sa.Table(
+    "chat_links",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),  # the attempt of an action that it belongs to
+    sa.Column("contact_id", sa.Text, nullable=False),  # what sent it
+    sa.Column("session_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # of the identifier that it went to
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("stack", Json, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("used_at", UtcDateTime),
+    sa.Column("visitor", sa.Text, nullable=False),  # who opened it
+    sa.Column("chat_id", sa.Text, nullable=False, index=True),  # the contact that goes on with it
     sa.Index(None, "kind", "value", "created_at"),
 )

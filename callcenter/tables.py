@@ -35,6 +35,7 @@ from callcenter.record_tables import (
     case_changes,
     case_contacts,
     cases,
+    chat_links,
     consents,
     customers,
     files,
@@ -43,6 +44,7 @@ from callcenter.record_tables import (
     notes,
     one_time_codes,
     suppressions,
+    undeliverable,
 )
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "case_changes",
     "case_contacts",
     "cases",
+    "chat_links",
     "consents",
     "contacts",
     "customers",
@@ -85,6 +88,7 @@ __all__ = [
     "snoozes",
     "suppressions",
     "switches",
+    "undeliverable",
     "users",
     "webhook_deliveries",
     "webhooks",

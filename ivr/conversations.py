@@ -18,13 +18,13 @@ from sqlalchemy.exc import IntegrityError
 from callcenter import contacts, outbox
 from callcenter.db import reading
 from callcenter.messages import inbound as inbox
-from callcenter.messages import shape_of
 from callcenter.messages.inbound import Inbound, Received
-from callcenter.tables import sessions
 from ivr import attachments, messaging, wordless
-from ivr.channels.text import MAX_WORDS, choices, fold
+from ivr.channels.text import MAX_WORDS, fold
+from ivr.emergency import due
+from ivr.flow.announcing import alone
 from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Served, Words
+from ivr.flow.inputs import ActionDone, Announced, Fault, HungUp, Input, Served, Words
 from ivr.flow.session import QUEUE as QUEUE_CAPABILITY
 from ivr.flow.session import TEXT, Session
 from ivr.messaging import find_keyword, obey_keyword
@@ -33,7 +33,7 @@ from ivr.queueing import Queueing
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Stored
 from ivr.text_queue import QUEUE, TextQueue
-from ivr.threads import OneAtATime, Threads, answering, last_inbound, reply_to
+from ivr.threads import OneAtATime, Threads, queue_said
 
 log = structlog.get_logger("callwright.conversations")
 
@@ -76,6 +76,7 @@ class Conversations:
         self._submit = submit or (lambda work, *arguments: runner.submit(work, *arguments))
         self._alone = OneAtATime()
         self._threads = Threads(runner)
+        self._queueing = queueing
         self._queue = None if queueing is None else TextQueue(queueing, runner)
 
     def take(self, inbound: Inbound, *, wait: bool = True) -> Received:
@@ -120,6 +121,19 @@ class Conversations:
                     return
                 contact_id = following
 
+    def open(self, contact_id: str) -> None:
+        """Begin the flow of a stored chat in which nobody has written yet, if it hasn't begun: one that goes on with
+        another conversation. Raises LookupError for an unknown contact."""
+        with self._alone.at(contact_id):
+            with reading(self.engine) as conn:
+                contact: Any = contacts.get(conn, contact_id)
+            if contact is None:
+                raise LookupError(f"there is no contact {contact_id}")
+            if contact.served_by == FLOW and contact.ended_at is None and self._threads.stored(contact) is None:
+                turn = self._begin(contact)
+                if turn.fresh:
+                    self._carry_on(contact, turn)
+
     def reported(
         self,
         message_id: str,
@@ -145,24 +159,30 @@ class Conversations:
 
     def go_on_left(self) -> int:
         """Run the actions again whose processes died; returns how many. For a timed job."""
-        with reading(self.engine) as conn:
-            waiting = (
-                sa.select(sessions.c.contact_id)
-                .where(
-                    sa.not_(sessions.c.ended),
-                    sessions.c.channel.in_(inbox.CHANNELS),
-                    sessions.c.updated_at < self.runner.now() - LEFT,
-                    sessions.c.data.contains('"ActionDone"'),
-                )
-                .limit(200)
-            )
-            found = list(conn.execute(waiting).scalars())
+        found = self._threads.with_actions(self.runner.now() - LEFT)
         for contact_id in found:
             try:
                 self._go_on(contact_id)
             except Exception as error:
                 log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
         return len(found)
+
+    def announce(self) -> int:
+        """Tell those who wait what a supervisor announces; returns how many were told. For a timed job."""
+        told = 0
+        for contact_id in self._threads.waiting() if self.runner.announcements.lately() else ():
+            with self._alone.at(contact_id), reading(self.engine) as conn:
+                contact: Any = contacts.get(conn, contact_id)
+                stored = self._threads.stored(contact)
+                given = None if stored is None or stored.session.ended else self._announced(stored.session)
+            if stored is not None and given is not None:
+                told += self._tell(contact, stored.session, given, "").fresh
+        return told
+
+    def _announced(self, session: Session) -> Announced | None:
+        if self._queueing is not None:
+            return self._queueing.announcement(session)
+        return due(self.runner.announcements.lately(), session)
 
     def _leave(self, contact: Any) -> None:
         """Whoever says STOP has left the flow."""
@@ -208,7 +228,7 @@ class Conversations:
             self._carry_on(contact, turn)
         return contact_id
 
-    def _begin(self, contact: Any, message: Any, words: Words) -> Turn:
+    def _begin(self, contact: Any, message: Any = None, words: Words | None = None) -> Turn:
         queued: list[str] = []
         turn = self.runner.start(
             channel=contact.channel,
@@ -221,6 +241,7 @@ class Conversations:
             first=words,
             render=_held(""),
             also=self._saying(contact, message, queued),
+            earlier=self._threads.handed_over(contact),
         )
         self._send(contact, queued if turn.fresh else [])
         return turn
@@ -228,12 +249,13 @@ class Conversations:
     def _feed(self, contact: Any, message: Any, words: Words, stored: Stored) -> Turn:
         queued: list[str] = []
         session = stored.session
-        due = "Words" in (session.waiting or {}).get("for", ())
-        if not due:  # nothing is asked: the flow can't go on by itself
+        asked = "Words" in (session.waiting or {}).get("for", ())
+        if not asked:  # nothing is asked: the flow can't go on by itself
             log.error(
                 "a thread waits for what can't come", contact=contact.id, waits=(session.waiting or {}).get("for")
             )
-        given = words if due else Fault("a message while nothing was asked")
+        given: Input = words if asked else Fault("a message while nothing was asked")
+        given = (self._announced(session) if asked else None) or given
         also = self._saying(contact, message, queued)
         turn = self.runner.feed(session, given, seq=session.seq, render=_held(""), also=also)
         self._send(contact, queued if turn.fresh else [])
@@ -292,28 +314,9 @@ class Conversations:
 
         def also(conn: sa.Connection, session: Session, effects: Sequence[Effect]) -> None:
             now = self.runner.now()
-            if message is not None and not inbox.handle(conn, message.id, now):
+            if message is not None and not alone(effects) and not inbox.handle(conn, message.id, now):
                 raise _Taken
-            answered = message if message is not None else last_inbound(conn, contact.id)
-            said = [piece for text in fold(effects, carried)[0] for piece in shape_of(contact.channel).pieces(text)]
-            meta: dict[str, Any] = {"reply_to": reply_to(answered)} if answered is not None else {}
-            for number, text in enumerate(said):
-                offered = choices(effects) if number == len(said) - 1 else []
-                queued.append(
-                    outbox.queue(
-                        conn,
-                        channel=contact.channel,
-                        to=contact.caller,
-                        sender=contact.called,
-                        body=text,
-                        subject=answering(answered.subject) if answered is not None else "",
-                        meta=meta | ({"choices": offered} if offered else {}),
-                        contact_id=contact.id,
-                        author=FLOW,
-                        dedupe_key=f"{session.id}:{session.seq}.{number}",
-                        at=now,
-                    )
-                )
+            queued.extend(queue_said(conn, contact, message, session, effects, carried, now))
 
         return also
 

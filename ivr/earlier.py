@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter import context, identifiers, recognition
+from callcenter.chat_links import Link
 from callcenter.db import reading
 from callcenter.tables import contacts
 from ivr.flow.inputs import Earlier
@@ -18,6 +19,9 @@ from ivr.flow.model import Company
 from ivr.flow.session import Session
 
 log = structlog.get_logger("callwright.earlier")
+
+OPENED = "opened"
+"""The exit of what sends a link by which the chat goes on (`ivr.actions.send_chat_link`)."""
 
 
 def find_earlier(engine: Engine, company: Company, session: Session, now: datetime, *, known: bool) -> Earlier | None:
@@ -40,6 +44,15 @@ def find_earlier(engine: Engine, company: Company, session: Session, now: dateti
         return Earlier(answered=tuple(given)) if given else None
     return Earlier(found.session_id, found.contact_id, found.language, found.stack, found.trail, dict(found.slots),
                    tuple(given))  # fmt: skip
+
+
+def by_link(conn: Connection, link: Link) -> Earlier | None:
+    """What a link to the chat hands over: the slots as they are by now, at the step that sent it."""
+    found = context.left_at(conn, link.session_id)
+    if found is None:
+        return None
+    return Earlier(found.session_id, found.contact_id, found.language, link.stack, found.trail, dict(found.slots),
+                   exit=OPENED)  # fmt: skip
 
 
 def _customer(conn: Connection, session: Session, region: str, known: bool) -> str | None:

@@ -56,12 +56,15 @@ def deliver_messages() -> int:
 
 
 def answer_messages() -> int:
-    """Answer what processes that died have left unanswered, and go on where their actions stopped."""
+    """Answer what processes that died have left unanswered, go on where their actions stopped, and tell those who wait
+    what is announced."""
     from ivr.assembly import make_conversations
 
     with _runner() as (runner, settings):
         conversations = make_conversations(settings, runner, submit=lambda work, *arguments: work(*arguments))
-        return _noted("messages answered", conversations.answer_left() + conversations.go_on_left())
+        return _noted(
+            "messages answered", conversations.answer_left() + conversations.go_on_left() + conversations.announce()
+        )
 
 
 def send_reminders() -> int:
@@ -125,15 +128,15 @@ def post_webhooks() -> int:
 
 
 def forget_codes() -> int:
-    """Drop what counts no longer: one-time codes, answers that no API client will ask for again, sessions of the desk
-    that are over, failed attempts to sign in."""
-    from callcenter import one_time_codes
+    """Drop what counts no longer: one-time codes, links to the chat, answers that no API client will ask for again,
+    sessions of the desk that are over, failed attempts to sign in."""
+    from callcenter import chat_links, one_time_codes
     from callcenter.api import idempotency
     from callcenter.desk import sessions, throttle
 
     with _database() as (engine, _), engine.begin() as connection:
         now = datetime.now(UTC)
-        forgotten = (one_time_codes, idempotency, sessions, throttle)
+        forgotten = (one_time_codes, chat_links, idempotency, sessions, throttle)
         return _noted("old rows forgotten", sum(each.forget(connection, now) for each in forgotten))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +12,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import contacts, outbox
+from callcenter import chat_links, contacts, outbox
 from callcenter.db import reading
-from callcenter.messages.inbound import CHANNELS
-from callcenter.tables import files, messages
-from ivr import messaging
+from callcenter.messages import shape_of
+from callcenter.messages.inbound import CHANNELS, FLOW
+from callcenter.tables import contacts as contacts_table
+from callcenter.tables import files, messages, sessions
+from ivr import earlier, messaging
+from ivr.channels.text import choices, fold
+from ivr.flow.effects import Effect
+from ivr.flow.inputs import Earlier
+from ivr.flow.session import Session
 from ivr.runner import Runner
 from ivr.store import Stored, Unknown
+from ivr.text_queue import QUEUE
+
+CHAT = "chat"
 
 
 class Threads:
@@ -51,6 +60,35 @@ class Threads:
     def language(self, contact: Any) -> str:
         with reading(self.engine) as conn:
             return messaging.spoken(conn, contact)
+
+    def with_actions(self, before: datetime) -> list[str]:
+        """The contacts whose flows have waited for an action since then."""
+        waiting = sa.select(sessions.c.contact_id).where(
+            sa.not_(sessions.c.ended),
+            sessions.c.channel.in_(CHANNELS),
+            sessions.c.updated_at < before,
+            sessions.c.data.contains('"ActionDone"'),
+        )
+        with reading(self.engine) as conn:
+            return list(conn.execute(waiting.limit(200)).scalars())
+
+    def waiting(self) -> list[str]:
+        """The contacts that wait for an agent."""
+        query = sa.select(contacts_table.c.id).where(
+            contacts_table.c.served_by == QUEUE,
+            contacts_table.c.channel.in_(CHANNELS),
+            contacts_table.c.ended_at.is_(None),
+        )
+        with reading(self.engine) as conn:
+            return list(conn.execute(query).scalars())
+
+    def handed_over(self, contact: Any) -> Earlier | None:
+        """The conversation that a chat goes on with, which a link led to; `None` for every other contact."""
+        if contact.channel != CHAT:
+            return None
+        with reading(self.engine) as conn:
+            link = chat_links.of_chat(conn, contact.id)
+            return None if link is None else earlier.by_link(conn, link)
 
     def region(self) -> str:
         """The country of national numbers."""
@@ -89,6 +127,41 @@ def write(conn: Connection, contact_id: str, body: str, *, author: str, at: date
         more["meta"] = {"reply_to": reply_to(answered), **(more.get("meta") or {})}
     return outbox.queue(conn, channel=contact.channel, to=contact.caller, sender=contact.called, body=body,
                         contact_id=contact_id, author=author, at=at, **more)  # fmt: skip
+
+
+def queue_said(
+    conn: Connection,
+    contact: Any,
+    message: Any,
+    session: Session,
+    effects: Sequence[Effect],
+    carried: str,
+    at: datetime,
+) -> list[str]:  # fmt: skip
+    """Queue what a step of the flow says, as the answer to a message (by default the newest), after `carried`; gives
+    the messages' ids."""
+    answered = message if message is not None else last_inbound(conn, contact.id)
+    said = [piece for text in fold(effects, carried)[0] for piece in shape_of(contact.channel).pieces(text)]
+    meta: dict[str, Any] = {"reply_to": reply_to(answered)} if answered is not None else {}
+    queued = []
+    for number, text in enumerate(said):
+        offered = choices(effects) if number == len(said) - 1 else []
+        queued.append(
+            outbox.queue(
+                conn,
+                channel=contact.channel,
+                to=contact.caller,
+                sender=contact.called,
+                body=text,
+                subject=answering(answered.subject) if answered is not None else "",
+                meta=meta | ({"choices": offered} if offered else {}),
+                contact_id=contact.id,
+                author=FLOW,
+                dedupe_key=f"{session.id}:{session.seq}.{number}",
+                at=at,
+            )
+        )
+    return queued
 
 
 @dataclass(slots=True)

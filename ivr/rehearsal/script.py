@@ -74,12 +74,16 @@ class EarlierCall(Model):
     """An earlier conversation of the same customer, which was cut off."""
 
     dropped_at: Annotated[list[str], BeforeValidator(_several)] = Field(
-        min_length=1, description="the question where it was: flow.step, before it the steps that call that flow"
+        min_length=1,
+        description="the step where it was, most often a question: flow.step, before it the steps that call that flow",
     )
     asked: list[Annotated[list[str], BeforeValidator(_several)]] = Field(
         default_factory=list, description="the questions before, each written in the same way"
     )
     slots: dict[str, Any] = Field(default_factory=dict, description="what was given until then")
+    handed_over: str = Field(
+        "", description="the exit of the step `dropped_at` by which this conversation goes on, where a link led to it"
+    )
 
     def as_input(self) -> Earlier:
         def places(names: list[str]) -> tuple[tuple[str, str], ...]:
@@ -92,6 +96,7 @@ class EarlierCall(Model):
             trail=tuple(places(question) for question in self.asked),
             slots=dict(self.slots),
             answered=tuple(self.slots),
+            exit=self.handed_over,
         )
 
 
@@ -244,6 +249,14 @@ def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
             if flow not in flows.flows or step not in flows.flows[flow].steps:
                 places = [f"{known}.{one}" for known, found in flows.flows.items() for one in found.steps]
                 yield Problem(node.at(at), f"there is no step '{name}'", nearest(name, places), "unknown_step")
+    if call.earlier is not None and call.earlier.handed_over:
+        flow, _, step = call.earlier.dropped_at[-1].partition(".")
+        found = flows.flows[flow].steps.get(step) if flow in flows.flows else None
+        exits = found.ways_out(flows) if found is not None else ()
+        if found is not None and call.earlier.handed_over not in exits:
+            what = f"'{flow}.{step}' has no exit '{call.earlier.handed_over}'"
+            fix = nearest(call.earlier.handed_over, exits)
+            yield Problem(node.at(("earlier", "handed_over")), what, fix, "bad_exit")
     known = {id for texts in flows.texts.values() for id in texts}
     for index, line in enumerate(call.script):
         for word in line.hears or ():

@@ -17,7 +17,7 @@ from callcenter.db import reading
 from callcenter.files import LIMITS
 from callcenter.messages.chat import visitor_topic
 from callcenter.messages.inbound import Inbound, InboundFile
-from ivr.channels.chat import identity, proving, visitors
+from ivr.channels.chat import identity, links, proving, visitors
 from ivr.channels.chat.site import Site
 from ivr.channels.chat.thread import CHANNEL
 from ivr.channels.chat.tokens import BadToken
@@ -36,6 +36,10 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {live}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+LINK_WORDS = {
+    "en": {"language": "en", "lead": "Your conversation goes on here.", "go": "Go on in the chat"},
+    "es": {"language": "es", "lead": "Su conversación continúa aquí.", "go": "Continuar en el chat"},
+}
 
 
 def blueprint(site: Site) -> Blueprint:
@@ -46,7 +50,7 @@ def blueprint(site: Site) -> Blueprint:
     @routes.after_request
     def across(response: Response) -> Response:
         """Pages of the company's sites may read the answers (CORS; https://fetch.spec.whatwg.org/)."""
-        if request.endpoint in ("chat.module", "chat.demo"):
+        if request.endpoint in ("chat.module", "chat.demo", "chat.link_page"):
             return response
         response.headers["Vary"] = "Origin"
         if (origin := _origin()) in site.origins:
@@ -81,6 +85,10 @@ def blueprint(site: Site) -> Blueprint:
         visitor = visitors.remembered(site.tickets, str(given.get("visitor") or ""))
         if token := given.get("token"):
             visitor = _signed_in(site, visitor, str(token))
+        opening = None
+        if link := given.get("link"):
+            opening = links.open_link(site, visitor, str(link), origin)
+            visitor = opening.visitor
         flows = site.flows()
         answer = jsonify(
             visitor=visitors.token(site.tickets, visitor),
@@ -90,6 +98,7 @@ def blueprint(site: Site) -> Blueprint:
             open=site.is_open(flows),
             codes=proving.available(settings),
             largest=LIMITS.size,
+            link=opening.state if opening is not None else "",
         )
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -158,6 +167,22 @@ def blueprint(site: Site) -> Blueprint:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.make_conditional(request)
+        return response
+
+    @routes.get("/chat/link")
+    def link_page() -> Response:
+        """Where a link to the chat leads. The link's ticket stands behind the # and counts when a person goes on: what
+        merely looks at links (previews, scanners) uses none up."""
+        flows = site.flows()
+        company = flows.company.name if flows is not None else "Callwright"
+        words = LINK_WORDS.get(request.accept_languages.best_match(LINK_WORDS) or "en", LINK_WORDS["en"])
+        page = render_template("chat_link.html", company=company, words=words)
+        response = make_response(page)
+        response.headers["Content-Security-Policy"] = CSP.format(live=_source(settings.live_base_url))
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Robots-Tag"] = "noindex"
+        response.vary.add("Accept-Language")
         return response
 
     @routes.get("/chat/demo")

@@ -19,5 +19,6 @@ export default {
   left: "Thank you. We will answer {to}.", failedForm: "That didn't work. Please try again.",
   too_large: "The file is too large ({mb} MB at most).", type: "Files of this kind can't be sent.",
   empty: "The file is empty.", program: "Files of this kind can't be sent.", as: "Confirmed: {name}",
+  linkOver: "This link counts no longer. You can write to us all the same.",
   known: "Confirmed", newWindow: "opens in a new window",
 };

@@ -21,5 +21,6 @@ export default {
   left: "Gracias. Contestaremos a {to}.", failedForm: "No ha funcionado. Inténtelo de nuevo.",
   too_large: "El archivo es demasiado grande ({mb} MB como máximo).", type: "No se pueden enviar archivos de este tipo.",
   empty: "El archivo está vacío.", program: "No se pueden enviar archivos de este tipo.", as: "Confirmado: {name}",
+  linkOver: "Este enlace ya no vale. Puede escribirnos de todos modos.",
   known: "Confirmado", newWindow: "se abre en otra ventana",
 };

@@ -17,7 +17,8 @@ const newId = () => [...bytes()].map((byte) => byte.toString(16).padStart(2, "0"
 const long = () => localStorage, short = () => sessionStorage;
 
 export class Session extends EventTarget {
-  /** `base` is the web server's address; events: status, thread, typing, refused, proof, ended, left. */
+  /** `base` is the web server's address; events: status, thread, typing, refused, proof, ended, left,
+   *  link. */
   constructor(base) {
     super();
     this.base = base;
@@ -51,12 +52,15 @@ export class Session extends EventTarget {
     const answer = await fetch(`${this.base}/chat/ticket`, {
       method: "POST", credentials: "omit", referrerPolicy: "no-referrer",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ visitor: store.get(long, KEY)?.visitor, token: this.token || undefined }),
+      body: JSON.stringify({ visitor: store.get(long, KEY)?.visitor, token: this.token || undefined,
+        link: this.link || undefined }),
       signal: AbortSignal.timeout(15000),
     });
     if (!answer.ok) throw new Error(`ticket: ${answer.status}`);
     const info = await answer.json();
     store.set(long, KEY, { visitor: info.visitor });
+    if (this.link) this.tell("link", info.link);
+    this.link = null;
     return info;
   }
 
@@ -237,6 +241,12 @@ export class Session extends EventTarget {
     const done = this.seen[read ? "read" : "delivered"];
     const ids = [...this.messages.values()].filter(({ id, by }) => by !== "you" && !done.has(id)).map(({ id }) => id);
     if (ids.length && this.say("seen", { ids, read })) ids.forEach((id) => done.add(id));
+  }
+
+  /** Go on with what a link to the chat is about: its ticket is used with the next connection. */
+  follow(link) {
+    this.link = link;
+    if (this.socket) { this.drop(); this.connect(); }
   }
 
   /** Who the visitor is, by the company's own login; "" forgets it, and whatever was said. */

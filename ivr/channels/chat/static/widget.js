@@ -1,6 +1,6 @@
 // The chat for a page: <script type="module" src="https://…/chat/widget.js"></script>. What the script element may
 // have: data-language, data-color, data-theme, data-side, data-title, data-greeting, data-token, data-open.
-// The page may call open(), close() and identify(token) of the <callwright-chat> element.
+// The page may call open(), close(), identify(token) and goOn(link) of the <callwright-chat> element.
 import { h, icon } from "./dom.js";
 import { Forms } from "./forms.js";
 import { Log } from "./log.js";
@@ -84,6 +84,7 @@ class Chat extends HTMLElement {
       session.messages.clear();
       this.say(this.words.ended);
     });
+    session.addEventListener("link", ({ detail }) => detail === "over" && this.say(this.words.linkOver));
     document.addEventListener("visibilitychange", () => this.look());
   }
 
@@ -203,6 +204,12 @@ class Chat extends HTMLElement {
     this.log.scrollTop = this.log.scrollHeight;
     this.look();
     if (focus) this.area.focus();
+  }
+
+  /** Go on with what a link to the chat is about. */
+  goOn(link) {
+    this.session.follow(link);
+    this.open();
   }
 
   close() {
