@@ -53,11 +53,13 @@ AGENT = "agent"
 """The id of the agent who took the offer; later parties are `p1`, `p2`, ..."""
 
 
-def begin(*, queue: str, agent: str, recorded: bool = False, consent: bool = False) -> State:
+def begin(
+    *, queue: str, agent: str, recorded: bool = False, consent: bool = False, payments: bool = False
+) -> State:
     """Customer and agent on the line, not connected yet. `agent` is an agent's id; `consent`: a recording is announced
-    first."""
+    first; `payments`: `TakePayment` can be carried out."""
     parties = {CUSTOMER: Party("customer", up=True), AGENT: Party("agent", agent, up=True)}
-    return State(queue, parties, AGENT, announcing=recorded and consent, recorded=recorded)
+    return State(queue, parties, AGENT, announcing=recorded and consent, recorded=recorded, payments=payments)
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
@@ -78,9 +80,9 @@ def step(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             turn.refer_ended(ok)
         case OfferLost():
             turn.offer_lost()
-        case Charging():
-            if state.paying:
-                turn.set(paying="charging")
+        case Charging(on):
+            if state.paying in ("asking", "charging"):
+                turn.set(paying="charging" if on else "asking")
         case PaymentEnded(result, data):
             turn.payment_ended(result, data)
         case Order():

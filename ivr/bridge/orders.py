@@ -311,6 +311,8 @@ def pay(turn: Turn, order: Order) -> str:
     if why := _busy(turn) or _paying(turn):
         return why
     state = turn.state
+    if not state.payments:
+        return "no payment can be taken on this call"
     if state.consulted:
         return "there is a third party: complete, or return"
     if state.held or state.secret:

@@ -55,6 +55,8 @@ class State:
     paying: Paying = ""
     leaving_for: str = ""
     referring: bool = False
+    payments: bool = False
+    """Whether the customer's line can be used for taking one."""
     recorded: bool = False
     """The queue's conversations are recorded."""
     paused: bool = False
@@ -116,7 +118,9 @@ class OfferLost:
 
 @dataclass(frozen=True, slots=True)
 class Charging:
-    """The card is put to the gateway: from now on the payment can't be stopped, and its outcome counts."""
+    """The card is put to the gateway: the payment can't be stopped until that has answered (`on` is False then)."""
+
+    on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
