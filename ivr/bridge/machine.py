@@ -53,9 +53,7 @@ AGENT = "agent"
 """The id of the agent who took the offer; later parties are `p1`, `p2`, ..."""
 
 
-def begin(
-    *, queue: str, agent: str, recorded: bool = False, consent: bool = False, payments: bool = False
-) -> State:
+def begin(*, queue: str, agent: str, recorded: bool = False, consent: bool = False, payments: bool = False) -> State:
     """Customer and agent on the line, not connected yet. `agent` is an agent's id; `consent`: a recording is announced
     first; `payments`: `TakePayment` can be carried out."""
     parties = {CUSTOMER: Party("customer", up=True), AGENT: Party("agent", agent, up=True)}

@@ -16,6 +16,7 @@ from ivr.bridge.state import (
     CUSTOMER,
     Answer,
     Answered,
+    Charging,
     Command,
     Complete,
     Connected,
@@ -27,6 +28,7 @@ from ivr.bridge.state import (
     Hear,
     OfferLost,
     Order,
+    PaymentEnded,
     Play,
     Played,
     Record,
@@ -36,12 +38,14 @@ from ivr.bridge.state import (
     SendDigits,
     Started,
     State,
+    StopPayment,
+    TakePayment,
 )
 
 PEOPLE = ("ann", "bob", "sue", "tom", "")
 SOMEBODY = st.sampled_from([{"agent": "bob"}, {"agent": "sue"}, {"number": "+15550123"}])
 OF_AN_AGENT = ("hold", "resume", "mute", "unmute", "merge", "complete", "return", "digits", "record_pause",
-               "record_resume", "secret_start", "secret_end")  # fmt: skip
+               "record_resume", "secret_start", "secret_end", "pay", "pay_stop")  # fmt: skip
 RARELY = st.integers(0, 40)
 """13 of these is seldom drawn, so that conversations grow old."""
 TARGETS = st.one_of(
@@ -61,12 +65,13 @@ class World(RuleBasedStateMachine):
         self.crossing: set[str] = set()
         self.hears: dict[str, Play | Hear] = {}
         self.tape = "off"
+        self.paying = "no"
         self.said: list[Command] = []
         self.agents_end = False
         self.referred = self.customer_went = self.consenting = False
         self.offer_lost = False
         self.ended: End | None = None
-        self.state = begin(queue="sales", agent="ann", recorded=recorded, consent=consent)
+        self.state = begin(queue="sales", agent="ann", recorded=recorded, consent=consent, payments=True)
         self.happens(Started())
 
     def happens(self, event: Event) -> None:
@@ -106,6 +111,13 @@ class World(RuleBasedStateMachine):
                 allowed = {"start": ("off",), "pause": ("on",), "resume": ("paused",), "stop": ("on", "paused")}
                 assert self.tape in allowed[what]
                 self.tape = {"start": "on", "pause": "paused", "resume": "on", "stop": "off"}[what]
+            case TakePayment():
+                assert (self.paying, self.legs[CUSTOMER]) == ("no", "up")
+                self.only_prompts_are_heard_of_the_customer()
+                self.paying = "asking"
+            case StopPayment(told):
+                assert self.paying != "no"
+                self.paying = "stopping" if told else "no"
             case Refer():
                 assert self.legs[CUSTOMER] == "up"
             case Connected():
@@ -215,6 +227,30 @@ class World(RuleBasedStateMachine):
         self.referred = ok
         self.happens(ReferEnded(ok))
 
+    @precondition(lambda self: self.paying == "asking")
+    @rule()
+    def the_card_is_charged(self) -> None:
+        self.paying = "charging"
+        self.happens(Charging())
+
+    @precondition(lambda self: self.paying == "charging")
+    @rule()
+    def the_card_is_declined(self) -> None:
+        self.paying = "asking"
+        self.happens(Charging(False))
+
+    @precondition(lambda self: self.paying != "no")
+    @rule(result=st.sampled_from(["paid", "not_paid", "to_agent", "stopped", "failed"]))
+    def the_payment_is_over(self, result: str) -> None:
+        self.paying = "no"
+        self.happens(PaymentEnded(result))
+
+    @rule(event=st.sampled_from([Charging(), PaymentEnded("paid")]))
+    def an_old_payment_is_heard_of(self, event: Event) -> None:
+        if self.paying == "no":
+            self.happens(event)
+            assert not self.state.paying
+
     @precondition(lambda self: self.state.offer_open and not self.offer_lost)
     @rule(rarely=RARELY)
     def offer_lapses(self, rarely: int) -> None:
@@ -258,10 +294,10 @@ class World(RuleBasedStateMachine):
                 assert all(self.legs[partner] == "up" for partner in partners)
                 if isinstance(sound, Hear):
                     missing = partners - sound.talkers
-                    assert all(parties[x].muted or (x == CUSTOMER and self.state.secret) for x in missing)
+                    assert all(parties[x].muted or (x == CUSTOMER and self.state.hushed) for x in missing)
                     assert sound.talkers <= partners
                 else:
-                    assert (sound.sound, partners, self.state.secret) == ("held", {CUSTOMER}, True)
+                    assert (sound.sound, partners, self.state.hushed) == ("held", {CUSTOMER}, True)
 
     @invariant()
     def whispers_and_secrets_stay_where_they_belong(self) -> None:
@@ -270,12 +306,27 @@ class World(RuleBasedStateMachine):
         sound = self.hears[CUSTOMER]
         if isinstance(sound, Hear):
             assert not any(self.state.parties[talker].mode in ("listen", "whisper") for talker in sound.talkers)
-        if self.state.secret:
-            assert self.tape != "on"
-            for other in self.hears.values():
-                if isinstance(other, Hear) and self.legs[other.party] == "up":
-                    assert CUSTOMER not in other.talkers
-                    assert not other.digits
+        if self.state.secret or self.paying != "no":
+            self.only_prompts_are_heard_of_the_customer()
+
+    def only_prompts_are_heard_of_the_customer(self) -> None:
+        assert self.tape != "on"
+        for other in self.hears.values():
+            if isinstance(other, Hear) and self.legs[other.party] == "up":
+                assert CUSTOMER not in other.talkers
+                assert not other.digits
+
+    @invariant()
+    def a_payment_is_between_two_who_talk(self) -> None:
+        if self.ended is not None:
+            assert self.paying == "no", "a payment outlives its conversation"
+            return
+        known = {"": "no"}.get(self.state.paying, self.state.paying)
+        assert known == self.paying
+        if self.paying != "no":
+            # the customer's line is free for prompts, and the agent is there
+            assert isinstance(self.hears[CUSTOMER], Hear)
+            assert self.legs[self.state.agent] == "up"
 
     @invariant()
     def the_end_is_right(self) -> None:
