@@ -65,6 +65,11 @@ class Facts:
         task.add_done_callback(self._pending.discard)
         return task
 
+    def watch(self, task: asyncio.Task[Any]) -> None:
+        """`settled` waits for this as well."""
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
     async def _insist(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T | None:
         for pause in (*TRIES, None):
             try:
