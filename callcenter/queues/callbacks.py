@@ -19,6 +19,9 @@ from callcenter.queues.redis_hash import entry_fields, moment, text
 from callcenter.queues.scripts import callbacks as scripts
 
 RESULTS = ("no_answer", "busy", "machine", "failed")
+IN_QUEUE = ("waiting", "offered", "accepted")
+TRIES = 5
+"""How often a place is looked for that is moved to another queue at the same moment."""
 
 
 class OutsideHours(ValueError):
@@ -63,6 +66,7 @@ class Callbacks(Entries, Base):
         priority: int | None = None,
         joined_at: float | None = None,
         data: Mapping[str, Any] | None = None,
+        known_as: Iterable[str] = (),
     ) -> Place:
         """Call back instead of waiting, at the place that the contact has; a contact that isn't in a queue joins
         `queue`, also a full one. `at` is a chosen time; without it, when the turn comes. Asking again changes the
@@ -71,7 +75,7 @@ class Callbacks(Entries, Base):
         number = self.dialled(number)
         due = moment(at) if at is not None else "0"
         known = self.entry(contact_id)
-        there = known.get("state") in ("waiting", "offered", "accepted")
+        there = known.get("state") in IN_QUEUE
         self._check_hours(known["queue"] if there else queue, at)
         if not there and queue:
             configured = self.queue(queue)
@@ -79,7 +83,7 @@ class Callbacks(Entries, Base):
                 channel=channel, joined_at=self.clock() if joined_at is None else joined_at,
                 priority=configured.priority if priority is None else priority, caller=caller, customer_id=customer_id,
                 language=language, skills=skills, last_agent="", holder="", data=data, number=number,
-                not_before=at or 0.0, attempts=0, requested_at=self.now(),
+                not_before=at or 0.0, attempts=0, requested_at=self.now(), known_as=" ".join(known_as),
             )  # fmt: skip
             self._join(contact_id, queue, fields)
         elif known.get("leg") == "absent":
@@ -87,28 +91,28 @@ class Callbacks(Entries, Base):
         elif self.run(scripts.REQUEST, self.now(), contact_id, number, due) == "no":
             raise NotInQueue(contact_id)
         place = self.place(contact_id)
-        if place is None or place.state not in ("waiting", "offered", "accepted"):
+        if place is None or place.state not in IN_QUEUE:
             raise NotInQueue(contact_id)
         return place
 
     def offers_callback(self, contact_id: str) -> bool:
-        """Whether the queue's rule (`offer_after`, `offer_size`) says to offer this contact a callback now."""
+        """Whether the queue's rule (`offer_after`, `offer_size`, `offer_hours`) says to offer this contact a callback
+        now. Raises `UnknownQueue`."""
         place = self.place(contact_id)
         if place is None or place.state != "waiting" or self.requested(contact_id) is not None:
             return False
         rule = self.queue(place.queue).callback
-        waited = self.clock() - place.joined_at
-        return (rule.offer_after is not None and waited >= rule.offer_after) or (
-            rule.offer_size is not None and place.waiting >= rule.offer_size
-        )
+        if rule.offer_hours is not None and not self.hours.is_open(rule.offer_hours, self.clock()):
+            return False
+        return rule.offered(self.clock() - place.joined_at, place.waiting)
 
     def cancel_callback(self, contact_id: str, why: str = "cancelled") -> bool:
         """Nobody will call. False if there is no callback that waits, or the conversation has begun."""
         return self.entry(contact_id).get("leg") == "absent" and self.leave(contact_id, why)
 
     def move_callback(self, contact_id: str, *, at: float | None = None, number: str = "") -> bool:
-        """To another time (`None`: when its turn comes) or number. False if there is no callback that waits, or it is
-        being dialled. Raises `OutsideHours`, `InvalidIdentifier`."""
+        """To another time (`None`: when its turn comes) or number. A dial that is being placed is taken back. False if
+        there is no callback that waits, or the conversation has begun. Raises `OutsideHours`, `InvalidIdentifier`."""
         entry = self.entry(contact_id)
         if entry.get("leg") != "absent":
             return False
@@ -116,6 +120,44 @@ class Callbacks(Entries, Base):
         number = self.dialled(number) if number else ""
         due = moment(at) if at is not None else "0"
         return bool(self.run(scripts.MOVE, self.now(), contact_id, number, due, "") == "yes")
+
+    def take_callback(
+        self,
+        contact_id: str,
+        callback: str,
+        *,
+        channel: str,
+        caller: str = "",
+        customer_id: str = "",
+        language: str = "",
+        skills: Mapping[str, int] | None = None,
+        priority: int | None = None,
+        holder: str = "",
+        data: Mapping[str, Any] | None = None,
+        known_as: Iterable[str] = (),
+    ) -> Place | None:
+        """Wait on the line instead of being called back: this contact takes the place of the contact `callback`, which
+        may be its own, with the time that it joined at and the higher of both priorities; nobody calls any more.
+        `None` where no callback waits there (any more): then `join`. Again is the same again."""
+        for _ in range(TRIES):
+            old = self.entry(callback)
+            if old.get("leg") != "absent" or old.get("state") not in IN_QUEUE:
+                break
+            wanted = max(int(old["priority"]), priority or 0)
+            fields = entry_fields(
+                channel=channel, joined_at=float(old["joined_at"]), priority=wanted, caller=caller,
+                customer_id=customer_id or old["customer_id"], language=language or old["language"],
+                skills=json.loads(old["skills"]) | dict(skills or {}), last_agent=old["last_agent"], holder=holder,
+                data=data, queued_at=old["queued_at"], visited=old["visited"], known_as=" ".join(known_as),
+            )  # fmt: skip
+            given = json.dumps(fields)
+            state = self.run(scripts.TAKE, self.now(), contact_id, old["queue"], "", given, callback)
+            if state == "gone":
+                break
+            if state != "elsewhere":
+                return self.place(contact_id)
+        mine = self.entry(contact_id)
+        return self.place(contact_id) if mine.get("state") in IN_QUEUE and mine["leg"] == "present" else None
 
     def postpone(self, contact_id: str, at: float, why: str) -> bool:
         """The router's: not now (the queue is closed)."""
@@ -134,7 +176,7 @@ class Callbacks(Entries, Base):
     def requested(self, contact_id: str) -> Requested | None:
         """A contact's callback, if it waits."""
         entry = self.entry(contact_id)
-        if entry.get("leg") != "absent" or entry["state"] not in ("waiting", "offered", "accepted"):
+        if entry.get("leg") != "absent" or entry["state"] not in IN_QUEUE:
             return None
         return Requested(
             contact_id, entry["queue"], entry["number"], entry["customer_id"], float(entry["joined_at"]),
@@ -184,12 +226,19 @@ class Callbacks(Entries, Base):
 def of_person(conn: Connection, queues: Callbacks, customer_id: str, addresses: Iterable[str] = ()) -> list[Requested]:
     """A person's callbacks that wait, whichever of their identifiers asked: those of all customers who were merged
     into this one, and to any of their telephone numbers. `addresses` are further numbers, such as the caller's."""
-    keys = set(addresses)
+    return queues.callbacks_of(*sorted({key.partition(":")[2] for key in known_as(conn, customer_id, addresses)}))
+
+
+def known_as(conn: Connection, customer_id: str, addresses: Iterable[str] = ()) -> list[str]:
+    """All that a person's callbacks are found by, for `known_as` of an entry: customer:ID of everybody who was merged
+    into this customer, number:NUMBER of their telephones and of `addresses`."""
+    keys = {f"number:{address}" for address in addresses if address and " " not in address}
     if customer_id:
+        keys.add(f"customer:{customer_id}")
         try:
             person = customers.get(conn, customer_id)
         except customers.UnknownCustomer:
-            keys.add(customer_id)
-        else:
-            keys |= {*person.members, *(known.value for known in person.identifiers if known.kind == "phone")}
-    return queues.callbacks_of(*sorted(keys))
+            return sorted(keys)
+        keys |= {f"customer:{member}" for member in person.members}
+        keys |= {f"number:{known.value}" for known in person.identifiers if known.kind == "phone"}
+    return sorted(keys)

@@ -34,10 +34,13 @@ class Entries(Base):
         last_agent: str = "",
         holder: str = "",
         data: Mapping[str, Any] | None = None,
+        known_as: Iterable[str] = (),
     ) -> Place:
         """Put a contact into a queue; one that is in a queue already stays where it is. `holder` is the process that
-        has its leg and will `keep` it. `joined_at` is given when it had joined before. The place's state is `full`,
-        and nothing was stored, where a queue of `max_size` has no room. Raises `UnknownQueue`."""
+        has its leg and will `keep` it. `joined_at` is given when it had joined before. `known_as` is what callbacks of
+        the same person are found by (`callbacks.known_as`): nobody is called back who has been served meanwhile. The
+        place's state is `full`, and nothing was stored, where a queue of `max_size` has no room. Raises
+        `UnknownQueue`."""
         configured = self.queue(queue)
         at = self.clock()
         fields = entry_fields(
@@ -51,6 +54,7 @@ class Entries(Base):
             last_agent=last_agent,
             holder=holder,
             data=data,
+            known_as=" ".join(known_as),
         )
         # Who was in already isn't turned away.
         most = "" if configured.max_size is None or joined_at is not None else configured.max_size

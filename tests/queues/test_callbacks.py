@@ -214,9 +214,18 @@ def test_it_is_offered_by_rule(client: redis.Redis, clock: Clock) -> None:
     assert queues.offers_callback("c3")
     queues.request_callback("c3", NUMBER)
     assert not queues.offers_callback("c3")
-    queues.join("c4", "general", channel="sip", joined_at=1.0)
-    assert not queues.offers_callback("c4")
+    queues.join("c4", "general", channel="sip")
+    assert queues.offers_callback("c4")  # no rule: from the start
     assert not queues.offers_callback("nobody")
+
+
+def test_it_is_offered_within_hours(client: redis.Redis, clock: Clock) -> None:
+    config = Config.from_files({"queues": {"queues": {"billing": {"callback": {"offer_hours": "office"}}}}})
+    queues = Queues(client, config, clock, hours=OfficeHours(clock.now + 3600))
+    queues.join("c1", "billing", channel="sip")
+    assert not queues.offers_callback("c1")
+    clock.sleep(3600)
+    assert queues.offers_callback("c1")
 
 
 def test_a_number_is_checked(queues: Queues) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from callcenter.queues.scripts.entries import JOIN
+
 REQUEST = """
 -- KEYS cw:journal
 -- ARGV now, contact, number, at ('0': when its turn comes)
@@ -28,9 +30,16 @@ return 'yes'
 MOVE = """
 -- KEYS cw:journal
 -- ARGV now, contact, number ('' as it is), at, why ('': somebody asked for it)
+-- Whoever asks for another time isn't to be called now: a dial that is being placed is taken back. The router's own
+-- wish to wait (`why`) changes nothing about one.
 local now, contact = ARGV[1], ARGV[2]
 local entry = hash('cw:entry:' .. contact)
-if not in_queue(entry) or entry.leg ~= 'absent' or entry.state ~= 'waiting' then return 'no' end
+if not in_queue(entry) or entry.leg ~= 'absent' then return 'no' end
+if entry.state ~= 'waiting' then
+  if ARGV[5] ~= '' then return 'no' end
+  withdraw(contact, entry, now, '', 'moved')
+  wait_again(contact, entry, now)
+end
 local number = ARGV[3] == '' and entry.number or ARGV[3]
 if number ~= entry.number then
   redis.call('SREM', 'cw:callbacks:number:' .. entry.number, contact)
@@ -40,6 +49,36 @@ set('cw:entry:' .. contact, {number = number, not_before = ARGV[4]})
 journal('callback.moved', now, contact, entry.queue, '', '', {number = number, at = tonumber(ARGV[4]), why = ARGV[5]})
 return 'yes'
 """
+
+TAKE = (
+    """
+-- KEYS cw:journal
+-- ARGV as JOIN's, and the contact whose callback gives its place away
+-- The person is on the line now instead of being called back. A contact's own callback gets its leg back; another
+-- contact's place goes over to this one with all that it waited. A dial that is being placed is taken back; whichever
+-- is first, this or the conversation. Gives the state, or 'gone' where nothing waits there any more, 'elsewhere' where
+-- it has been moved to another queue meanwhile.
+local from = ARGV[6]
+local old = hash('cw:entry:' .. from)
+if not in_queue(old) or old.leg ~= 'absent' then return 'gone' end
+if old.queue ~= ARGV[3] then return 'elsewhere' end
+local mine = hash('cw:entry:' .. ARGV[2])
+if from ~= ARGV[2] and (in_queue(mine) or mine.state == 'connected') then return mine.state end
+withdraw(from, old, ARGV[1], '', 'on_the_line')
+journal('callback.cancelled', ARGV[1], from, old.queue, '', '', {why = 'on_the_line', by = ARGV[2]})
+if from == ARGV[2] then
+  forget_callback(from, old)
+  wait_again(from, old, ARGV[1])
+  local holder = cjson.decode(ARGV[5]).holder
+  set('cw:entry:' .. from, {leg = 'present', number = '', holder = holder, paused = ''})
+  if holder ~= '' then redis.call('ZADD', 'cw:kept', ARGV[1], from) end
+  return 'waiting'
+end
+leave(from, old, 'left', 'on_the_line', ARGV[1])
+journal('queue.left', ARGV[1], from, old.queue, '', '', {why = 'on_the_line'})
+"""
+    + JOIN
+)
 
 TRIED = """
 -- KEYS cw:journal

@@ -22,7 +22,8 @@ if most ~= '' and given.leg ~= 'absent' and redis.call('ZCARD', 'cw:queue:' .. q
 end
 redis.call('DEL', key)
 set(key, given)
-set(key, {queue = queue, queued_at = given.joined_at, state = 'waiting', offers = '', offer = '', visited = ''})
+set(key, {queue = queue, queued_at = given.queued_at or given.joined_at, state = 'waiting', offers = '', offer = '',
+    visited = given.visited or ''})
 if given.moved == '1' then redis.call('HSET', key, 'queued_at', now) end
 redis.call('ZADD', 'cw:queue:' .. queue, rank(given), contact)
 redis.call('ZADD', 'cw:entries', given.joined_at, contact)

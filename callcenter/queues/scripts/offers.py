@@ -112,6 +112,9 @@ for _, index in ipairs({entry.customer_id ~= '' and 'cw:callbacks:customer:' .. 
                         entry.caller ~= '' and 'cw:callbacks:number:' .. entry.caller or ''}) do
   if index ~= '' then for _, other in ipairs(redis.call('SMEMBERS', index)) do others[other] = true end end
 end
+for key in string.gmatch(entry.known_as or '', '%S+') do
+  for _, other in ipairs(redis.call('SMEMBERS', 'cw:callbacks:' .. key)) do others[other] = true end
+end
 for other in pairs(others) do
   local waiting = hash('cw:entry:' .. other)
   if other ~= o.contact and in_queue(waiting) and waiting.leg == 'absent' then
