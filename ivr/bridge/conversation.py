@@ -12,7 +12,7 @@ import redis
 from callcenter.queues.store import Queues
 from ivr.bridge.control import Control
 from ivr.bridge.facts import Facts
-from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner, Offer
+from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner, Offer, Payments
 from ivr.bridge.ring import ring
 from ivr.bridge.talk import Conversation
 from ivr.channels.leg import BridgeLeg, CallLeg
@@ -20,7 +20,7 @@ from ivr.channels.leg import BridgeLeg, CallLeg
 
 class Bridge:
     """One for each process with legs. `address` finds agents that orders name; `keep` registers a recording, blocks,
-    and gives its id: (path, seconds, contact id, caller)."""
+    and gives its id: (path, seconds, contact id, caller). Without `payments` agents can't take any."""
 
     def __init__(
         self,
@@ -31,8 +31,9 @@ class Bridge:
         *,
         address: Address,
         keep: Callable[[Path, float, str, str], str] | None = None,
+        payments: Payments | None = None,
     ) -> None:
-        self.dial, self.address = dial, address
+        self.dial, self.address, self.payments = dial, address, payments
         self.facts = Facts(queues, client, executor, keep)
         self.control = Control(client)
 
@@ -45,7 +46,9 @@ class Bridge:
         await self.facts.say(self.facts.queues.refuse, accepted.offer.id, "failed")
 
     async def talk(self, leg: CallLeg, accepted: Accepted, manner: Manner) -> Ending:
-        conversation = Conversation(self.dial, self.address, self.facts, cast(BridgeLeg, leg), accepted, manner)
+        conversation = Conversation(
+            self.dial, self.address, self.facts, cast(BridgeLeg, leg), accepted, manner, self.payments
+        )
         self.control.begin(accepted.offer.contact_id, conversation.ordered)
         try:
             return await conversation.run()

@@ -110,30 +110,31 @@ class Facts:
 
     async def rejoin(self, offer: Offer, queue: str) -> None:
         """Put a contact whose offer is over back into a queue, as it was when it joined first."""
-
-        def join() -> None:
-            entry = self.queues.entry(offer.contact_id)
-            self.queues.join(
-                offer.contact_id,
-                queue,
-                channel=entry.get("channel", "sip"),
-                caller=entry.get("caller", offer.caller),
-                customer_id=entry.get("customer_id", ""),
-                language=entry.get("language", ""),
-                skills=_json(entry.get("skills", "")),
-                priority=max(TRANSFER_PRIORITY, int(float(entry.get("priority") or 0))),
-                joined_at=float(entry.get("joined_at") or self.clock()),
-                last_agent=entry.get("last_agent", ""),
-                holder=entry.get("holder", ""),
-                data=_json(entry.get("data", "")),
-            )
-
-        await self.say(join)
+        await self.say(rejoin, self.queues, offer.contact_id, queue, caller=offer.caller)
 
     async def settled(self, seconds: float = 5.0) -> None:
         """Wait until all has been said, at most so long."""
         if self._pending:
             await asyncio.wait(set(self._pending), timeout=seconds)
+
+
+def rejoin(queues: Queues, contact_id: str, queue: str, *, caller: str = "") -> None:
+    """The same; blocks, and may raise `redis.RedisError`."""
+    entry = queues.entry(contact_id)
+    queues.join(
+        contact_id,
+        queue,
+        channel=entry.get("channel", "sip"),
+        caller=entry.get("caller", caller),
+        customer_id=entry.get("customer_id", ""),
+        language=entry.get("language", ""),
+        skills=_json(entry.get("skills", "")),
+        priority=max(TRANSFER_PRIORITY, int(float(entry.get("priority") or 0))),
+        joined_at=float(entry.get("joined_at") or queues.clock()),
+        last_agent=entry.get("last_agent", ""),
+        holder=entry.get("holder", ""),
+        data=_json(entry.get("data", "")),
+    )
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -52,6 +52,8 @@ class Manner:
     whisper: Sequence[Clip] = ()
     accept_key: str = ""
     recording: Recording | None = None
+    language: str = ""
+    """The customer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +94,39 @@ class Dialler(Protocol):
 
 Address = Callable[[str], str]
 """What to dial for an agent's id, "" where there is nothing; blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A payment that an agent wants to take: `order` is the order's id, `account` and `amount` (minor units, 0 for
+    none) are what was agreed on."""
+
+    contact_id: str
+    order: str
+    agent_id: str
+    language: str
+    account: str = ""
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What became of it: the flow's outcome, or `to_agent`, `stopped`, `unavailable`, `failed`. `data` for the record,
+    without secrets."""
+
+    result: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+class Payments(Protocol):
+    """Runs the flow of a payment on a leg, until it is over; `ivr.channels.voice.assisted.Assistance` is one. Tells
+    `charging` when a card is put to the gateway and when that has answered. A `HungUp` of the leg says that nothing
+    more is to be asked; what is at the gateway by then is waited for all the same."""
+
+    async def __call__(self, leg: PaymentLeg, wanted: Wanted, charging: Callable[[bool], None]) -> Paid: ...
+
+
+class PaymentLeg(CallLeg, Protocol):
+    """`detached`: the customer can't be told anything more."""
+
+    detached: bool

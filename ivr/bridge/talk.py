@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import structlog
@@ -14,8 +12,10 @@ import structlog
 from ivr.bridge import ring as ringing
 from ivr.bridge.facts import Facts
 from ivr.bridge.machine import AGENT, begin, step
-from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner
+from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner, Payments, Wanted
+from ivr.bridge.payment import Payment
 from ivr.bridge.sounds import sound
+from ivr.bridge.soundscape import heard
 from ivr.bridge.state import (
     CUSTOMER,
     Answer,
@@ -41,19 +41,20 @@ from ivr.bridge.state import (
     Requeue,
     SendDigits,
     Started,
+    StopPayment,
+    TakePayment,
     Target,
     Why,
 )
+from ivr.bridge.taping import Taping
 from ivr.channels import leg as legs
-from ivr.channels.leg import BridgeLeg, HungUp, LegOver, PlayEnded, RecordingEnded
+from ivr.channels.leg import BridgeLeg, Digit, HungUp, LegOver, PlayEnded, RecordingEnded
 
 log = structlog.get_logger("callwright.bridge")
 
 RING_SECONDS = 30.0
 """How long a party that an order calls may ring."""
 REFER_SECONDS = 45.0
-FILE_SECONDS = 5.0
-"""How long the end of a recording is waited for."""
 
 _CAUSE = re.compile(r"cause=(\d+)")
 
@@ -69,6 +70,7 @@ class Conversation:
         customer: BridgeLeg,
         accepted: Accepted,
         manner: Manner,
+        payments: Payments | None = None,
     ) -> None:
         self._dial, self._address, self._facts = dial, address, facts
         self._offer, self._manner = accepted.offer, manner
@@ -78,15 +80,15 @@ class Conversation:
             agent=accepted.offer.agent_id,
             recorded=recording is not None,
             consent=recording is not None and bool(recording.consent),
+            payments=payments is not None,
         )
+        self._payments = payments
+        self._payment: Payment | None = None
+        self._taping = Taping(customer, recording, facts, lambda: self._offer)
         self._legs: dict[str, BridgeLeg] = {CUSTOMER: customer, AGENT: cast(BridgeLeg, accepted.leg)}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._consents: dict[str, int] = {}
-        self._files: set[Path] = set()
-        self._closed = asyncio.Event()
-        """Set whenever a recording is done with."""
-        self._recordings: list[str] = []
         self._connected = self._lost = self._waiting = self._given_away = False
         self._referring: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
@@ -115,8 +117,8 @@ class Conversation:
             await self._happened(Started())
             while self._ending is None:
                 await self._happened(await self._events.get())
-            await self._files_closed()
-            return Ending(self._ending.how, self._ending.queue, self._ending.why, tuple(self._recordings))
+            await self._taping.closed()
+            return Ending(self._ending.how, self._ending.queue, self._ending.why, tuple(self._taping.ids))
         finally:
             if self._ending is None:
                 self._abandoned()
@@ -126,9 +128,11 @@ class Conversation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._taping.close()
 
     def _abandoned(self) -> None:
         """Cancelled, or broken: nobody but the customer stays."""
+        self._stop_payment(told=False)
         for party, leg in self._legs.items():
             if party != CUSTOMER:
                 leg.hang_up()
@@ -153,14 +157,8 @@ class Conversation:
 
     async def _do(self, command: Command) -> None:
         match command:
-            case Hear(party, talkers, digits):
-                heard = [self._legs[talker] for talker in talkers if talker in self._legs]
-                self._legs[party].hear(heard, digits=digits)
-                self._legs[party].stop()
-            case Play(party, name):
-                clips = sound(name, self._manner)
-                self._legs[party].hear(())
-                self._consents[party] = self._legs[party].play(clips, loop=name != "consent")
+            case Hear() | Play():
+                self._sound(command)
             case Dial(party, target):
                 self._tasks[party] = asyncio.ensure_future(self._call(party, target))
             case HangUp(party):
@@ -168,7 +166,11 @@ class Conversation:
             case SendDigits(party, digits):
                 self._legs[party].send_digits(digits)
             case Record(what):
-                await self._record(what)
+                await self._taping.do(what)
+            case TakePayment():
+                self._take_payment(command)
+            case StopPayment(told):
+                self._stop_payment(told=told)
             case Refer(target):
                 self._refer(target)
             case Answer():
@@ -184,6 +186,18 @@ class Conversation:
                 self._ending = Ending(how, queue, why)
             case Connected() | Complete() | Requeue():
                 await self._tell(command)
+
+    def _sound(self, command: Hear | Play) -> None:
+        match command:
+            case Hear(party, talkers, digits):
+                talking = [self._legs[talker] for talker in talkers if talker in self._legs]
+                self._legs[party].hear(talking, digits=digits)
+                if party != CUSTOMER or not self._state.paying:  # to whom the payment's prompts are said
+                    self._legs[party].stop()
+            case Play(party, name):
+                clips = sound(name, self._manner)
+                self._legs[party].hear(())
+                self._consents[party] = self._legs[party].play(clips, loop=name != "consent")
 
     async def _tell(self, command: Connected | Complete | Requeue) -> None:
         queues, offer = self._facts.queues, self._offer
@@ -248,17 +262,24 @@ class Conversation:
         self._legs[party] = cast(BridgeLeg, leg)
         await self._listen(party, self._legs[party])
 
-    async def _record(self, what: str) -> None:
-        customer, recording = self._legs[CUSTOMER], self._manner.recording
-        if what == "start" and recording is not None:
-            await asyncio.to_thread(recording.folder.mkdir, parents=True, exist_ok=True)
-            path = recording.folder / f"{uuid.uuid4().hex}.wav"
-            self._files.add(path)
-            customer.record_both(path, max_seconds=recording.max_seconds)
-        elif what in ("pause", "resume"):
-            customer.pause_recording(what == "pause")
-        elif what == "stop":
-            customer.stop_recording()
+    def _take_payment(self, command: TakePayment) -> None:
+        assert self._payments is not None
+        offer = self._offer
+        wanted = Wanted(
+            offer.contact_id, command.order, command.by, self._manner.language, command.account, command.amount
+        )
+        self._payment = Payment(self._payments, wanted, self._legs[CUSTOMER], self._others, self._events.put_nowait)
+        self._facts.watch(self._payment.task)
+
+    def _others(self) -> dict[str, BridgeLeg]:
+        up = (id for id, party in self._state.parties.items() if party.up and id != CUSTOMER)
+        return {id: self._legs[id] for id in up if id in self._legs}
+
+    def _stop_payment(self, *, told: bool) -> None:
+        if self._payment is not None:
+            self._payment.stop(told=told)
+            if not told:
+                self._payment = None
 
     def _refer(self, target: str) -> None:
         loop = asyncio.get_running_loop()
@@ -285,34 +306,27 @@ class Conversation:
         match event:
             case legs.Answered():
                 self._events.put_nowait(Answered(party))
-            case PlayEnded(play):
-                if self._state.announcing and self._consents.get(party) == play:
-                    self._events.put_nowait(Played(party))
+            case PlayEnded() | Digit():
+                self._line_event(party, event)
             case legs.ReferEnded(status):
                 self._events.put_nowait(ReferEnded(200 <= status < 300))
-            case RecordingEnded(path, seconds, why):
-                if path in self._files:
-                    self._tasks[path.name] = asyncio.ensure_future(self._keep(path, seconds, why))
+            case RecordingEnded():
+                self._taping.ended(event)
             case HungUp():
                 self._events.put_nowait(Gone(party, why_gone(event, self._state.parties.get(party))))
 
-    async def _keep(self, path: Path, seconds: float, why: str) -> None:
-        if why == "error":
-            log.error("a recording failed", contact=self._offer.contact_id, path=str(path))
-        elif id := await self._facts.keep(path, seconds, self._offer):
-            self._recordings.append(id)
-            self._facts.journal("call.recorded", self._offer, {"recording": id, "seconds": seconds})
-        self._files.discard(path)
-        self._closed.set()
-
-    async def _files_closed(self) -> None:
-        try:
-            async with asyncio.timeout(FILE_SECONDS):
-                while self._files:
-                    self._closed.clear()
-                    await self._closed.wait()
-        except TimeoutError:
-            log.error("a recording did not end", contact=self._offer.contact_id)
+    def _line_event(self, party: str, event: PlayEnded | Digit) -> None:
+        """The end of what a party was played; a key, which matters to a payment alone."""
+        payment = self._payment.leg if self._payment is not None and self._state.paying else None
+        if payment is not None and party == CUSTOMER:
+            payment.heard(event)
+        elif not isinstance(event, PlayEnded):
+            return
+        elif payment is not None and payment.echoes.get(party) == event.play:
+            del payment.echoes[party]
+            self._sound(heard(self._state, party))
+        elif self._state.announcing and self._consents.get(party) == event.play:
+            self._events.put_nowait(Played(party))
 
 
 def why_gone(event: HungUp, party: Party | None) -> Why:
