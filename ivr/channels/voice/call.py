@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from ivr.channels.voice.transcript import Transcript
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow import inputs
 from ivr.flow.effects import Collect, Effect, End, Enqueue, Record, RequestCallback, RunAction, Say, Transfer
-from ivr.flow.inputs import Fault, Input, Recorded
+from ivr.flow.inputs import ActionDone, Fault, Input, Recorded
 from ivr.flow.session import QUEUE, VOICE, Session, speech
 from ivr.prompts.parts import Part, Prompt
 from ivr.runner import Runner, Turn
@@ -90,18 +90,19 @@ class VoiceCall:
         finally:
             metrics.CALLS.labels(self.channel).dec()
 
-    async def _serve(self) -> None:
-        turn = await self._stored(
-            functools.partial(
-                self.runner.start,
-                channel=self.channel,
-                capabilities=(speech(self._understood) if self._understood else VOICE)
-                | (QUEUE if self.lobby is not None else frozenset()),
-                external_id=self.leg.id,
-                caller=self.leg.caller,
-                called=self.leg.called,
-            )
+    def _begin(self) -> Turn:
+        """The session's first step; blocks."""
+        return self.runner.start(
+            channel=self.channel,
+            capabilities=(speech(self._understood) if self._understood else VOICE)
+            | (QUEUE if self.lobby is not None else frozenset()),
+            external_id=self.leg.id,
+            caller=self.leg.caller,
+            called=self.leg.called,
         )
+
+    async def _serve(self) -> None:
+        turn = await self._stored(self._begin)
         structlog.contextvars.bind_contextvars(contact=turn.session.contact_id, session=turn.session.id)
         while True:
             self._session = turn.session
@@ -181,8 +182,11 @@ class VoiceCall:
         clips = [clip for prompt in ask.prompts for clip in await self._clips(prompt)]
         assert self._session is not None
         self.transcript.begin(self._session, ask)
-        besides = question.Besides(self.transcript.partial, self._filler)
+        besides = question.Besides(self.transcript.partial, self._filler, self._keyed)
         return await question.answer(self.line, ask, clips, self.ear, besides)
+
+    def _keyed(self, count: int) -> None:
+        """So many keys of the open question's answer have come."""
 
     def _filler(self) -> list[Clip]:
         return self.renderer.cached(self._system("system.one_moment")) or [beep()]
@@ -208,8 +212,11 @@ class VoiceCall:
 
     async def _act(self, action: RunAction) -> Input:
         assert self._session is not None
-        running = self.runner.begin(self._session, action)
+        running = self._started(self._session, action)
         return await errand.act(self.line, running, action, lambda: self._clips(action.filler or Prompt((), "")))
+
+    def _started(self, session: Session, action: RunAction) -> Future[ActionDone]:
+        return self.runner.begin(session, action)
 
     async def _queue(self, effect: Enqueue) -> Input:
         assert self.lobby is not None

@@ -74,6 +74,7 @@ class Manners:
             music=await self.music(Enqueue(queue_name), session.language),
             whisper=[] if whispered is None else await self._clips(whispered),
             accept_key=ACCEPT_KEY if number else "",
+            language=session.language,
             recording=recording,
         )
 

@@ -21,11 +21,13 @@ def begin(line: Line, ask: Collect) -> Keys | None:
 
 @dataclass(frozen=True, slots=True)
 class Besides:
-    """What is done with words beside taking them for an answer: `partial` is told what is understood so far, `filler`
-    gives what is played while a recogniser takes its time, from memory or a small file."""
+    """What is done with words and keys beside taking them for an answer: `partial` is told what is understood so far,
+    `filler` gives what is played while a recogniser takes its time, from memory or a small file; `keyed` is told how
+    many keys of the answer have come."""
 
     partial: Callable[[str], None] = lambda text: None
     filler: Callable[[], Sequence[Clip]] = tuple
+    keyed: Callable[[int], None] = lambda count: None
 
 
 async def answer(
@@ -114,6 +116,7 @@ class _Question:
             self.ear.close()
             self.ear = None
         keys = self.line.press(digit)
+        self.besides.keyed(len(self.line.keys.digits if keys is None else keys))
         return None if keys is None else Keys(keys)
 
     def _speaks(self) -> None:
