@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -90,6 +92,7 @@ def main() -> None:
     parser.add_argument("--desks", default="50,200,500")
     parser.add_argument("--seconds", type=float, default=40.0, help="measured at each number of desks")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its processes end with it
     sizes = sorted(int(size) for size in arguments.desks.split(","))
     with tempfile.TemporaryDirectory() as folder, company(Path(folder), sizes[-1]) as made:
         asyncio.run(run(made, sizes, arguments.seconds))

@@ -120,7 +120,7 @@ class Browser:
     async def every(self, seconds: float, work: Any) -> None:
         await asyncio.sleep(random.random() * seconds)
         while True:
-            await work()
+            work()
             await asyncio.sleep(seconds)
 
     async def close(self) -> None:
@@ -131,10 +131,11 @@ class Browser:
 
 
 class Once:
-    """Work that is done again after what is under way, however often it is asked for meanwhile."""
+    """Work that is done again after what is under way and `gap` seconds, however often it is asked for meanwhile."""
 
-    def __init__(self, work: Any) -> None:
-        self._work, self._again, self._stopped = work, False, False
+    def __init__(self, work: Any, gap: float = 0.0) -> None:
+        self._work, self._gap, self._again, self._stopped = work, gap, False, False
+        self._at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, _event: Any = None) -> None:
@@ -149,6 +150,8 @@ class Once:
 
     async def _run(self) -> None:
         while self._again:
+            await asyncio.sleep(max(0.0, self._at + self._gap - time.monotonic()))
             self._again = False
+            self._at = time.monotonic()
             with contextlib.suppress(aiohttp.ClientError, RuntimeError):  # counted; asked again another time
                 await self._work()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from typing import Any
 
-import aiohttp
-
 from bench.desk.browser import Browser, Measured, Once, interval
 
 POLL_WORK, POLL_INBOX = interval("work.js", "POLL"), interval("inbox.js", "POLL")
+GAP_WORK, GAP_INBOX = interval("work.js", "GAP"), interval("inbox.js", "GAP")
 LOOK_FLOOR, SOON_FLOOR = interval("floor.js", "LOOK"), interval("floor.js", "SOON")
 AGAIN = 0.7
-"""`lookTwice` of work.js."""
+"""After an event work.js looks twice."""
 THINKS, TALKS = 1.0, 6.0
 """Seconds from an offer to its acceptance, and to the end of the conversation."""
 
@@ -26,8 +24,10 @@ class Agent:
     def __init__(self, base: str, token: str, measured: Measured) -> None:
         self.browser, self.measured = Browser(base, token, measured), measured
         self._seen: set[str] = set()
-        self._look = Once(self._read)
-        self._list = Once(lambda: self.browser.get("/desk/inbox/list", "inbox list"))
+        self._look = Once(self._read, GAP_WORK)
+        self._list = Once(lambda: self.browser.get("/desk/inbox/list", "inbox list"), GAP_INBOX)
+        self._asked, self._calm, self._offers = 0.0, POLL_WORK, 0
+        self._later: asyncio.TimerHandle | None = None
         self._busy: set[asyncio.Task[None]] = set()
         self.served = 0
 
@@ -42,25 +42,24 @@ class Agent:
         self.measured.took["open Work"].append(time.perf_counter() - begun)
         await browser.post("/desk/agent/presence", {"presence": "available", "reason": ""})
         browser.tasks += [
-            asyncio.create_task(browser.every(POLL_WORK, self._quiet(self._read))),
-            asyncio.create_task(browser.every(POLL_INBOX, self._quiet(lambda: browser.get("/desk/inbox/list")))),
+            asyncio.create_task(browser.every(1.0, self._now_and_then)),
+            asyncio.create_task(browser.every(POLL_INBOX, self._list)),
         ]
 
-    def _quiet(self, work: Any) -> Any:
-        """A page that couldn't read tries again later; what failed is counted."""
-
-        async def tried() -> None:
-            with contextlib.suppress(aiohttp.ClientError, RuntimeError):
-                await work()
-
-        return tried
+    def _now_and_then(self) -> None:
+        if time.monotonic() - self._asked >= (POLL_WORK if self._offers else self._calm):
+            self._look()
 
     def _heard(self, _event: Any = None) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        self._later = asyncio.get_running_loop().call_later(AGAIN, self._look)
         self._look()
-        asyncio.get_running_loop().call_later(AGAIN, self._look)
 
     async def _read(self) -> None:
+        self._asked = time.monotonic()
         status = json.loads(await self.browser.get("/desk/agent", "status", accept="application/json"))
+        self._calm, self._offers = status["again"], len(status["offers"])
         for offer in status["offers"]:
             if offer["state"] == "offered" and offer["id"] not in self._seen:
                 self._seen.add(offer["id"])
@@ -100,12 +99,9 @@ class Supervisor:
         begun = time.perf_counter()
         await self.browser.load("/desk/floor")
         await self._read()
-        await self.browser.follow(self._heard)
+        await self.browser.follow(self._heard, floor="yes")
         self.measured.took["open Floor"].append(time.perf_counter() - begun)
-        self.browser.tasks.append(asyncio.create_task(self.browser.every(LOOK_FLOOR, self._ask)))
-
-    async def _ask(self) -> None:
-        self._look()
+        self.browser.tasks.append(asyncio.create_task(self.browser.every(LOOK_FLOOR, self._look)))
 
     async def _read(self) -> None:
         await self.browser.get("/desk/floor/state", "floor state", accept="application/json")

@@ -16,6 +16,8 @@ from callcenter.queues.store import Queues
 from callcenter.softphones import NoGateway, Softphones
 
 TALKING = ("accepted", "connected")
+CALM = 20.0
+"""Seconds after which a desk without offers and calls asks again, unless something happens."""
 AGENTS_OWN = frozenset({
     "hold", "resume", "mute", "unmute", "transfer", "consult", "merge", "complete", "return", "conference", "hang_up",
     "digits", "record_pause", "record_resume", "secret_start", "secret_end",
@@ -71,6 +73,7 @@ class Calling:
             "state": agent.state if agent is not None else "offline",
             "since": since,
             "now": queues.clock(),
+            "again": min(CALM, queues.config.people.logout_after / 4),
             "device": "desk" if device == "desk" else "phone",
             "reasons": list(queues.config.people.reasons),
             "offers": [self._shown(offer) for offer in offers],

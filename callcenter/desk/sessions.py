@@ -23,6 +23,20 @@ HALF = timedelta(minutes=10)
 TOUCH = timedelta(minutes=1)
 """`seen_at` is written no more often."""
 DEVICE = timedelta(days=180)
+_FIND = (
+    sa.select(
+        users,
+        *(
+            desk_sessions.c[name]
+            for name in ("stage", "method", "renew", "address", "browser", "seen_at", "expires_at")
+        ),
+        desk_sessions.c.id.label("session_id"),
+        desk_sessions.c.created_at.label("begun_at"),
+    )
+    .join_from(desk_sessions, users, users.c.id == desk_sessions.c.user_id)
+    .where(desk_sessions.c.id == sa.bindparam("token"), users.c.active)
+)
+"""Each request asks this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +89,19 @@ def find(conn: Connection, token: str, life: Lifetime, now: datetime) -> Session
     """Whose session it is, unless it is over."""
     if not token or len(token) > 100:
         return None
-    row = conn.execute(sa.select(desk_sessions).where(desk_sessions.c.id == digest(token))).one_or_none()
+    row = conn.execute(_FIND, {"token": digest(token)}).one_or_none()
     if row is None or row.expires_at <= now or row.seen_at + life.idle <= now:
         return None
-    user = conn.execute(sa.select(users).where(users.c.id == row.user_id, users.c.active)).one_or_none()
-    if user is None:
-        return None
     return Session(
-        id=row.id,
+        id=row.session_id,
         token=token,
-        user=user_of(user),
+        user=user_of(row),
         stage=cast(Stage, row.stage),
         method=row.method,
         renew=row.renew,
         address=row.address,
         browser=row.browser,
-        created_at=row.created_at,
+        created_at=row.begun_at,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
     )

@@ -7,12 +7,18 @@ a call is in the event log, and a log of requests would be one more place that c
 from __future__ import annotations
 
 import gc
+import resource
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from ivr.settings import Settings
+
+MOST_CONNECTIONS = 8000
+"""Connections that a worker keeps: a browser has up to six, and lets them wait for its next request."""
+OTHER_FILES = 200
+"""Open files of a worker that are no connections of browsers."""
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -23,6 +29,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "worker_class": "gthread",
         "workers": settings.web_workers,
         "threads": settings.web_threads,
+        "worker_connections": connections(settings.web_threads),
         "preload_app": True,
         "timeout": 60,
         "graceful_timeout": 20,  # longer than Twilio waits
@@ -34,6 +41,17 @@ def options(settings: Settings) -> dict[str, Any]:
         "proc_name": "callwright-web",
         "control_socket_disable": True,
     }
+
+
+def connections(threads: int) -> int:
+    """How many connections a worker may keep, by what the system lets a process open; at least one a thread. Raises
+    that limit as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(2 * threads, allowed - OTHER_FILES)
 
 
 class Server(BaseApplication):  # type: ignore[misc]

@@ -259,3 +259,15 @@ def test_formulas_in_the_csv_are_words(desk: Desk) -> None:
     text = desk.browser("auditor").get("/desk/audit.csv").text
     assert "login.failed" in text
     assert not re.search(r"(^|,)[=@+]", text, re.MULTILINE)
+
+
+def test_a_ticket_is_for_what_is_asked_and_allowed(desk: Desk) -> None:
+    def topics(role: str, **asked: str) -> list[str]:
+        browser = desk.browser(role)
+        answer = browser.client.post("/desk/ticket", json=asked, headers={"X-CSRF-Token": browser.csrf},
+                                     environ_base={"REMOTE_ADDR": browser.address})  # fmt: skip
+        return str(answer.get_json()["ticket"]).split()[1:]
+
+    assert topics("supervisor") == ["agent:sam"]  # the floor's events are many: only its page hears them
+    assert topics("supervisor", floor="yes") == ["agent:sam", "floor"]
+    assert topics("agent", floor="yes") == ["agent:maria"]

@@ -223,7 +223,7 @@ setInterval(() => {
     if (timer.textContent !== text) timer.textContent = text;
   }
 }, 250);
-new Live(ticket, "", heard, look);
+new Live(ticket, { floor: "yes" }, heard, look);
 look();
 
 // Doing.

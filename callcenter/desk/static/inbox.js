@@ -5,6 +5,7 @@ import { Live } from "./live.js";
 const inbox = document.getElementById("inbox");
 const { contact, transcript, typing, ticket, list } = inbox.dataset;
 const POLL = 20_000;
+const GAP = 1000; // several things that happen at once are one reason to read the list again
 
 const talk = () => document.getElementById("transcript");
 const toTheEnd = () => talk()?.scrollTo(0, talk().scrollHeight);
@@ -66,12 +67,21 @@ function heard(event) {
   }
   // Offers, calls and presence are other scripts' matter: they listen here.
   document.dispatchEvent(new CustomEvent("desk:live", { detail: event }));
-  readList();
+  listSoon();
+}
+
+let listed = -GAP, listing = null;
+function listSoon() {
+  listing ??= setTimeout(() => {
+    listing = null;
+    listed = performance.now();
+    readList();
+  }, Math.max(0, listed + GAP - performance.now()));
 }
 
 const both = () => { readTalk(); readList(); };
 if (list) {
-  new Live(ticket, contact, heard, both);
+  new Live(ticket, { contact: contact ?? "" }, heard, both);
   setInterval(() => document.visibilityState === "visible" && readList(), POLL);
 }
 

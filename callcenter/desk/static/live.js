@@ -9,20 +9,24 @@ export class Live {
   #tries = 0;
   #stopped = false;
 
-  // `hear(event)` gets {kind, topic, data}; `caughtUp()` is called when the page should read everything again.
-  constructor(ticketUrl, contact, hear, caughtUp) {
-    Object.assign(this, { ticketUrl, contact, hear, caughtUp });
+  // `wanted` are topics beside the agent's own: {contact: id, floor: "yes"}. `hear(event)` gets {kind, topic, data};
+  // `caughtUp()` is called when the page should read everything again.
+  constructor(ticketUrl, wanted, hear, caughtUp) {
+    Object.assign(this, { ticketUrl, wanted, hear, caughtUp });
     window.addEventListener("online", () => this.#socket?.readyState > 1 && this.connect());
     this.connect();
   }
 
   #socket = null;
 
+  // Whether what happens is heard at once. While it isn't, a page asks more often.
+  up = false;
+
   async connect() {
     if (this.#stopped) return;
     clearTimeout(this.timer);
     try {
-      const response = await post(this.ticketUrl, { contact: this.contact ?? "" });
+      const response = await post(this.ticketUrl, this.wanted);
       if (response.status === 401 || response.redirected) return window.location.reload();
       const { ticket, url } = await response.json();
       if (!url) return;
@@ -42,6 +46,7 @@ export class Live {
       if (this.#tries) this.#say(t("Connected again."), 2500);
       if (this.#tries || event.kind === "following") this.caughtUp();
       this.#tries = 0;
+      this.up = true;
       return;
     }
     if (event.topic && event.id) this.#after[event.topic] = event.id;
@@ -50,8 +55,10 @@ export class Live {
   }
 
   #again() {
+    this.up = false;
     if (this.#tries === 1) this.#say(t("Connection lost. Trying again…"));
-    const wait = Math.min(LONGEST, 500 * 2 ** this.#tries) * (0.5 + Math.random());
+    // Spread: after a restart of the server hundreds of pages come at once.
+    const wait = Math.min(LONGEST, 1000 * 2 ** this.#tries) * (0.3 + 1.2 * Math.random());
     this.#tries += 1;
     this.timer = setTimeout(() => this.connect(), wait);
   }

@@ -6,6 +6,7 @@ import { Phone } from "./phone.js";
 const urls = document.body.dataset;
 const by = (id) => document.getElementById(id);
 const POLL = 4000;
+const GAP = 300; // several things that happen at once are one reason to look
 let status = { offers: [] };
 let drift = 0;
 
@@ -30,7 +31,9 @@ function look() {
   return asking;
 }
 
+let asked = 0;
 async function read() {
+  asked = performance.now();
   const response = await fetch(urls.agent, { credentials: "same-origin", headers: { Accept: "application/json" } });
   if (response.status === 401) return window.location.reload();
   if (!response.ok) return fault((await response.json()).error);
@@ -54,6 +57,17 @@ function lookTwice() {
   clearTimeout(later);
   later = setTimeout(look, 700);
   return look();
+}
+
+let looked = -GAP, soon = null;
+function heard() {
+  clearTimeout(later);
+  later = setTimeout(look, 700);
+  soon ??= setTimeout(() => {
+    soon = null;
+    looked = performance.now();
+    look();
+  }, Math.max(0, looked + GAP - performance.now()));
 }
 
 function fault(text) {
@@ -274,6 +288,10 @@ function keys(event) {
 }
 document.addEventListener("keydown", keys);
 
-new Live(urls.ticket, "", lookTwice, look);
-setInterval(look, POLL);
+// What happens is told; asking without a reason is for what isn't, and says that this desk is there.
+const live = new Live(urls.ticket, {}, heard, look);
+setInterval(() => {
+  const calm = live.up && status.again && !status.offers.length;
+  if (performance.now() - asked >= (calm ? 1000 * status.again : POLL)) look();
+}, 1000);
 look();
