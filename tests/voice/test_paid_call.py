@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from callcenter.tables import bills, payments, sandbox_charges
 from ivr import logs
 from tests.secrecy import assert_lands_nowhere
-from tests.voice.line import Line, SipPhone
+from tests.voice.line import Line
+from tests.voice.sip_phone import SipPhone
 
 pytestmark = pytest.mark.sip
 

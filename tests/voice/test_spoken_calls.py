@@ -19,7 +19,8 @@ from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 from ivr.speech.voices import all_voices
 from tests.secrecy import assert_lands_nowhere
-from tests.voice.line import PROMPTS, Line, SipPhone
+from tests.voice.line import PROMPTS, Line
+from tests.voice.sip_phone import SipPhone
 
 pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(240)]
 
