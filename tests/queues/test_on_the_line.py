@@ -162,11 +162,11 @@ def test_the_line_and_the_dial_at_once_are_one_conversation(client: redis.Redis,
             offer = offered(queues, old)
             queues.claim_callback(offer, "sip1")
             queues.accept(offer)
-            racers = [lambda offer=offer: queues.connected(offer),
-                      lambda new=new, old=old: take(queues, new, old) == "waiting"]  # fmt: skip
-            runs = [pool.submit(racer) for racer in (racers if number % 2 else reversed(racers))]
-            first, second = (run.result() for run in runs)
-            dial, line = (first, second) if number % 2 else (second, first)
+            if number % 2:
+                dialling, calling = pool.submit(queues.connected, offer), pool.submit(take, queues, new, old)
+            else:
+                calling, dialling = pool.submit(take, queues, new, old), pool.submit(queues.connected, offer)
+            dial, line = dialling.result(), calling.result() == "waiting"
             assert dial != line
             won["dial" if dial else "line"] += 1
             if dial:
