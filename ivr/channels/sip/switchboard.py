@@ -4,12 +4,13 @@ called back."""
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from callcenter import recordings
+from callcenter import assisted, recordings
 from callcenter.acd.config import Config
 from callcenter.live import Live
 from ivr.assembly import make_queueing
@@ -17,6 +18,7 @@ from ivr.bridge.conversation import Bridge
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.twilio.calls import CHANNEL
 from ivr.channels.twilio.ringing import reachable
+from ivr.channels.voice.assisted import Assistance
 from ivr.channels.voice.devices import Devices
 from ivr.channels.voice.dialback import Dialback
 from ivr.channels.voice.manners import Manners
@@ -65,10 +67,12 @@ class Switchboard:
             lambda: self.config,
             self._settings.recordings_dir.absolute(),
         )
-        self.bridge = Bridge(
-            endpoint.dial, self.queues, self.queues.client, self._executor, address=devices.of, keep=self._keep
-        )
         self._live = Live(redis_url(self._settings))
+        tell = functools.partial(assisted.tell, self.queues.client, self._live.publish)
+        self.bridge = Bridge(
+            endpoint.dial, self.queues, self.queues.client, self._executor, address=devices.of, keep=self._keep,
+            payments=Assistance(self._runner, self._renderer, self._executor, tell),
+        )  # fmt: skip
         self.lobby = Lobby(self.queueing, self.bridge, manners, self._executor, devices.address, self._live.publish)
         self.dialback = Dialback(
             self.queues, self.bridge, manners, self._executor, devices.address, endpoint.dial,
