@@ -122,17 +122,15 @@ class Conversations:
                 contact_id = following
 
     def open(self, contact_id: str) -> None:
-        """Begin the flow of a stored chat in which nobody has written yet, if it hasn't begun: one that goes on with
-        another conversation. Raises LookupError for an unknown contact."""
+        """Begin the flow of a stored chat that goes on with another conversation, if it hasn't begun. Raises
+        LookupError for an unknown contact."""
         with self._alone.at(contact_id):
             with reading(self.engine) as conn:
                 contact: Any = contacts.get(conn, contact_id)
             if contact is None:
                 raise LookupError(f"there is no contact {contact_id}")
             if contact.served_by == FLOW and contact.ended_at is None and self._threads.stored(contact) is None:
-                turn = self._begin(contact)
-                if turn.fresh:
-                    self._carry_on(contact, turn)
+                self._carry_on(contact, self._begin(contact))
 
     def reported(
         self,
@@ -254,8 +252,7 @@ class Conversations:
             log.error(
                 "a thread waits for what can't come", contact=contact.id, waits=(session.waiting or {}).get("for")
             )
-        given: Input = words if asked else Fault("a message while nothing was asked")
-        given = (self._announced(session) if asked else None) or given
+        given = (self._announced(session) or words) if asked else Fault("a message while nothing was asked")
         also = self._saying(contact, message, queued)
         turn = self.runner.feed(session, given, seq=session.seq, render=_held(""), also=also)
         self._send(contact, queued if turn.fresh else [])

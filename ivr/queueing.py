@@ -55,10 +55,16 @@ class Queueing:
         announced = self.announcement(session, effect.queue)
         return told if announced is None else replace(told, announcement=announced.announcement)
 
-    def announcement(self, session: Session, queue: str) -> Announced | None:
-        """What this contact hasn't been told that a supervisor announces, to all or in this queue; a second old at
-        most."""
-        return emergency.due(self.announcements.lately(), session, queue)
+    def announcement(self, session: Session, queue: str = "") -> Announced | None:
+        """What this contact hasn't been told that a supervisor announces, to all or in the queue where it waits; a
+        second old at most."""
+        known = self.announcements.lately()
+        try:
+            if known and not queue:
+                queue = self.queues.entry(session.contact_id).get("queue", "")
+        except redis.RedisError as error:
+            log.warning("a place can't be found", contact=session.contact_id, error=_words(error))
+        return emergency.due(known, session, queue)
 
     def _enter(self, session: Session, effect: Enqueue, joined_at: float | None) -> Queued | Refused:
         try:

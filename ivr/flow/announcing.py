@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ivr.flow import template
-from ivr.flow.effects import Say
+from ivr.flow.effects import Effect, End, Event, Say
 from ivr.flow.expr import ExprError
 from ivr.flow.inputs import Announcement
 from ivr.flow.turn import Turn
@@ -27,6 +29,12 @@ def interrupts(turn: Turn) -> bool:
     agent is told by the step that waits; any other is busy with the telephone."""
     waiting = turn.before.waiting
     return waiting is not None and not turn.can("voice") and "Announced" not in waiting["for"]
+
+
+def alone(effects: Sequence[Effect]) -> bool:
+    """Whether nothing came of a step but an announcement: what the customer wrote is still to be answered."""
+    kinds = {effect.kind for effect in effects if isinstance(effect, Event)}
+    return kinds == {"announced"} and not any(isinstance(effect, End) for effect in effects)
 
 
 def _languages(turn: Turn, announcement: Announcement, *, every: bool) -> list[str]:

@@ -63,7 +63,9 @@ class Waiting:
     def news(self, session: Session) -> Input | None:
         """What to tell the flow of a caller who waits; `None` for nothing."""
         queueing = self._queueing()
-        return None if queueing is None else queueing.news(session.contact_id, "")
+        if queueing is None:
+            return None
+        return queueing.announcement(session) or queueing.news(session.contact_id, "")
 
     def elsewhere(self, turn: Turn) -> None:
         """The caller was waiting until this turn: unless it goes on, the place is held."""
