@@ -65,6 +65,10 @@ class Turn:
         return next((effect for effect in self.effects if isinstance(effect, RunAction)), None)
 
 
+class NoPaymentFlow(LookupError):
+    """The company takes no payments with agents on the line."""
+
+
 class Runner:
     """Thread-safe. `settings` is handed on to actions; `clock` gives aware datetimes."""
 
@@ -148,10 +152,10 @@ class Runner:
         slots: Mapping[str, Any],
     ) -> Turn:
         """An agent begins the company's payment flow with the customer of a contact, and stays on the line; `slots`
-        are what they agreed on. A session of its own. Raises LookupError where company.yaml names no such flow."""
+        are what they agreed on. A session of its own. Raises `NoPaymentFlow`."""
         flows = self.published.current()
         if flows.company.payment is None:
-            raise LookupError("company.yaml names no flow under `payment`")
+            raise NoPaymentFlow("company.yaml names no flow under `payment`")
         session = Session(
             id=uuid.uuid4().hex,
             contact_id=contact_id,
