@@ -13,8 +13,8 @@ from ivr.channels.leg import Clip, Digit, HungUp, LegEvent, LegOver, RecordingEn
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.incoming import called_of, caller_of
-from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.message import Request, Response, make_response
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import Agreed, NotAcceptable, Session
 from ivr.channels.sip.transaction import Timers
 from ivr.channels.sip.values import parse_uri

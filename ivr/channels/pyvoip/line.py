@@ -16,9 +16,10 @@ from ivr.channels.pyvoip.phone import Call, Phone
 from ivr.channels.sip import indialog
 from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.flow import Flow
-from ivr.channels.sip.layer import ServerTransaction, TransactionLayer
+from ivr.channels.sip.layer import TransactionLayer
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Malformed, Request, Response, parse
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import NotAcceptable, Session
 from ivr.channels.sip.settings import Registration
 from ivr.channels.sip.transaction import Timers

@@ -16,8 +16,9 @@ from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.guard import Guard, Oddities
-from ivr.channels.sip.layer import Core, ServerTransaction, TransactionLayer
+from ivr.channels.sip.layer import Core, TransactionLayer
 from ivr.channels.sip.message import Request, Response
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.settings import Registration, SipSettings
 from ivr.channels.sip.transports import Transports

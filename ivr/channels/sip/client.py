@@ -10,8 +10,8 @@ from aiosipua.headers import parse_auth, stringify_auth
 from aiosipua.message import SipRequest
 
 from ivr.channels.sip.flow import Flow
-from ivr.channels.sip.layer import ClientTransaction
 from ivr.channels.sip.message import Response
+from ivr.channels.sip.running import ClientTransaction
 from ivr.channels.sip.settings import Registration
 
 if TYPE_CHECKING:

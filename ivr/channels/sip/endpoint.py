@@ -22,12 +22,12 @@ from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.dialog import Key
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.gate import Gate
-from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request
 from ivr.channels.sip.outgoing import OutgoingLeg
 from ivr.channels.sip.registrar import LOCAL, TelephoneRegistrar
 from ivr.channels.sip.registration import Registrar
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.settings import SipSettings
 from ivr.channels.sip.values import Uri, parse_uri
 

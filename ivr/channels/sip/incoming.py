@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from ivr.channels.sip.dialog import Dialog
-from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request, make_response
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.values import BadValue, parse_name_addr, parse_uri
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request, make_response
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import NotAcceptable
 
 Handler = Callable[[SipLeg, ServerTransaction, Request], None]

@@ -12,9 +12,9 @@ from ivr.channels.sip.client import ClientRequest
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.flow import Flow
-from ivr.channels.sip.layer import copy_for
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Response
+from ivr.channels.sip.running import copy_for
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.session_timer import parse as parse_interval
 from ivr.channels.sip.values import BadValue, Uri, new_tag

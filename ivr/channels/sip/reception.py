@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.incoming import IncomingLeg
-from ivr.channels.sip.layer import ServerTransaction
 from ivr.channels.sip.message import Request, tokens
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.values import BadValue, new_tag, parse_uri
 

@@ -20,8 +20,8 @@ from ivr.channels.sip.values import BadValue, NameAddr, parse_name_addr, parse_u
 
 if TYPE_CHECKING:
     from ivr.channels.sip.agent import Agent
-    from ivr.channels.sip.layer import ServerTransaction
     from ivr.channels.sip.message import Request
+    from ivr.channels.sip.running import ServerTransaction
 
 LOCAL = "local"
 """The host of `sip:USER@local`: a telephone that is registered with us."""

@@ -17,8 +17,8 @@ from ivr.channels.sip.message import Request, Response, tokens
 from ivr.channels.sip.reinvite import Reinvite
 
 if TYPE_CHECKING:
-    from ivr.channels.sip.layer import ServerTransaction
     from ivr.channels.sip.leg import SipLeg
+    from ivr.channels.sip.running import ServerTransaction
 
 _VALUE = re.compile(r"^\s*(\d{1,9})\s*(?:;.*?refresher\s*=\s*(uac|uas))?", re.IGNORECASE)
 

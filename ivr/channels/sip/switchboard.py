@@ -17,7 +17,7 @@ from ivr.assembly import make_queueing
 from ivr.bridge.conversation import Bridge
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.twilio.calls import CHANNEL
-from ivr.channels.twilio.ringing import reachable
+from ivr.channels.twilio.reach import reachable
 from ivr.channels.voice.assisted import Assistance
 from ivr.channels.voice.devices import Devices
 from ivr.channels.voice.dialback import Dialback

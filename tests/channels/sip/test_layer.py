@@ -10,8 +10,9 @@ import pytest
 from aiosipua.message import SipRequest
 
 from ivr.channels.sip.flow import FlowClosed
-from ivr.channels.sip.layer import ServerTransaction, TransactionLayer
+from ivr.channels.sip.layer import TransactionLayer
 from ivr.channels.sip.message import Request, Response, make_response, parse
+from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.transaction import Timers
 from tests.channels.sip.fakes import FakeClock
 
