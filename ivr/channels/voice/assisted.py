@@ -23,7 +23,7 @@ from ivr.channels.voice.progress import Progress, Tell
 from ivr.flow.effects import Effect, Event, RunAction
 from ivr.flow.inputs import ActionDone, HungUp, Input
 from ivr.flow.session import Session
-from ivr.runner import Runner, Turn
+from ivr.runner import NoPaymentFlow, Runner, Turn
 from ivr.speech.errors import SpeechError
 from ivr.speech.renderer import Renderer
 
@@ -45,10 +45,8 @@ class Assistance:
 
     async def __call__(self, leg: PaymentLeg, wanted: Wanted, charging: Callable[[bool], None]) -> Paid:
         progress = Progress(wanted.contact_id, wanted.agent_id, self._tell, self._executor)
-        call = AssistedCall(
-            leg, self._runner, self._renderer, self._executor, wanted, progress, charging, self._channel
-        )
-        paid = await call.take()
+        parts = (self._runner, self._renderer, self._executor)
+        paid = await AssistedCall(leg, *parts, wanted, progress, charging, self._channel).take()
         progress.ended(paid.result, paid.data)
         await progress.settled()
         return paid
@@ -80,12 +78,14 @@ class AssistedCall(VoiceCall):
             await self._serve()
         except (Gone, LegOver):
             await self._stopped()
-        except LookupError as error:
+        except NoPaymentFlow as error:
             log.error("no payment can be taken", why=str(error))
             return Paid("unavailable")
         except Exception as error:
             log.exception("fault", kind=type(error).__name__)
             await self._see_to_the_charge()
+            paid = self._paid()
+            return Paid("failed") if paid.result == "stopped" else paid
         return self._paid()
 
     def _begin(self) -> Turn:

@@ -25,13 +25,8 @@ class Progress:
 
     def __init__(self, contact_id: str, agent_id: str, tell: Tell, executor: Executor) -> None:
         self._agent_id, self._tell, self._executor = agent_id, tell, executor
-        self._state: dict[str, Any] = {
-            "contact": contact_id,
-            "state": "asking",
-            "field": "",
-            "keyed": {},
-            "problem": "",
-        }
+        self._state: dict[str, Any] = {"contact": contact_id, "state": "asking", "field": ""}
+        self._state |= {"keyed": {}, "problem": ""}
         self._changed = False
         self._telling: asyncio.Task[None] | None = None
         self._set()
