@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivr.channels.sip.media.g711 import ULAW_LINEAR
+from ivr.channels.sip.media.inband import tone_frames
 from tests.channels.sip.media.phone import PATIENCE, Phone, Rtp
 from tests.channels.sip.media.talker import WINDOW, strength, tone_frame, tones_in
 from tests.channels.sip.raw_client import Message, RawClient
@@ -27,10 +29,13 @@ class TonePhone:
         self.over = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.refer: Message | None = None
+        self.dialling: deque[bytes] = deque()
+        """Frames of keys to send as tones in the audio, instead of what is said."""
         self._invites: asyncio.Queue[Message] = asyncio.Queue()
         self._invite: Message | None = None
         self._remote: tuple[str, int] | None = None
         self._spoken = 0
+        self._events = True
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -44,9 +49,10 @@ class TonePhone:
         self._watch()
         return self
 
-    async def call(self) -> TonePhone:
-        """Place a call; on from its answer."""
-        answer = await self.client.call()
+    async def call(self, *, events: bool = True) -> TonePhone:
+        """Place a call; on from its answer. Without `events` the telephone knows no keys but tones in the audio."""
+        self._events = events
+        answer = await self.client.call(self.client.sdp("0 101" if events else "0"))
         assert answer.status == 200, answer
         self._talk_to(answer)
         self._watch()
@@ -82,7 +88,14 @@ class TonePhone:
 
     # On the call
 
-    def press(self, key: str) -> None:
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self._press(key)
+
+    def _press(self, key: str) -> None:
+        if not self._events:
+            self.dialling += [*tone_frames(key, 5), *[b"\xff" * 160] * 5]
+            return
         event = "0123456789*#".index(key)
         self._send_event(event)
 
@@ -192,7 +205,8 @@ class TonePhone:
         rtp = self.rtp
         rtp.sequence, rtp.timestamp = (rtp.sequence + 1) & 0xFFFF, (rtp.timestamp + 160) & 0xFFFFFFFF
         head = bytes([0x80, 0]) + rtp.sequence.to_bytes(2, "big") + rtp.timestamp.to_bytes(4, "big")
-        rtp.rtp.sendto(head + rtp.ssrc.to_bytes(4, "big") + tone_frame(self.hertz, self._spoken), remote)
+        said = self.dialling.popleft() if self.dialling else tone_frame(self.hertz, self._spoken)
+        rtp.rtp.sendto(head + rtp.ssrc.to_bytes(4, "big") + said, remote)
         self._spoken += 1
 
     def _take(self) -> None:

@@ -107,11 +107,11 @@ class Office:
         await asyncio.to_thread(self.queues.sign_in, name)
         return phone
 
-    async def caller(self, hertz: int) -> TonePhone:
-        """A caller who has asked for a person."""
+    async def caller(self, hertz: int, *, events: bool = True) -> TonePhone:
+        """A caller who has asked for a person; without `events` one whose keys are tones in the audio."""
         phone = await TonePhone.open(self.endpoint.address, hertz)
         self.phones.append(phone)
-        await phone.call()
+        await phone.call(events=events)
         await phone.until(lambda: len(phone.heard) > 20, "the greeting")
         phone.press("0")
         return phone
