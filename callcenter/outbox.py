@@ -111,6 +111,12 @@ def queue(
     return message_id
 
 
+def contact_of(conn: Connection, dedupe_key: str) -> str | None:
+    """The contact of the message that was queued with this key; `None` while none was."""
+    query = sa.select(messages.c.contact_id).where(messages.c.dedupe_key == dedupe_key)
+    return conn.execute(query).scalar_one_or_none()
+
+
 def requeue(conn: Connection, message_id: str, at: datetime, *, again: bool = False) -> bool:
     """Give a parked or failed message another chance; with `again` also one that may have been sent, because a person
     says so. False when it is none of these."""

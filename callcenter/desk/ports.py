@@ -129,9 +129,11 @@ class Messaging(Protocol):
     """Sending, and telling pages: what needs carriers, Redis and signed tickets."""
 
     def write(
-        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = ()
-    ) -> str:
-        """Queue what an agent writes in a thread; gives the message's id. Raises LookupError where it is no thread."""
+        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = (),
+        dedupe_key: str | None = None,
+    ) -> str:  # fmt: skip
+        """Queue what an agent writes in a thread, once for each `dedupe_key`; gives the message's id. Raises
+        LookupError where it is no thread."""
 
     def deliver(self, contact_id: str, message_id: str) -> None:
         """After the commit: send it at once, in the background, and tell the pages."""

@@ -205,9 +205,10 @@ class Courier:
         self._lock = threading.Lock()
 
     def write(
-        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = ()
-    ) -> str:
-        return threads.write(conn, contact_id, body, author=author, at=at, files=files)
+        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = (),
+        dedupe_key: str | None = None,
+    ) -> str:  # fmt: skip
+        return threads.write(conn, contact_id, body, author=author, at=at, files=files, dedupe_key=dedupe_key)
 
     def deliver(self, contact_id: str, message_id: str) -> None:
         with self._lock:

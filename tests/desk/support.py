@@ -107,11 +107,12 @@ class FakeMessaging:
     delivered: list[str] = field(default_factory=list)
 
     def write(
-        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = ()
-    ) -> str:
+        self, conn: Connection, contact_id: str, body: str, *, author: str, at: datetime, files: Sequence[str] = (),
+        dedupe_key: str | None = None,
+    ) -> str:  # fmt: skip
         row = conn.execute(contacts_table.select().where(contacts_table.c.id == contact_id)).one()
         return outbox.queue(conn, channel=row.channel, to=row.caller, body=body, contact_id=contact_id, author=author,
-                            at=at, files=files)  # fmt: skip
+                            at=at, files=files, dedupe_key=dedupe_key)  # fmt: skip
 
     def deliver(self, contact_id: str, message_id: str) -> None:
         self.delivered.append(message_id)

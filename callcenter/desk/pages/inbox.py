@@ -8,12 +8,13 @@ from typing import Any
 from flask import Response, jsonify, request
 from werkzeug.exceptions import NotFound
 
-from callcenter import cases, contacts, customers, timeline
+from callcenter import cases, contacts, customers, outbox, timeline
 from callcenter.desk import threads, users
 from callcenter.desk.attribute_forms import fields_of
 from callcenter.desk.canned import answers
 from callcenter.desk.permissions import SELF
 from callcenter.desk.routing import link, page
+from callcenter.desk.secret import new_token
 from callcenter.desk.threads import BOXES, Box
 from callcenter.desk.visit import Refused, Visit
 from callcenter.desk.writing import LONGEST, attached, thread_for, ways
@@ -50,6 +51,7 @@ def contact(visit: Visit, contact_id: str) -> Response:
         attributes=fields_of(visit.desk.schema, person.attributes, visit) if person else [],
         recent=timeline.page(visit.conn, person.id, limit=6) if person else None,
         canned=_canned(visit, found, person),
+        key=new_token(16),
         ways=ways(visit.conn, found),
         sounds=threads.sounds(visit.conn, contact_id),
     )
@@ -118,7 +120,13 @@ def link_case(visit: Visit, contact_id: str) -> Response:
 
 @page("/contacts/<contact_id>/reply", needs="inbox.write", method="POST", largest=LARGEST_REPLY)
 def reply(visit: Visit, contact_id: str) -> Response:
+    """`key` is the page's own name for what it sends: sent again, because no answer came, it is the same message."""
     found = _found(visit, contact_id)
+    key = visit.form("key", 64)
+    dedupe_key = f"desk:{visit.user.id}:{key}" if key else None
+    before = outbox.contact_of(visit.conn, dedupe_key) if dedupe_key else None
+    if before is not None:
+        return _written(visit, before)
     text = visit.form("text", LONGEST).strip()
     uploads = [upload for upload in request.files.getlist("files") if upload.filename]
     if not text and not uploads:
@@ -129,11 +137,20 @@ def reply(visit: Visit, contact_id: str) -> Response:
         _own(visit, found)
     target = thread_for(visit, found, channel, address)
     kept = attached(visit, target, uploads, visit.now)
-    message_id = visit.desk.messaging.write(visit.conn, target, text, author=visit.user.by, at=visit.now, files=kept)
+    message_id = visit.desk.messaging.write(
+        visit.conn, target, text, author=visit.user.by, at=visit.now, files=kept, dedupe_key=dedupe_key
+    )
     threads.wake(visit.conn, contact_id)
     visit.log("message.written", f"contact:{target}", message=message_id, channel=channel, files=len(kept))
     visit.after.append(lambda: visit.desk.messaging.deliver(target, message_id))
-    return visit.go("contact", contact_id=target)
+    return _written(visit, target)
+
+
+def _written(visit: Visit, contact_id: str) -> Response:
+    """A script is told where to go: it must know whether what was written has arrived."""
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify({"go": visit.url("contact", contact_id=contact_id)})
+    return visit.go("contact", contact_id=contact_id)
 
 
 @page("/contacts/<contact_id>/typing", needs="inbox.write", method="POST", transaction="read")

@@ -1,6 +1,6 @@
 // The live floor: the state is asked for at each event and every LOOK milliseconds; what changed is written into the
 // rows that are there, so that focus and scrolling stay.
-import { post, t } from "./fragments.js";
+import { PATIENCE, post, t } from "./fragments.js";
 import { Live } from "./live.js";
 
 const LOOK = 800;
@@ -182,7 +182,7 @@ async function look() {
   if (asking) { again = true; return; }
   asking = true;
   try {
-    const response = await fetch(stateUrl, { credentials: "same-origin", headers: { Accept: "application/json" } });
+    const response = await fetch(stateUrl, { credentials: "same-origin", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
     if (response.status === 401) return window.location.reload();
     const told = await response.json();
     fault(response.ok ? "" : told.error);

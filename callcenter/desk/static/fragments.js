@@ -7,16 +7,19 @@ export const csrf = () => document.querySelector('meta[name="csrf"]').content;
 const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
 export const t = (text) => words[text] ?? text;
 
-export async function fetchFragment(url, options = {}) {
-  const response = await fetch(url, { credentials: "same-origin", redirect: "error", ...options });
+export const PATIENCE = 10_000; // of a network that is gone nobody says that it is
+
+export async function fetchFragment(url) {
+  const response = await fetch(url, { credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(PATIENCE) });
   if (!response.ok) throw new Error(`${response.status}`);
   const template = document.createElement("template");
   template.innerHTML = policy.createHTML(await response.text());
   return template.content;
 }
 
-export async function post(url, body) {
+export async function post(url, body, options = {}) {
   return fetch(url, {
+    ...options,
     method: "POST",
     credentials: "same-origin",
     redirect: "error",

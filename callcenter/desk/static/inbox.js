@@ -101,7 +101,31 @@ if (reply) {
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) reply.requestSubmit();
   });
-  reply.addEventListener("submit", () => sessionStorage.removeItem(draft));
+  // Whether it has arrived isn't known until an answer comes: until then it is kept, under the name that it was sent by.
+  const sent = `sent:${contact}`;
+  const key = reply.elements.key;
+  if (text.value) key.value = sessionStorage.getItem(sent) ?? key.value;
+  const fault = document.getElementById("reply-fault");
+  let sending = false;
+  reply.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    sessionStorage.setItem(sent, key.value);
+    try {
+      const answer = await fetch(reply.action, { method: "POST", body: new FormData(reply), credentials: "same-origin", redirect: "error", headers: { Accept: "application/json" } });
+      const told = await answer.json();
+      if (answer.ok) {
+        for (const name of [draft, sent]) sessionStorage.removeItem(name);
+        return window.location.assign(told.go);
+      }
+      fault.textContent = told.error;
+    } catch {
+      fault.textContent = t("That didn't work. Try again.");
+    }
+    fault.hidden = false;
+    sending = false;
+  });
   document.getElementById("files").addEventListener("change", ({ target }) => {
     const shown = reply.querySelector("[data-files]");
     shown.textContent = [...target.files].map((file) => file.name).join(", ") || shown.dataset.files;

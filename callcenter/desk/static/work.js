@@ -1,5 +1,5 @@
 // The agent's place of work: presence, offers, calls and wrap-up stay while pages change in the frame below.
-import { csrf, fetchFragment, post, t } from "./fragments.js";
+import { PATIENCE, csrf, fetchFragment, post, t } from "./fragments.js";
 import { Live } from "./live.js";
 import { Phone } from "./phone.js";
 
@@ -34,7 +34,7 @@ function look() {
 let asked = 0;
 async function read() {
   asked = performance.now();
-  const response = await fetch(urls.agent, { credentials: "same-origin", headers: { Accept: "application/json" } });
+  const response = await fetch(urls.agent, { credentials: "same-origin", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
   if (response.status === 401) return window.location.reload();
   if (!response.ok) return fault((await response.json()).error);
   fault("");
@@ -229,8 +229,9 @@ by("offers").addEventListener("submit", (event) => {
   event.preventDefault();
   const card = event.target.closest("[data-offer]");
   const { code, note } = Object.fromEntries(new FormData(event.target));
-  sessionStorage.removeItem(`note:${card.dataset.offer}`);
-  send(`${urls.offers}${card.dataset.offer}/done`, { code: code ?? "", note: note ?? "" });
+  const kept = `note:${card.dataset.offer}`;
+  send(`${urls.offers}${card.dataset.offer}/done`, { code: code ?? "", note: note ?? "" })
+    .then((told) => told && sessionStorage.removeItem(kept));
 });
 by("offers").addEventListener("input", ({ target }) => {
   if (target.name === "note") sessionStorage.setItem(`note:${target.closest("[data-offer]").dataset.offer}`, target.value);
