@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import redis
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,9 +20,9 @@ from callcenter.acd.model import Place
 from callcenter.db import reading
 from callcenter.queues import closing
 from callcenter.queues.base import UnknownQueue
-from callcenter.queues.callbacks import NotInQueue, OutsideHours
-from callcenter.tables import contacts
+from callcenter.queues.callbacks import NotInQueue
 from ivr import emergency
+from ivr.callbacks import Callbacks, Person
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import Announced, CallbackBooked, Queued, Refused
 from ivr.flow.session import Session
@@ -45,7 +42,7 @@ class Queueing:
         self._refresh = published.refresh
         self.holder = holder
         self._engine = engine
-        self._timezone = timezone
+        self._callbacks = Callbacks(self.queues, engine, timezone)
         self.announcements = emergency.Announcements(engine)
 
     def enter(self, session: Session, effect: Enqueue, *, joined_at: float | None = None) -> Queued | Refused:
@@ -69,37 +66,51 @@ class Queueing:
     def _enter(self, session: Session, effect: Enqueue, joined_at: float | None) -> Queued | Refused:
         try:
             self._refresh()
-            queue = self.queues.queue(effect.queue)
             known = self.queues.place(session.contact_id)
-            waiting = known is not None and known.position > 0
-            if not waiting and joined_at is None:
-                if queue.hours and not self.queues.hours.is_open(queue.hours, self.queues.clock()):
-                    return Refused("closed")
-                if self._closed(effect.queue):
-                    return Refused("closed")
-                if not self.staffed(effect.queue):
-                    return Refused("nobody")
-            elif waiting:
+            own = self.queues.requested(session.contact_id)
+            person = self._callbacks.person(session)
+            if joined_at is None and (known is None or known.position < 1 or own is not None):
+                told = self._newcomer(session, effect, person)
+                if told is not None:
+                    return told
+            else:
                 self.queues.resume(session.contact_id)
-            place = self.queues.join(
-                session.contact_id,
-                effect.queue,
-                channel=session.channel,
-                caller=session.caller,
-                customer_id=self._customer(session.contact_id),
-                language=session.language,
-                skills=effect.skills,
-                priority=effect.priority,
-                joined_at=joined_at,
-                holder=self.holder,
-                data=effect.data,
-            )
+            place = self._taken(session, effect, person) if joined_at is None else None
+            if place is None:
+                place = self.queues.join(
+                    session.contact_id, effect.queue, joined_at=joined_at, **self._described(session, effect, person)
+                )
             if place.state == "full":
                 return Refused("full")
             return Refused("max_wait") if place.too_long else self._told(session.contact_id, place)
         except (UnknownQueue, ValueError, redis.RedisError, SQLAlchemyError) as error:
             log.error("no place in a queue", queue=effect.queue, contact=session.contact_id, error=_words(error))
             return Refused("failed")
+
+    def _newcomer(self, session: Session, effect: Enqueue, person: Person) -> Refused | None:
+        """What to tell somebody who isn't waiting on the line, instead of letting them; `None` for nothing."""
+        if effect.callback == "tell":
+            for one in self._callbacks.waiting(person):
+                return Refused("callback", at=self._callbacks.told(one), number=one.number)
+        if not self.queues.open_at(effect.queue, self.queues.clock()) or self._closed(effect.queue):
+            return Refused("closed")
+        return None if self.staffed(effect.queue) else Refused("nobody")
+
+    def _taken(self, session: Session, effect: Enqueue, person: Person) -> Place | None:
+        """The place of the callback that this person gives up for waiting on the line. The contact's own gets its leg
+        back in any case: it is there."""
+        own = self.queues.requested(session.contact_id)
+        wanted = [own] if own is not None else self._callbacks.waiting(person) if effect.callback == "take" else []
+        described = self._described(session, effect, person)
+        places = (self.queues.take_callback(session.contact_id, one.contact_id, **described) for one in wanted)
+        return next((place for place in places if place is not None), None)
+
+    def _described(self, session: Session, effect: Enqueue, person: Person) -> dict[str, Any]:
+        return {
+            "channel": session.channel, "caller": session.caller, "customer_id": person.customer_id,
+            "language": session.language, "skills": effect.skills, "priority": effect.priority, "holder": self.holder,
+            "data": effect.data, "known_as": person.keys,
+        }  # fmt: skip
 
     def news(self, contact_id: str, queue: str) -> Queued | Refused | None:
         """What may be told a contact that waits, now: `None` for nothing. Never more often than the queue says."""
@@ -122,35 +133,33 @@ class Queueing:
         """What is to be said of a place; an estimate that is said is stored as promised."""
         policy = self.queues.queue(place.queue).announce
         due = announce.due(policy, self.queues.announced(contact_id), place, self.queues.clock())
+        offered = self.queues.offers_callback(contact_id)
         if due is None:
             self.queues.announce(contact_id, place.position, None)
-            return Queued()
+            return Queued(callback=offered)
         self.queues.announce(contact_id, place.position, due.estimate)
         low, high = (due.estimate.low, due.estimate.high) if due.estimate else (None, None)
-        return Queued(due.position, low, high)
+        return Queued(due.position, low, high, callback=offered)
+
+    def offer(self, session: Session) -> Queued | None:
+        """For a thread of messages, which isn't told again and again: that it may be called back now, if its flow
+        hasn't said so yet."""
+        waiting = session.waiting or {}
+        if "Queued" not in waiting.get("for", ()) or not waiting["state"].get("told"):
+            return None
+        try:
+            if waiting["state"].get("offered", True) or not self.queues.offers_callback(session.contact_id):
+                return None
+        except (UnknownQueue, redis.RedisError) as error:
+            log.warning("nothing can be offered", contact=session.contact_id, error=_words(error))
+            return None
+        return Queued(callback=True)
 
     def book(self, session: Session, request: RequestCallback) -> CallbackBooked:
-        """Give the line back and keep the place."""
+        """Give the line back and keep the place; or move or give up the callback that this person waits for."""
         try:
-            at = self._moment(request.at)
-            if self.queues.place(session.contact_id) is None:
-                queue = self.queues.queue(request.queue)
-                if at is None and queue.hours and not self.queues.hours.is_open(queue.hours, self.queues.clock()):
-                    at = self.queues.hours.next_open(queue.hours, self.queues.clock())
-            self.queues.request_callback(
-                session.contact_id,
-                request.number,
-                at=at,
-                queue=request.queue,
-                channel=session.channel,
-                caller=session.caller,
-                customer_id=self._customer(session.contact_id),
-                language=session.language,
-                data=request.data,
-            )
-            return CallbackBooked(True)
-        except OutsideHours:
-            return CallbackBooked(False, "closed")
+            self._refresh()
+            return self._callbacks.book(session, request)
         except ValueError as error:
             log.info("no callback", contact=session.contact_id, why=str(error))
             return CallbackBooked(False, "bad_number")
@@ -187,22 +196,6 @@ class Queueing:
         except SQLAlchemyError as error:
             log.warning("a switch can't be read", queue=queue, error=type(error).__name__)
             return False
-
-    def _customer(self, contact_id: str) -> str:
-        try:
-            with reading(self._engine) as conn:
-                query = sa.select(contacts.c.customer_id).where(contacts.c.id == contact_id)
-                return conn.execute(query).scalar_one_or_none() or ""
-        except SQLAlchemyError as error:  # the agent is told less; the caller waits all the same
-            log.warning("a customer can't be looked up", contact=contact_id, error=type(error).__name__)
-            return ""
-
-    def _moment(self, text: str) -> float | None:
-        """Unix time of an ISO 8601 date and time, on the company's clock unless it has an offset. Raises ValueError."""
-        if not text:
-            return None
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(self._timezone()))).astimezone(UTC).timestamp()
 
 
 def _words(error: Exception) -> str:

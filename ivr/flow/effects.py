@@ -115,7 +115,8 @@ class Enqueue:
     spent elsewhere in the flow. Until it is `told` that it has a place, `Queued` or `Refused` come at once.
 
     `skills` are levels from 1 to 10 that this contact needs besides the queue's own. `data` is what the agent is told
-    of the flow: where the caller has been and the slots, without secrets.
+    of the flow: where the caller has been and the slots, without secrets. `callback` is what to do where the person
+    waits for a callback already: join `beside` it, `tell` (by `Refused`), or `take` its place and be called no more.
     """
 
     queue: str
@@ -125,17 +126,20 @@ class Enqueue:
     choices: tuple[Choice, ...] = ()
     music: Prompt | None = None
     data: dict[str, Any] = field(default_factory=dict, repr=False)
+    callback: Literal["beside", "tell", "take"] = "beside"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestCallback:
-    """Give the line back and keep the place: `number` is called when the caller's turn comes, or at `at` (ISO 8601
-    with an offset). `queue` is where to join if the contact waits nowhere. Answered by `CallbackBooked`."""
+    """Give the line back and keep the place: `number` is called when the caller's turn comes, or at `at` (ISO 8601, on
+    the company's clock unless it has an offset). `queue` is where to join if the contact waits nowhere; a callback that
+    the person waits for already is moved. With `cancel` that one is given up. Answered by `CallbackBooked`."""
 
     queue: str
     number: str
     at: str = ""
     data: dict[str, Any] = field(default_factory=dict, repr=False)
+    cancel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,21 +101,25 @@ class TransferEnded:
 class Queued:
     """The contact waits, and here is what may be told of that: `position` counts from 1, the wait is between `low` and
     `high` seconds; `None` is not to be said. The first one answers `Enqueue`; more may follow while it waits.
-    `announcement`: what callers of this queue are told."""
+    `announcement`: what callers of this queue are told. `callback`: the queue's rule says to offer one now."""
 
     position: int | None = None
     low: float | None = None
     high: float | None = None
     announcement: Announcement | None = None
+    callback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The contact can't wait there (any longer). `nobody`: no agent of the queue has signed in. `announcement`: what
-    callers of this queue are told."""
+    callers of this queue are told. `callback`: the person waits for one already, to be made to `number` and `at` that
+    time (2026-01-31T15:00 on the company's clock, "" when the turn comes)."""
 
-    why: Literal["closed", "full", "nobody", "max_wait", "failed"]
+    why: Literal["closed", "full", "nobody", "max_wait", "callback", "failed"]
     announcement: Announcement | None = None
+    at: str = ""
+    number: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +131,13 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class CallbackBooked:
-    """Whether the callback was booked; `why` not: bad_number, closed, failed."""
+    """Whether the callback was booked, or given up; `why` not: bad_number, closed, none (there was none to give up),
+    failed. `at` is when it will be made, or the next possible time for one that is `closed`: 2026-01-31T15:00 on the
+    company's clock, "" when the turn comes or where there is no such time."""
 
     booked: bool
     why: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ class StepModel(Model):
     verb: ClassVar[str]
     asks: ClassVar[bool] = False
     """Whether callers answer here: `#` goes back to such steps."""
+    parts: ClassVar[frozenset[str]] = frozenset()
+    """The names after the dot of the slots that it fills: none for plain values."""
     waits: ClassVar[bool] = False
     """Whether it takes the caller's time: a loop that holds no such step would run for ever."""
 

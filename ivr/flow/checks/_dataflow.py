@@ -51,7 +51,7 @@ class DataFlow:
         self._solve()
 
     def _learn(self, slot: str, step: StepModel) -> None:
-        known: set[str] | None = set()
+        known: set[str] | None = set(step.parts)
         if isinstance(step, Action):
             spec = self.view.flows.actions.get(step.action)
             known = set(spec.returns) if spec else None

@@ -12,7 +12,7 @@ from ivr.flow import announcing
 from ivr.flow.effects import Choice as Offered
 from ivr.flow.effects import Enqueue
 from ivr.flow.inputs import Announced, Input, Keys, Queued, Refused, Served, Words
-from ivr.flow.model import Expression, FlowSet, PromptRef, StepModel
+from ivr.flow.model import Expression, FlowSet, PromptRef, SlotName, StepModel
 from ivr.flow.secret import masked
 from ivr.flow.turn import Goto, Leave, Turn
 from ivr.flow.verb import verb
@@ -20,6 +20,16 @@ from ivr.flow.verbs.menu import Choice, choose
 from ivr.prompts.written import written
 
 REFUSALS = ("closed", "full", "nobody", "max_wait")
+BOOKED = frozenset({"on", "time", "number"})
+"""What a slot holds of a callback: `on` and `time` are empty where it is made when the turn comes."""
+
+
+class Meanwhile(Choice):
+    """What the caller may do while waiting."""
+
+    by_rule: bool = Field(
+        False, description="spoken of only while the queue's rule offers callbacks; the key works at any time"
+    )
 
 
 @verb
@@ -29,19 +39,33 @@ class Queue(StepModel):
 
     verb: ClassVar[str] = "queue"
     waits: ClassVar[bool] = True
+    parts: ClassVar[frozenset[str]] = BOOKED
     queue: str = Field(description="a queue of queues.yaml")
     say: PromptRef | None = Field(None, description="what to say when the contact has a place")
     hold: PromptRef | None = Field(None, description="what to say now and then while it waits")
     music: PromptRef | None = Field(None, description="what to play between; by default the queue's music")
     priority: Expression | None = Field(None, description="an expression; higher numbers are served first")
     skills: dict[str, int] = Field(default_factory=dict, description="skills needed besides the queue's, from 1 to 10")
-    choices: list[Choice] = Field(default_factory=list, description="what the caller may do meanwhile")
+    choices: list[Meanwhile] = Field(default_factory=list, description="what the caller may do meanwhile")
+    takes_callback: bool = Field(
+        False, description="whether to wait at the place of the callback that the caller waits for, instead of that"
+    )
+    into: SlotName = Field("callback", description="the slot for the callback that the caller waits for already")
 
     def needs(self) -> frozenset[str]:
         return frozenset({"queue"})
 
     def ways_out(self, flows: FlowSet) -> tuple[str, ...]:
-        return (*(choice.key for choice in self.choices), "served", *REFUSALS)
+        told = ("callback",) if self.tells_callback else ()
+        return (*(choice.key for choice in self.choices), "served", *REFUSALS, *told)
+
+    @property
+    def tells_callback(self) -> bool:
+        """Whether the flow wants to know of a callback that the caller waits for already."""
+        return "callback" in self.exits and not self.takes_callback
+
+    def fills(self, flows: FlowSet) -> Mapping[str, frozenset[str]]:
+        return {self.into: frozenset({"callback"})} if self.tells_callback else {}
 
     def target(self, exit: str) -> str | None:
         """`served` ends the contact, and `max_wait` leads where `full` does, unless the step says otherwise."""
@@ -77,14 +101,16 @@ class Queue(StepModel):
                 if given.announcement is not None:
                     announcing.tell(turn, given.announcement)
                 self._tell(turn, given)
-                return self._wait(turn, told=True)
+                return self._wait(turn, told=True, offered=given.callback or self._offered(turn))
             case Announced(announcement):
                 announcing.tell(turn, announcement)
-                return self._wait(turn, told=bool(turn.state.get("told")))
+                return self._wait_on(turn)
             case Refused(why, announcement):
                 if announcement is not None:
                     announcing.tell(turn, announcement)
                 turn.event("queue_refused", queue=self.queue, why=why)
+                if why == "callback":
+                    turn.fill(self.into, booked(given.at, given.number))
                 return why
             case Served(agent):
                 turn.event("served", queue=self.queue, agent=agent)
@@ -102,9 +128,13 @@ class Queue(StepModel):
             if choice.key == key:
                 turn.event("queue_choice", queue=self.queue, choice=key)
                 return Goto(choice.go)
-        return self._wait(turn, told=bool(turn.state.get("told")))
+        return self._wait_on(turn)
 
-    def _wait(self, turn: Turn, *, told: bool = False) -> Leave:
+    def _wait_on(self, turn: Turn) -> Leave:
+        """As before: nothing was told of the queue."""
+        return self._wait(turn, told=bool(turn.state.get("told")), offered=self._offered(turn))
+
+    def _wait(self, turn: Turn, *, told: bool = False, offered: bool = False) -> Leave:
         turn.emit(
             Enqueue(
                 queue=self.queue,
@@ -116,9 +146,20 @@ class Queue(StepModel):
                 ),
                 music=None if self.music is None else turn.prompt(self.music),
                 data=told_to_agents(turn),
+                callback="take" if self.takes_callback else "tell" if self.tells_callback else "beside",
             )
         )
-        return turn.wait("Queued", "Refused", "Announced", "Served", "Keys", "Words", told=told)
+        return turn.wait(
+            "Queued", "Refused", "Announced", "Served", "Keys", "Words", told=told, offered=offered or not self._by_rule
+        )
+
+    @property
+    def _by_rule(self) -> bool:
+        return any(choice.by_rule and choice.announce for choice in self.choices)
+
+    def _offered(self, turn: Turn) -> bool:
+        """Whether everything has been offered that may be."""
+        return bool(turn.state.get("offered"))
 
     def _tell(self, turn: Turn, news: Queued) -> None:
         first = not turn.state.get("told")
@@ -133,14 +174,21 @@ class Queue(StepModel):
                 turn.say("system.queue_soon")
             else:
                 turn.say("system.queue_wait", {"low": max(low, 1), "high": max(high, low + 1)})
-        if turn.can("voice") or first:
-            for choice in self.choices:
-                if choice.announce:
-                    label = written(turn.prompt(choice.label))
-                    turn.say("system.menu_choice", {"label": label, "key": choice.key})
+        for choice in self.choices:
+            # Messages stay to be read: each choice is written once.
+            fresh = turn.can("voice") or (not self._offered(turn) if choice.by_rule else first)
+            if choice.announce and fresh and (news.callback or not choice.by_rule):
+                label = written(turn.prompt(choice.label))
+                turn.say("system.menu_choice", {"label": label, "key": choice.key})
 
     def _phrases(self, turn: Turn) -> Mapping[str, tuple[str, ...]]:
         return {choice.key: (written(turn.prompt(choice.label)), *choice.words) for choice in self.choices}
+
+
+def booked(at: str, number: str) -> dict[str, str]:
+    """What a slot holds of a callback (`BOOKED`): `at` is a date and time as 2026-01-31T15:00, or ""."""
+    on, _, time = at.partition("T")
+    return {"on": on, "time": time, "number": number}
 
 
 def told_to_agents(turn: Turn) -> dict[str, Any]:

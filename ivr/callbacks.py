@@ -1,0 +1,146 @@
+"""Callbacks as flows want them: found by any identifier of the person, booked, moved and given up; and their times on
+the company's clock.
+
+What the store doesn't answer is raised; `ivr.queueing` makes an Input of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.db import reading
+from callcenter.identifiers import InvalidIdentifier
+from callcenter.queues.callbacks import OutsideHours, Requested, known_as
+from callcenter.queues.store import Queues
+from callcenter.tables import contacts
+from ivr.flow.effects import RequestCallback
+from ivr.flow.inputs import CallbackBooked
+from ivr.flow.session import Session
+
+log = structlog.get_logger("callwright.queueing")
+
+IN_QUEUE = ("waiting", "offered", "accepted")
+SOONEST = 300.0
+"""Seconds from now until the next time that is proposed to somebody who chose one that is over."""
+STEP = 900.0
+"""Proposed times are full quarters of an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a contact is with, as far as that is known. `keys` are what their callbacks are found by
+    (`callcenter.queues.callbacks.known_as`)."""
+
+    customer_id: str
+    keys: tuple[str, ...]
+
+
+class Callbacks:
+    """`timezone` gives the company's."""
+
+    def __init__(self, queues: Queues, engine: Engine, timezone: Callable[[], str]) -> None:
+        self._queues, self._engine, self._timezone = queues, engine, timezone
+
+    def person(self, session: Session) -> Person:
+        """A database that doesn't answer knows nobody but the caller's number."""
+        numbers = []
+        with contextlib.suppress(InvalidIdentifier):  # a chat, a mail, a withheld number
+            numbers.append(self._queues.dialled(session.caller))
+        try:
+            with reading(self._engine) as conn:
+                query = sa.select(contacts.c.customer_id).where(contacts.c.id == session.contact_id)
+                customer_id = str(conn.execute(query).scalar_one_or_none() or "")
+                return Person(customer_id, tuple(known_as(conn, customer_id, numbers)))
+        except SQLAlchemyError as error:  # the agent is told less; the caller waits all the same
+            log.warning("a customer can't be looked up", contact=session.contact_id, error=type(error).__name__)
+            return Person("", tuple(f"number:{number}" for number in numbers))
+
+    def waiting(self, person: Person) -> list[Requested]:
+        """The callbacks that this person waits for, the oldest first. Of those to a telephone that others have too,
+        not theirs."""
+        if not person.keys:
+            return []
+        found = self._queues.callbacks_of(*sorted({key.partition(":")[2] for key in person.keys}))
+        mine = {"", *(key.removeprefix("customer:") for key in person.keys if key.startswith("customer:"))}
+        return [one for one in found if not person.customer_id or one.customer_id in mine]
+
+    def told(self, callback: Requested) -> str:
+        """When a callback is to be made, as flows know it: "" for when its turn comes."""
+        return clock_time(callback.at, self._timezone()) if callback.at else ""
+
+    def book(self, session: Session, request: RequestCallback) -> CallbackBooked:
+        """Book, move or give up. Raises ValueError for a number that nobody can have, `NotInQueue`, `UnknownQueue`,
+        `redis.RedisError`."""
+        person, now = self.person(session), self._queues.clock()
+        others = [one for one in self.waiting(person) if one.contact_id != session.contact_id]
+        if request.cancel:
+            own = self._queues.requested(session.contact_id)
+            ids = [one.contact_id for one in ([own] if own is not None else []) + others]
+            given_up = [self._queues.cancel_callback(contact_id) for contact_id in ids]
+            return CallbackBooked(True) if any(given_up) else CallbackBooked(False, "none")
+        here = self._queues.entry(session.contact_id).get("state") in IN_QUEUE
+        moved = None if here or not others else others[0]
+        queue = self._queues.entry(session.contact_id)["queue"] if here else moved.queue if moved else request.queue
+        try:
+            at = moment(request.at, self._timezone())
+        except ValueError:
+            log.error("the flow gave no time", contact=session.contact_id, at=request.at[:40])
+            return CallbackBooked(False, "failed")
+        if at is not None and at < now:
+            return self._closed(next_possible(self._queues, queue, now))
+        if at is None and not here and not self._queues.open_at(queue, now):
+            at = self._queues.hours.next_open(self._queues.queue(queue).hours or "", now)
+        try:
+            if moved is None or not self._queues.move_callback(moved.contact_id, at=at, number=request.number):
+                self._queues.request_callback(
+                    session.contact_id,
+                    request.number,
+                    at=at,
+                    queue=request.queue,
+                    channel=session.channel,
+                    caller=session.caller,
+                    customer_id=person.customer_id,
+                    language=session.language,
+                    data=request.data,
+                    known_as=person.keys,
+                )
+        except OutsideHours as closed:
+            return self._closed(closed.next_open)
+        for other in others if here else ():  # one callback for one person
+            self._queues.cancel_callback(other.contact_id, "replaced")
+        return CallbackBooked(True, at="" if at is None else clock_time(at, self._timezone()))
+
+    def _closed(self, next_possible: float | None) -> CallbackBooked:
+        at = "" if next_possible is None else clock_time(next_possible, self._timezone())
+        return CallbackBooked(False, "closed", at)
+
+
+def next_possible(queues: Queues, queue: str, now: float) -> float | None:
+    """The first time that may be chosen for a callback: a full quarter of an hour ahead, or when the queue opens;
+    `None` where that isn't known. Raises `UnknownQueue`."""
+    soonest = math.ceil((now + SOONEST) / STEP) * STEP
+    return soonest if queues.open_at(queue, soonest) else queues.hours.next_open(queues.queue(queue).hours or "", now)
+
+
+def moment(text: str, timezone: str) -> float | None:
+    """Unix time of an ISO 8601 date and time, on this clock unless it has an offset; `None` for "". Raises
+    ValueError."""
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC).timestamp()
+
+
+def clock_time(at: float, timezone: str) -> str:
+    """A moment on this clock, to the minute: 2026-01-31T15:00."""
+    return f"{datetime.fromtimestamp(at, ZoneInfo(timezone)):%Y-%m-%dT%H:%M}"
