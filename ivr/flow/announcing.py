@@ -11,6 +11,9 @@ from ivr.flow.inputs import Announcement
 from ivr.flow.turn import Turn
 from ivr.prompts.parts import Part, Prompt
 
+READY = "emergency."
+"""How the ids of prompts begin that are there for supervisors to choose from."""
+
 
 def tell(turn: Turn, announcement: Announcement, *, every_language: bool = False) -> bool:
     """Say it, unless this session has heard it. Whether the conversation then takes another course than it would have:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.flow.effects import Enqueue, RequestCallback
-from ivr.flow.inputs import CallbackBooked, Input, Queued, Refused, Served
+from ivr.flow.inputs import Announced, Announcement, CallbackBooked, Input, Queued, Refused, Served
 from ivr.rehearsal.script import Agents
 
 AGENT = "rehearsal"
@@ -14,6 +14,7 @@ class WaitingRoom:
 
     def __init__(self, agents: Agents | None) -> None:
         self._agents = agents or Agents(refused="nobody")
+        self._announcing = self._agents.announced
         self._joined: float | None = None
         self._told_again: float | None = None
         self.effect: Enqueue | None = None
@@ -41,6 +42,7 @@ class WaitingRoom:
             return None
         agents = self._agents
         times = [
+            None if self._announcing is None else self._joined + self._announcing.after,
             None if agents.answers_after is None else self._joined + agents.answers_after,
             None if agents.again_after is None else (self._told_again or self._joined) + agents.again_after,
         ]
@@ -49,6 +51,10 @@ class WaitingRoom:
     def fire(self, now: float) -> Input:
         """What is due now. An agent who answers comes before more news."""
         assert self._joined is not None
+        announcing = self._announcing
+        if announcing is not None and now >= self._joined + announcing.after:
+            self._announcing = None
+            return Announced(Announcement("rehearsal.waiting", dict(announcing.words)))
         answers = self._agents.answers_after
         if answers is not None and now >= self._joined + answers:
             self.effect = self._joined = None

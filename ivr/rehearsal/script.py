@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
 
-from ivr.flow.inputs import Earlier
+from ivr.flow.inputs import Announcement, Earlier
 from ivr.flow.load import validated
 from ivr.flow.model import FlowSet, Model, Seconds
 from ivr.flow.problems import FlowError, Mark, Problem, nearest
@@ -57,6 +57,25 @@ class Result(Model):
     takes: Seconds = 0
 
 
+class Emergency(Model):
+    """What a supervisor has callers told: words by language, or a prompt."""
+
+    words: dict[str, Words] = Field(default_factory=dict)
+    prompt: str = ""
+    then: Literal["continue", "hang_up", "voicemail"] = "continue"
+
+    def as_input(self, flows: FlowSet) -> Announcement:
+        texts = {language: found[self.prompt] for language, found in flows.texts.items() if self.prompt in found}
+        return Announcement("rehearsal", dict(self.words) or texts, self.prompt, self.then)
+
+
+class WhileWaiting(Model):
+    """What a supervisor has those told who wait."""
+
+    after: Seconds = Field(description="how long the caller has waited then")
+    words: dict[str, Words] = Field(min_length=1)
+
+
 class Agents(Model):
     """What comes of waiting for an agent. Where a script has none, nobody has signed in."""
 
@@ -67,6 +86,7 @@ class Agents(Model):
     wait: list[Seconds] | None = Field(None, min_length=2, max_length=2, description="the estimate: from, to")
     again_after: Seconds | None = Field(None, description="when the caller is told again that the wait goes on")
     answers_after: Seconds | None = Field(None, description="how long until an agent answers; by default none does")
+    announced: WhileWaiting | None = Field(None, description="what is announced while the caller waits")
     gives_back: bool = Field(False, description="whether the agent gives the caller back to the flow in the end")
 
 
@@ -141,6 +161,7 @@ class ScriptedCall(Model):
     actions: dict[str, list[Result]] = Field(default_factory=dict, description="results of actions, by name, in order")
     transfers: list[Literal["answered", "busy", "no_answer", "failed"]] = Field(default_factory=list)
     agents: Agents | None = None
+    emergency: Emergency | None = Field(None, description="what is announced to all who call")
     earlier: EarlierCall | None = Field(None, description="a conversation of before that may be gone on with")
     script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
     expect: Expect = Expect()
@@ -227,6 +248,7 @@ def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
     if call.language is not None and call.language not in flows.company.languages:
         fix = nearest(call.language, flows.company.languages)
         yield Problem(node.at(("language",)), f"'{call.language}' is not the company's", fix, "unknown_language")
+    yield from _announced(call, node, flows)
     for name, results in call.actions.items():
         spec = flows.actions.get(name)
         if spec is None:
@@ -269,6 +291,26 @@ def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
                 yield from _heard(word, node.at(("text", "script", index, "hears")), known)
         for index, word in enumerate(call.text.expect.not_heard):
             yield from _heard(word, node.at(("text", "expect", "not_heard", index)), known)
+
+
+def _announced(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
+    """An emergency says something, in languages that the company speaks."""
+    given = call.emergency
+    if given is not None and bool(given.words) == bool(given.prompt):
+        fix = "write `words: {en: ...}`, or `prompt: emergency.NAME`"
+        yield Problem(node.at(("emergency",)), "an emergency has words or a prompt", fix, "script")
+    elif given is not None and not given.as_input(flows).words:
+        fix = nearest(given.prompt, {id for texts in flows.texts.values() for id in texts})
+        yield Problem(node.at(("emergency", "prompt")), f"there is no prompt '{given.prompt}'", fix, "unknown_prompt")
+    waiting = call.agents.announced if call.agents is not None else None
+    for path, words in (
+        (("emergency", "words"), given.words if given is not None else {}),
+        (("agents", "announced", "words"), waiting.words if waiting is not None else {}),
+    ):
+        for language in words:
+            if language not in flows.company.languages:
+                what, fix = f"'{language}' is not the company's", nearest(language, flows.company.languages)
+                yield Problem(node.at((*path, language)), what, fix, "unknown_language")
 
 
 def _heard(word: str, mark: Mark, known: set[str]) -> Iterator[Problem]:

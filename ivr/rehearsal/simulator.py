@@ -24,7 +24,19 @@ from ivr.flow.effects import (
     Send,
     Transfer,
 )
-from ivr.flow.inputs import ActionDone, Earlier, Fault, HungUp, Input, Keys, Served, Started, TransferEnded, Words
+from ivr.flow.inputs import (
+    ActionDone,
+    Announcement,
+    Earlier,
+    Fault,
+    HungUp,
+    Input,
+    Keys,
+    Served,
+    Started,
+    TransferEnded,
+    Words,
+)
 from ivr.flow.model import FlowSet
 from ivr.flow.pace import seconds
 from ivr.flow.session import QUEUE, TEXT, VOICE, Session
@@ -63,6 +75,7 @@ class Simulator:
         transfers: TransferRunner = lambda transfer: TransferEnded("answered"),
         agents: Agents | None = None,
         earlier: Earlier | None = None,
+        announcement: Announcement | None = None,
         on_heard: Callable[[Heard], None] = lambda heard: None,
     ) -> None:
         self.flows = flows
@@ -75,7 +88,7 @@ class Simulator:
         self._actions, self._transfers = actions, transfers
         self._room, self._speaker, self._recorder = WaitingRoom(agents), Speaker(text, on_heard), Recorder()
         self._ledger = Ledger()
-        self._earlier = earlier
+        self._started = Started(earlier, announcement)
         self._listened = 0
         self._collector = Collector()
         self._barge_in = True
@@ -124,7 +137,7 @@ class Simulator:
         return self.asking is not None and self.asking.secret
 
     def start(self) -> Simulator:
-        self._feed(Started(self._earlier))
+        self._feed(self._started)
         return self
 
     # What a caller does

@@ -31,7 +31,7 @@ from ivr.rehearsal.twilio_double.phone import _pattern
 from ivr.runner import Runner
 from ivr.vault import Vault
 from tests.twilio.support import settings
-from tests.twilio.test_scripted_calls import Pinned
+from tests.twilio.test_scripted_calls import Pinned, announce
 
 ROOT = Path(__file__).parents[2]
 FLOWS = load(ROOT / "flows", ROOT / "prompts", specs())
@@ -145,6 +145,7 @@ def test_by_text(script: Script, tmp_path: Path, sent: list[Outgoing]) -> None:
     engine = open_database(chosen.database)
     migrate(engine)
     import_bills(engine, Path(DEMO), dt.date(2026, 11, 23))
+    announce(engine, script)
     runner = ScriptedRunner(engine, Pinned(script.flows), Vault(), chosen, clock=lambda: script.begin)  # type: ignore[arg-type]
     with Sandbox() as sandbox:
         actions = sandbox.fresh(script.flows, script.begin) if script.call.sandbox else None

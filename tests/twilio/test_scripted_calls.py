@@ -12,8 +12,10 @@ from threading import Timer
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Engine
 from twilio.twiml.voice_response import Say
 
+from callcenter import emergency
 from callcenter.db import migrate, open_database, reading
 from callcenter.tables import events, messages, sessions
 from ivr.actions import specs
@@ -91,6 +93,9 @@ class ScriptedQueueing:
     def enter(self, session: Session, effect: Enqueue) -> Input | None:
         return self._room.enter(effect, self._now())
 
+    def announcement(self, session: Session) -> Input | None:
+        return None  # the room has those as well
+
     def news(self, contact_id: str, queue: str) -> Input | None:
         due = self._room.due
         # As of when it was due: a round of music may be longer than the script's pauses.
@@ -152,6 +157,7 @@ def test_scripted_call(
 
     runner = ScriptedRunner(engine, Pinned(flows), Vault(), chosen, clock=now)  # type: ignore[arg-type]
     runner.actions = ScriptedActions(script, sandbox.fresh(flows, script.begin))
+    announce(engine, script)
     app = create_app(chosen, runner)
     queueing = ScriptedQueueing(script, clock)
     app.extensions["twilio_queueing"] = lambda: queueing
@@ -177,6 +183,17 @@ def test_scripted_call(
     assert outcome.problems == []
     assert runner.actions.missing == []
     assert call.failures == []
+
+
+def announce(engine: Engine, script: Script) -> None:
+    """A supervisor has begun the script's emergency."""
+    given = script.call.emergency
+    if given is not None:
+        made = given.as_input(script.flows)
+        with engine.begin() as conn:
+            emergency.begin(
+                conn, emergency.ALL, made.words, then=made.then, prompt=made.prompt, by="user:1", at=script.begin
+            )
 
 
 def facts(engine: Any, call: Call) -> Facts:

@@ -23,7 +23,7 @@ from ivr.channels.leg import Clip, Digit
 from ivr.channels.voice.line import Line as VoiceLine
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow.effects import Enqueue, RequestCallback, RunAction
-from ivr.flow.inputs import ActionDone, Input, Keys
+from ivr.flow.inputs import ActionDone, Announcement, Input, Keys
 from ivr.flow.load import load
 from ivr.flow.session import Session
 from ivr.rehearsal.agents import WaitingRoom
@@ -49,6 +49,10 @@ class Scripts:
         self._run_for_real = line.runner.begin
         self._actions = {script.name: ScriptedActions(script) for script in scripts}
         self._scripts = {script.name: script for script in scripts}
+
+    def announcement(self, session: Session) -> Announcement | None:
+        script = self._scripts[session.called]
+        return script.call.emergency.as_input(script.flows) if script.call.emergency else None
 
     def begin(self, session: Session, action: RunAction) -> Future[ActionDone]:
         if self._scripts[session.called].call.sandbox:
@@ -103,7 +107,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, audio: Path) -> Iterator[
             folder = tmp_path_factory.mktemp("line")
             clock = lambda begin=begin: begin  # noqa: E731
             line = stack.enter_context(Line(folder, audio, clock=clock))
-            line.runner.begin = Scripts(line, scripts).begin  # type: ignore[method-assign]
+            their = Scripts(line, scripts)
+            line.runner.begin = their.begin  # type: ignore[method-assign]
+            line.runner.announcement = their.announcement  # type: ignore[method-assign]
             line.service.lobby = ScriptedLobby(scripts)
             for script in scripts:
                 running[script.name] = pool.submit(_place, line, script)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.flow import template
+from ivr.flow.announcing import READY
 from ivr.flow.expr import ExprError
 from ivr.flow.lint import View, error, lint, warning, within
 from ivr.flow.model import PROMPT_ID
@@ -91,7 +92,8 @@ def unused(view: View) -> Iterator[Problem]:
     used |= {ref for _, ref in reminded(view.flows)}
     used |= {ref for spec in view.flows.actions.values() for ref in spec.says}
     for (language, id), mark in view.flows.marks.items():
-        if language == view.flows.default_language and not id.startswith("system.") and not used & {id, _spoken(id)}:
+        kept = id.startswith(("system.", READY)) or used & {id, _spoken(id)}
+        if language == view.flows.default_language and not kept:
             yield warning(mark, f"no step says the prompt '{id}'", "use it or remove it", "unused_prompt")
     default = view.flows.texts.get(view.flows.default_language, {})
     for (language, id), mark in view.flows.marks.items():
