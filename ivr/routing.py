@@ -19,7 +19,6 @@ from ivr.embedded import redis_url
 from ivr.queue_config import PublishedQueues
 from ivr.settings import Settings
 from ivr.startup import open_migrated
-from ivr.web.audio import MUSIC
 
 
 def serve(settings: Settings) -> None:
@@ -40,7 +39,7 @@ def serve(settings: Settings) -> None:
     ringing = ordering = None
     if settings.twilio_account_sid and settings.twilio_auth_token and settings.public_base_url:
         ringing = Ringing(settings, queues, engine)
-        orders = Orders(settings, queues, f"{settings.base_url}/audio/{MUSIC}.wav", keep=ringing.keep)
+        orders = Orders(settings, queues, keep=ringing.keep)
         ordering = threading.Thread(target=orders.run, args=(stopping,), name="orders")
         ordering.start()
 

@@ -15,6 +15,7 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from ivr.bridge.sounds import HELD, RINGING
 from ivr.channels.leg import Clip
 from ivr.flow.problems import FlowError
 from ivr.prompts.catalogue import Catalogue, has_values
@@ -28,6 +29,8 @@ log = structlog.get_logger("callwright.web")
 YEAR = 31_536_000
 MUSIC = "music-1"
 """What those hear who wait (`ivr.speech.music`); another name when it sounds another way."""
+TONES = {"ringing-1": RINGING, "held-1": HELD}
+"""What those hear on Twilio who are on hold (`ivr.bridge.sounds`)."""
 
 
 class Recordings:
@@ -61,15 +64,19 @@ class Recordings:
 
     def wav(self, key: str) -> bytes | None:
         """16-bit PCM, 8 kHz, mono; `None` for a key that is no recording's."""
-        clip = music() if key == MUSIC else self._clips.get(key)
-        if clip is None:
-            return None
+        if key in TONES:
+            ulaw = b"".join(clip.ulaw for clip in TONES[key])
+        else:
+            clip = music() if key == MUSIC else self._clips.get(key)
+            if clip is None:
+                return None
+            ulaw = clip.ulaw
         out = io.BytesIO()
         with wave.open(out, "wb") as sound:
             sound.setnchannels(1)
             sound.setsampwidth(2)
             sound.setframerate(8000)
-            sound.writeframes(audioop.ulaw2lin(clip.ulaw, 2))
+            sound.writeframes(audioop.ulaw2lin(ulaw, 2))
         return out.getvalue()
 
 

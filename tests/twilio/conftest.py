@@ -2,16 +2,24 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+import yaml
 
 from ivr.logs import configure
+from ivr.rehearsal.twilio_double import FlaskTransport, Twilio
+from ivr.rehearsal.twilio_double.rest import Rest
 from tests.databases import database_url
 from tests.postgres import postgres
-from tests.twilio.support import Line, line, settings
+from tests.twilio.office import ANA, BEN, Office, Open
+from tests.twilio.support import ACCOUNT_SID, BASE_URL, ROOT, TOKEN, Line, line, settings
+from tests.valkey import Valkey
 
 __all__ = ["database_url", "postgres"]
 
@@ -35,3 +43,39 @@ def phone_line(tmp_path: Path) -> Iterator[Line]:
     made = line(settings(tmp_path))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey) -> Iterator[tuple[Line, Rest]]:
+    """The demo company with three agents, and the API that it rings them by; made once, since it takes seconds."""
+    folder = tmp_path_factory.mktemp("company")
+    flows = folder / "flows"
+    shutil.copytree(ROOT / "flows", flows)
+    shutil.rmtree(flows / "calls")
+    people = {name: {"queues": ["general"], "phone": phone} for name, phone in
+              {"ana": ANA, "ben": BEN, "cleo": "desk"}.items()}  # fmt: skip
+    (flows / "agents.yaml").write_text(yaml.safe_dump({"agents": people}))
+    with Rest() as rest:
+        chosen = settings(folder, redis_url=valkey_server.url, twilio_api_base=rest.base_url)
+        made = line(chosen, flows=flows, prompts=ROOT / "prompts")
+        yield made, rest
+        made.close()
+
+
+@pytest.fixture
+def open_office(company: tuple[Line, Rest], valkey: Valkey) -> Iterator[Open]:
+    """An office with these agents signed in, on an empty store, before an account at Twilio of its own."""
+    made: list[Office] = []
+    shared, rest = company
+
+    def opened(*agents: str, **options: Any) -> Office:
+        twilio = Twilio(FlaskTransport(shared.app), TOKEN, BASE_URL, ACCOUNT_SID, **options)
+        office = Office(replace(shared, twilio=twilio), valkey, rest)
+        made.append(office)
+        for agent in agents:
+            office.queues.sign_in(agent)
+        return office
+
+    yield opened
+    for office in made:
+        office.close()

@@ -79,7 +79,7 @@ class Switchboard:
             self.queueing.holder, self.lobby, self._twilios,
         )  # fmt: skip
         dialback = self.dialback
-        self.lobby.start(dialback.due, lambda: dialback.contacts)
+        self.lobby.start(dialback.follow, lambda: dialback.contacts)
         self._warming = asyncio.ensure_future(manners.warm())
         return self.lobby
 

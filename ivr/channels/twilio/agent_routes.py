@@ -1,7 +1,8 @@
-"""Twilio's requests for an offer: TwiML at `/twilio/agent/OFFER` (the agent, supervisors), `/twilio/talk/...` (the
-customer) and `/twilio/back/OFFER` (who is called back), the ends of their calls at `.../status`, and the events of the
-conference (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallback). Only with Twilio's
-signature; these routes never answer 500.
+"""Twilio's requests for an offer: TwiML at `/twilio/agent/OFFER` (the agent; others who are called at
+`.../party/PARTY`), `/twilio/talk/...` (the customer) and `/twilio/back/OFFER` (who is called back), the ends of their
+calls at `.../status`, what is heard on hold at `/twilio/hold/SOUND`, and the events of the conference
+(https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallback). Only with Twilio's signature; these
+routes never answer 500.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from ivr.channels.twilio.agents import Talks, goodbye
-from ivr.channels.twilio.api import Api
+from ivr.channels.twilio.agents import Talks, goodbye, held
+from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.links import Link
 from ivr.channels.twilio.routes import twiml as _twiml
@@ -74,7 +75,7 @@ def blueprint(
                 found = _found(talks(), offer)
                 if found is not None:
                     tell(*found)
-            except redis.RedisError as error:
+            except (redis.RedisError, ApiError) as error:
                 log.error("the queues can't be told", error=type(error).__name__)
                 return "", 503
         return "", 204
@@ -99,9 +100,19 @@ def blueprint(
         what, call, sid = (form.get(name, "") for name in ("StatusCallbackEvent", "CallSid", "ConferenceSid"))
         return told(offer, lambda talks, link: talks.event(link, what, call, sid))
 
-    @routes.post("/agent/<offer>/<any(listen, whisper, join):mode>")
-    def supervise(offer: str, mode: str) -> Response:
-        return twiml(offer, lambda talks, link: talks.supervise(link, mode), goodbye)
+    @routes.post("/agent/<offer>/party/<party>")
+    def party(offer: str, party: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.joins(link, party, _call()), goodbye)
+
+    @routes.post("/agent/<offer>/party/<party>/status")
+    def party_status(offer: str, party: str) -> tuple[str, int]:
+        return told(offer, lambda talks, link: talks.party_ended(link, party, request.form.get("CallStatus", "")))
+
+    @routes.post("/hold/<any(music, ringing, held):sound>")
+    def hold(sound: str) -> Response:
+        """What who is on hold hears, again and again
+        (https://www.twilio.com/docs/voice/api/conference-participant-resource, HoldUrl)."""
+        return _twiml(held(sound, calls.fold))
 
     @routes.post("/back/<offer>")
     def back(offer: str) -> Response:
@@ -114,6 +125,19 @@ def blueprint(
     @routes.post("/back/<offer>/status")
     def back_status(offer: str) -> tuple[str, int]:
         return told(offer, lambda talks, link: talks.not_reached(link, request.form.get("CallStatus", "")))
+
+    @routes.post("/back/<offer>/talk")
+    def back_talk(offer: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.talk_back(link), goodbye)
+
+    @routes.post("/back/<offer>/after")
+    def back_after(offer: str) -> Response:
+        gone = request.form.get("CallStatus") == "completed"
+        return twiml(offer, lambda talks, link: talks.after_back(link, gone=gone), goodbye)
+
+    @routes.post("/back/<offer>/wait")
+    def back_wait(offer: str) -> Response:
+        return twiml(offer, lambda talks, link: talks.waits(link), goodbye)
 
     @routes.post("/queued/<session>")
     def queued(session: str) -> Response:

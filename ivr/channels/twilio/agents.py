@@ -1,5 +1,5 @@
-"""The two of a conversation on Twilio: the agent's whisper and key, the conference with the customer, its end; and
-customers who are called back.
+"""What the calls of a conversation are told, as TwiML: the agent's whisper and key, the conference, what comes after
+it; and customers who are called back.
 
 All of Twilio's requests may come twice: what is told the queues is idempotent, and what is ordered of Twilio is ordered
 once.
@@ -7,27 +7,30 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import structlog
-from twilio.twiml import TwiML
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
 from callcenter.queues.base import NoSuchOffer
 from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.store import Queues
+from ivr.bridge.machine import AGENT
+from ivr.bridge.state import CUSTOMER, Gone, OfferLost
+from ivr.channels.twilio import happenings
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio.conversations import Conversations
 from ivr.channels.twilio.links import Link, Links
-from ivr.channels.twilio.say import said
-from ivr.channels.twilio.twiml import Fold, bcp47
+from ivr.channels.twilio.participants import Wish
+from ivr.channels.twilio.reach import Reach
+from ivr.channels.twilio.talk import Talk
+from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import queued_again
-from ivr.flow import template
+from ivr.channels.twilio.words import Words
 from ivr.flow.inputs import Served
-from ivr.flow.model import PROMPT_ID
-from ivr.prompts.parts import Prompt
 from ivr.runner import Runner
 
 log = structlog.get_logger("callwright.twilio")
@@ -43,11 +46,13 @@ EVENTS = "start end join leave"
 
 
 class Talks:
-    """The two of a conversation. Raises `redis.RedisError`; what Twilio refuses is logged and seen to."""
+    """The calls of conversations. Raises `redis.RedisError`; what Twilio refuses is logged and seen to."""
 
     def __init__(self, queues: Queues, api: Api, runner: Runner, fold: Fold) -> None:
         self.queues, self.api, self.runner, self.fold = queues, api, runner, fold
-        self.links = Links(queues.client)
+        self.conversations = Conversations(queues, api, fold.base_url, Reach(queues))
+        self.links: Links = self.conversations.links
+        self._words = Words(runner.published, fold)
 
     # The agent
 
@@ -79,26 +84,55 @@ class Talks:
         """Both into a conference, if this agent is the first."""
         if not self.queues.accept(link.offer):
             return goodbye()
+        self.conversations.open(link)
         if self.links.once(link.offer, "redirect") and not self._fetch_caller(link):
             return goodbye()
         response = VoiceResponse()
         if link.device.startswith("sip"):
             self._whisper(response, link)
-        self._conference(response, link, "agent")
+        self._conference(response, link, AGENT, happenings.ENTERED)
         return str(response)
 
     def _fetch_caller(self, link: Link) -> bool:
         try:
-            if link.number:
+            if link.number and not link.waits:
                 self._call_back(link)
                 return True
-            if self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/talk/{link.session}/{link.offer}"):
+            there = f"back/{link.offer}/talk" if link.number else f"talk/{link.session}/{link.offer}"
+            if self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/{there}"):
                 return True
             self.queues.leave(link.contact, "abandoned")
+            self.conversations.happened(link.offer, Gone(CUSTOMER))
         except ApiError as error:
             log.error("a caller can't be connected", contact=link.contact, why=str(error))
             self.queues.refuse(link.offer, "failed")
+            self.conversations.happened(link.offer, OfferLost())
         return False
+
+    def call_ended(self, link: Link, status: str) -> None:
+        """The agent's call is over, by Twilio's CallStatus. Twilio doesn't tell a broken line from one that was hung
+        up."""
+        if self.conversations.over(link.offer, AGENT, "completed") is not None:
+            return
+        self.queues.refuse(link.offer, "rejected" if status == "completed" else ENDS.get(status, "failed"))
+
+    # Others who are called for a conversation
+
+    def joins(self, link: Link, party: str, call: str) -> str:
+        """A third party's or supervisor's telephone was answered."""
+        talk = self.conversations.change(
+            link.offer,
+            lambda found: happenings.answers(found, party, call) if party in found.state.parties else found,
+        )
+        if talk is None or talk.state.over or party not in talk.state.parties:
+            return goodbye()
+        response = VoiceResponse()
+        wish = talk.leg(party).told
+        self._conference(response, link, party, wish, coach=talk.leg(wish.coaches).call if wish.coaches else "")
+        return str(response)
+
+    def party_ended(self, link: Link, party: str, status: str) -> None:
+        self.conversations.over(link.offer, party, status)
 
     # The customer
 
@@ -108,102 +142,120 @@ class Talks:
         seconds = int(self.queues.queue(link.queue).callback.ring_seconds)
         call = self.api.ring(link.number, shown=link.shown, url=here, status=f"{here}/status", seconds=max(5, seconds))
         self.links.note(link.offer, caller=call)
+        self.conversations.change(link.offer, lambda talk: talk.with_leg(CUSTOMER, call=call))
 
     def greeted(self, link: Link, key: str) -> str:
         """A customer who was called back: nobody talks to a machine, so a key has to be pressed."""
         if self._state(link) != "accepted":
             return goodbye()
-        response = VoiceResponse()
         if key == ACCEPT_KEY:
-            self._conference(response, link, "customer")
-            return str(response)
+            return self.talk_back(link)
+        response = VoiceResponse()
         gather = Gather(input="dtmf", num_digits=1, timeout=KEY_SECONDS, finish_on_key="",
                         action=f"{self.fold.base_url}/twilio/back/{link.offer}/key")  # fmt: skip
-        for element in self._words("system.callback_greeting", link.language):
+        for element in self._words.of("system.callback_greeting", link.language):
             gather.append(element)
         response.append(gather)
         response.hangup()
         return str(response)
 
+    def talk_back(self, link: Link) -> str:
+        """A customer who was called back comes into the conference."""
+        talk = self.conversations.get(link.offer)
+        if talk is None or talk.state.over:
+            return self.after_back(link)
+        return self._customer(link, f"{self.fold.base_url}/twilio/back/{link.offer}/after")
+
+    def after_back(self, link: Link, *, gone: bool = False) -> str:
+        """... and out of it: nobody's flow goes on, but who was not done with waits on the line."""
+        talk = self._out(link, gone=gone)
+        if gone or talk is None:
+            return goodbye()
+        if talk.end is None:
+            return self.talk_back(link)
+        return self.waits(link) if talk.end.how == "requeue" and (talk.connected or link.waits) else goodbye()
+
+    def waits(self, link: Link) -> str:
+        """Music, until the next agent is there."""
+        place = self.queues.place(link.contact)
+        if place is None or place.state not in ("waiting", "offered", "accepted"):
+            return goodbye()
+        response = VoiceResponse()
+        response.play(self.fold.music) if self.fold.music else response.pause(length=10)
+        response.redirect(f"{self.fold.base_url}/twilio/back/{link.offer}/wait")
+        return str(response)
+
     def not_reached(self, link: Link, status: str) -> None:
-        """The customer's call is over, by Twilio's CallStatus: after a conversation, or without one."""
-        self.links.called_back(link)
-        if self.queues.complete(link.offer, "customer_hung_up"):
-            return
-        try:
-            self.queues.callback_tried(link.offer, BACK.get(status, "failed"))
-        except NotInQueue:
-            return
-        self._quietly(lambda: self.api.hang_up(link.call))
+        """The call of a customer who was called back is over: after conversations, or without one."""
+        last = self.links.back(link.contact) or link
+        talk = self.conversations.get(last.offer)
+        if last.waits or (talk is not None and talk.connected):
+            self.conversations.over(last.offer, CUSTOMER, "completed")
+            place = self.queues.place(link.contact)
+            if place is not None and place.state in ("waiting", "offered", "accepted"):
+                self.queues.leave(link.contact, "abandoned")
+        else:
+            try:
+                self.queues.callback_tried(last.offer, BACK.get(status, "failed"))
+            except NotInQueue:
+                log.info("a callback was over before the customer's call", contact=link.contact, offer=last.offer)
+            self.conversations.over(last.offer, CUSTOMER, status)
+        self.links.called_back(last)
 
     def talk(self, session_id: str, link: Link) -> str:
         """What the customer's call goes on with: the conference, unless it has moved on meanwhile."""
         stored = self.runner.store.load(session_id)
         session = stored.session
         waits = session.contact_id == link.contact and "Served" in (session.waiting or {}).get("for", ())
-        if not waits or self._state(link) not in ("accepted", "connected"):
-            self.queues.refuse(link.offer, "failed")
-            return stored.reply
-        response = VoiceResponse()
         action = f"{self.fold.base_url}/twilio/voice/{session.id}/{session.seq}/served/{link.offer}"
-        self._conference(response, link, "customer", action=action)
-        return str(response)
+        talk = self.conversations.get(link.offer)
+        if talk is not None and not talk.state.started and not (waits and self._state(link) == "accepted"):
+            self.queues.refuse(link.offer, "failed")
+            self.conversations.happened(link.offer, OfferLost())
+            return stored.reply
+        if talk is None or talk.state.over or not waits:
+            return stored.reply
+        return self._customer(link, action)
 
     def served(self, calls: Calls, session: str, seq: int, link: Link, *, gone: bool) -> str:
-        """The customer is out of the conference: the flow goes on, or the queue where nobody served them."""
-        self._over(link, "customer_hung_up" if gone else "agent_hung_up")
+        """The customer is out of the conference: the flow goes on, or the queue, or the conference that had to begin
+        anew."""
+        talk = self._out(link, gone=gone)
         if gone:
             return goodbye()
-        place = self.queues.place(link.contact)
-        if place is not None and place.state in ("waiting", "offered", "accepted"):
+        if talk is None or talk.end is None:
+            return self.talk(session, link)
+        if talk.end.how == "requeue":
             return queued_again(self.runner.store.load(session).reply)
-        return calls.answer(session, seq, Served(link.agent))
+        return calls.answer(session, seq, Served(talk.agent))
 
-    def supervise(self, link: Link, mode: str) -> str:
-        """A supervisor's telephone was answered: heard by nobody, by the agent alone, or by both."""
-        if self._state(link) != "connected":
-            return goodbye()
+    def _out(self, link: Link, *, gone: bool) -> Talk | None:
+        if gone:
+            return self.conversations.over(link.offer, CUSTOMER, "completed")
+        clock = self.conversations.clock
+        return self.conversations.changed(link.offer, lambda talk: happenings.let_go(talk, clock()))
+
+    def _customer(self, link: Link, action: str) -> str:
+        self.conversations.change(link.offer, lambda talk: replace(talk, after=action))
         response = VoiceResponse()
-        how: dict[str, Any] = {"muted": True} if mode == "listen" else {"coach": link.call} if mode == "whisper" else {}
-        dial = Dial()
-        dial.conference(link.offer, participant_label="supervisor", beep="false", start_conference_on_enter=False,
-                        end_conference_on_exit=False, **how)  # fmt: skip
-        response.append(dial)
+        self._conference(response, link, CUSTOMER, happenings.ENTERED, action=action)
         return str(response)
 
     # What happens
 
     def event(self, link: Link, what: str, call: str, conference: str) -> None:
-        if what == "participant-join":
-            self.links.note(link.offer, conference=conference)
-            both = {link.caller, link.call} <= self.links.joined(link.offer, call)
-            if not both:
-                return
-            if self.queues.connected(link.offer):
-                self.links.begins(link)
-            elif self.links.once(link.offer, "lapsed"):
-                log.warning("an offer lapsed before both were there", contact=link.contact, offer=link.offer)
-                self._quietly(
-                    lambda: self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/queued/{link.session}")
-                )
-                self._quietly(lambda: self.api.hang_up(link.call))
-        elif what == "conference-end" or (what == "participant-leave" and call in (link.caller, link.call)):
-            self._over(link, "customer_hung_up" if call == link.caller else "agent_hung_up")
-
-    def call_ended(self, link: Link, status: str) -> None:
-        """The agent's call is over, by Twilio's CallStatus."""
-        self.links.ends(link)
-        if status == "completed":
-            if not self.queues.complete(link.offer, "agent_hung_up"):
-                self.queues.refuse(link.offer, "rejected" if self._state(link) == "offered" else "failed")
+        """An event of a conference (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallbackEvent)."""
+        talk = self.conversations.get(link.offer)
+        party = talk.party_of(call) if talk is not None else ""
+        if not party:
             return
-        self.queues.refuse(link.offer, ENDS.get(status, "failed"))
-
-    def _over(self, link: Link, why: str) -> None:
-        self.links.ends(link)
-        self.links.called_back(link)
-        if not self.queues.complete(link.offer, why):
-            self.queues.refuse(link.offer, "failed")
+        tell: dict[str, Callable[..., Talk]] = {
+            "participant-join": happenings.joined,
+            "participant-leave": happenings.left,
+        }
+        if what in tell:
+            now = self.conversations.clock()
+            self.conversations.changed(link.offer, lambda found: tell[what](found, party, conference, now))
 
     def _state(self, link: Link) -> str:
         try:
@@ -211,45 +263,46 @@ class Talks:
         except NoSuchOffer:
             return ""
 
-    def _quietly(self, ask: Callable[[], object]) -> None:
-        try:
-            ask()
-        except ApiError as error:
-            log.error("Twilio does not do what it was told", why=str(error))
-
     # Documents
 
     def _here(self, link: Link) -> str:
         return f"{self.fold.base_url}/twilio/agent/{link.offer}"
 
-    def _conference(self, response: VoiceResponse, link: Link, label: str, **attributes: str) -> None:
-        """The conversation ends for both when either leaves it."""
+    def _conference(self, response: VoiceResponse, link: Link, party: str, wish: Wish, *, coach: str = "",
+                    **attributes: str) -> None:  # fmt: skip
+        """Into the conference, so. Who comes first hears music."""
+        how: dict[str, Any] = (
+            {"wait_url": self.fold.music, "wait_method": "GET"} if self.fold.music else {"wait_url": ""}
+        )
+        if wish.muted:
+            how["muted"] = True
+        if coach:
+            how["coach"] = coach
         dial = Dial(**attributes)
-        waits = {"wait_url": self.fold.music, "wait_method": "GET"} if self.fold.music else {"wait_url": ""}
         dial.conference(
-            link.offer, participant_label=label, beep="false", start_conference_on_enter=True,
-            end_conference_on_exit=True, status_callback=f"{self._here(link)}/conference",
-            status_callback_event=EVENTS, **waits,
+            link.offer, participant_label=party, beep="false", start_conference_on_enter=True,
+            end_conference_on_exit=wish.ends, status_callback=f"{self._here(link)}/conference",
+            status_callback_event=EVENTS, **how,
         )  # fmt: skip
         response.append(dial)
 
     def _whisper(self, into: VoiceResponse | Gather, link: Link) -> None:
         queue = self.queues.config.queues.get(link.queue)
         label = (queue.label if queue is not None else "") or link.queue
-        for element in self._words((queue.whisper if queue is not None else None) or "system.queue_whisper", "", label):
+        ref = (queue.whisper if queue is not None else None) or "system.queue_whisper"
+        for element in self._words.of(ref, "", queue=label):
             into.append(element)
-
-    def _words(self, ref: str, language: str, queue: str = "") -> Iterator[TwiML]:
-        """A prompt, by its id or as it stands, spoken in this language or the company's first."""
-        flows = self.runner.published.latest() or self.runner.published.current()
-        language = language or flows.default_language
-        text = flows.text(language, ref) if PROMPT_ID.match(ref) else ref
-        known = {"company": flows.company.name, "language": language, "queue": queue}
-        prompt = Prompt(template.parse(text or queue).fill(known, flows.company.currency), language, "")
-        return said(prompt, self.fold.voices.get(language), bcp47(language))
 
 
 def goodbye() -> str:
     response = VoiceResponse()
     response.hangup()
+    return str(response)
+
+
+def held(sound: str, fold: Fold) -> str:
+    """What who is on hold hears: the company's music, or one of our tones (`ivr.web.audio`)."""
+    response = VoiceResponse()
+    music = fold.music if sound == "music" else ""
+    response.play(music or f"{fold.base_url}/audio/{'ringing' if sound == 'music' else sound}-1.wav", loop=0)
     return str(response)

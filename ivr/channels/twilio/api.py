@@ -18,9 +18,15 @@ TIMEOUT = 5.0
 GONE = (20404, 21220)
 """No such call or participant; a call that is over already (https://www.twilio.com/docs/api/errors/21220)."""
 
+LIVE = ("queued", "initiated", "ringing", "in-progress")
+
 
 class ApiError(Exception):
-    """Twilio refuses, or can't be reached."""
+    """Twilio refuses, or can't be reached. `refused`: to ask again would come to the same."""
+
+    def __init__(self, why: str, *, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused
 
 
 class _HttpClient:
@@ -59,14 +65,34 @@ class Api:
         return self._there(lambda: self._client.calls(call).update(status="completed"))
 
     def participant(self, conference: str, call: str, **changes: Any) -> bool:
-        """hold, hold_url, muted, coaching (https://www.twilio.com/docs/voice/api/conference-participant-resource)."""
+        """hold, hold_url, muted, coaching, end_conference_on_exit
+        (https://www.twilio.com/docs/voice/api/conference-participant-resource)."""
         return self._there(lambda: self._client.conferences(conference).participants(call).update(**changes))
+
+    def participants(self, conference: str) -> set[str]:
+        """The CallSids of those who are in a conference; none are in one that is over."""
+        try:
+            found = self._asked(lambda: self._client.conferences(conference).participants.list())
+        except ApiError as error:
+            if _gone(error):
+                return set()
+            raise
+        return {str(one.call_sid) for one in found}
+
+    def goes_on(self, call: str) -> bool:
+        """Whether a call has not ended."""
+        try:
+            return str(self._asked(lambda: self._client.calls(call).fetch()).status) in LIVE
+        except ApiError as error:
+            if _gone(error):
+                return False
+            raise
 
     def _there(self, ask: Callable[[], object]) -> bool:
         try:
             self._asked(ask)
         except ApiError as error:
-            if isinstance(error.__cause__, TwilioRestException) and error.__cause__.code in GONE:
+            if _gone(error):
                 return False
             raise
         return True
@@ -75,6 +101,11 @@ class Api:
         try:
             return ask()
         except TwilioRestException as error:
-            raise ApiError(f"Twilio answered {error.status} (error {error.code})") from error
+            refused = 400 <= error.status < 500 and error.status not in (401, 429)
+            raise ApiError(f"Twilio answered {error.status} (error {error.code})", refused=refused) from error
         except (TwilioException, requests.RequestException, ValueError) as error:
             raise ApiError(f"Twilio can't be reached: {type(error).__name__}") from error
+
+
+def _gone(error: ApiError) -> bool:
+    return isinstance(error.__cause__, TwilioRestException) and error.__cause__.code in GONE

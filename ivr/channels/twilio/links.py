@@ -15,8 +15,8 @@ BACK = "cw:twilio:back"
 @dataclass(frozen=True, slots=True)
 class Link:
     """`session` and `caller` (a CallSid) are the customer's; of a callback there is only `number` at first. `call` is
-    the agent's, `conference` their conference's SID, each "" until there is one. `device` is what was rung, `shown` the
-    number of ours that it shows."""
+    the agent's, "" until there is one. `device` is what was rung, `shown` the number of ours that it shows. `waits` is
+    "1" where who was called back has talked with an agent already, and waits on the line for another one."""
 
     offer: str
     contact: str
@@ -28,8 +28,8 @@ class Link:
     shown: str
     language: str = ""
     call: str = ""
-    conference: str = ""
     number: str = ""
+    waits: str = ""
 
 
 class Links:
@@ -58,21 +58,13 @@ class Links:
         """True the first time that it is asked."""
         return bool(self._client.hsetnx(_key(offer), f"once:{what}", "1"))
 
-    def joined(self, offer: str, call: str) -> set[str]:
-        """Note that a call is in the conference; gives all that are."""
-        self._client.hset(_key(offer), f"in:{call}", "1")
-        return {name[3:] for name in map(_text, self._client.hkeys(_key(offer))) if name.startswith("in:")}
-
-    def supervises(self, offer: str, agent: str, call: str) -> None:
-        self._client.hset(_key(offer), f"supervisor:{agent}", call)
-
-    def supervisor(self, offer: str, agent: str) -> str:
-        """The CallSid of a supervisor who was rung for this conversation, "" for none."""
-        found = self._client.hget(_key(offer), f"supervisor:{agent}")
-        return _text(found) if found else ""
-
     def calls_back(self, link: Link) -> None:
         self._client.hset(BACK, link.contact, link.offer)
+
+    def back(self, contact: str) -> Link | None:
+        """The offer for which a contact was called back, or the last one since."""
+        found = self._client.hget(BACK, contact)
+        return self.get(_text(found)) if found else None
 
     def called_back(self, link: Link) -> None:
         if link.number:

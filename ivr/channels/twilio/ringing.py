@@ -22,6 +22,7 @@ from callcenter.tables import contacts, sessions
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import CHANNEL
 from ivr.channels.twilio.links import Link, Links
+from ivr.channels.twilio.reach import reachable
 from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.twilio")
@@ -78,6 +79,10 @@ class Ringing:
             return
         device = str(fact.data.get("device", ""))
         link = self._link(fact, device, entry.get("language", ""))
+        before = self._links.back(fact.contact)
+        if link is not None and before is not None:
+            link = replace(link, caller=before.caller, number=before.number, waits="1")
+            self._links.calls_back(link)
         if link is None or not reachable(device):
             log.error("an agent can't be rung by Twilio: give the agent a number or a sip: address in agents.yaml",
                       agent=fact.agent, device=device)  # fmt: skip
@@ -116,7 +121,8 @@ class Ringing:
             )  # fmt: skip
         except ApiError as error:
             log.error("an agent can't be rung", agent=link.agent, why=str(error))
-            self._links.called_back(link)
+            if not link.waits:
+                self._links.called_back(link)
             self._queues.refuse(link.offer, "failed")
             return
         self._links.note(link.offer, call=call)
@@ -132,8 +138,10 @@ class Ringing:
         link = self._links.get(fact.offer)
         if link is None:
             return
-        self._links.called_back(link)
-        for call in filter(None, (link.call, link.caller if link.number else "")):
+        calls_back = bool(link.number) and not link.waits
+        if calls_back:
+            self._links.called_back(link)
+        for call in filter(None, (link.call, link.caller if calls_back else "")):
             self._api.hang_up(call)
 
     def _link(self, fact: Fact, device: str, language: str) -> Link | None:
@@ -148,9 +156,3 @@ class Ringing:
             return None
         return Link(fact.offer, fact.contact, fact.queue, fact.agent, row.id, row.external_id, device, row.called,
                     language)  # fmt: skip
-
-
-def reachable(device: str) -> bool:
-    """Whether Twilio can call it: a number in E.164 or a SIP address. A browser, or a telephone that is registered
-    with us, is ours alone."""
-    return re.fullmatch(r"\+\d{6,15}|sips?:[^\s@]+@[^\s@]+", device) is not None

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from ivr.flow.pace import seconds as speech_seconds
 from ivr.rehearsal.twilio_double import audio, rules
+from ivr.rehearsal.twilio_double.conference import NobodyToCoach
 from ivr.rehearsal.twilio_double.handset import Handset
 from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
 from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
@@ -59,6 +60,8 @@ class Call(Handset):
         self.failures: list[FailedWebhook] = []
         """Replies that Twilio could not use."""
         self.over = self.answered = False
+        self.ended_as = ""
+        """The CallStatus that it ended with."""
         self._transfers = transfers
         self._on_heard = on_heard
         self._gather: OpenGather | None = None
@@ -264,10 +267,10 @@ class Call(Handset):
                     self._record, self._recorded, self._record_from = verb, 0.0, self.clock
                     return None
                 case "Dial" if (room := verb.find("Conference")) is not None:
-                    self._dialling = verb
-                    self.conference = self.twilio.conference((room.text or "").strip())
-                    self.conference.joined(self, room, self._url)
-                    return None
+                    if self._enter(verb, room):
+                        return None
+                    if verb.get("action"):
+                        return self.twilio.url(verb.get("action", ""), self._url), {"DialCallStatus": "failed"}
                 case "Dial":
                     target = "".join(verb.itertext()).strip()
                     self.dialled.append(target)
@@ -281,6 +284,18 @@ class Call(Handset):
                     break
         self._end()
         return None
+
+    def _enter(self, dial: Element, room: Element) -> bool:
+        """Into a conference; False where Twilio lets nobody in."""
+        self._dialling = dial
+        self.conference = self.twilio.conference((room.text or "").strip())
+        try:
+            self.conference.joined(self, room, self._url)
+        except NobodyToCoach:
+            self.conference = None
+            self.failures.append(FailedWebhook(self._url, 13240, "coach is nobody in this conference"))
+            return False
+        return True
 
     def _begin_gather(self, verb: Element) -> None:
         self._gather = None
@@ -309,7 +324,7 @@ class Call(Handset):
         self._on_heard(heard)
 
     def _end(self, status: str = "completed") -> None:
-        self.over = True
+        self.over, self.ended_as = True, status
         self._gather = self._record = None
         conference, self.conference = self.conference, None
         if conference is not None:
@@ -322,8 +337,4 @@ class Call(Handset):
             self._quietly(self.twilio.url(self._status_url), {**self._standard(), **done})
 
     def _quietly(self, url: str, params: Params) -> None:
-        """A callback whose answer is of no account."""
-        try:
-            self.twilio.post(url, params)
-        except FailedWebhook as failure:
-            self.failures.append(failure)
+        self.twilio.tell(self, url, params)

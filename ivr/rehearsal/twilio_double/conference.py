@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from ivr.rehearsal.twilio_double.transport import FailedWebhook
+from ivr.rehearsal.twilio_double import rules
 
 if TYPE_CHECKING:
     from ivr.rehearsal.twilio_double.call import Call
     from ivr.rehearsal.twilio_double.platform import Twilio
+
+
+HOLD_VERBS = ("Play", "Say", "Pause", "Redirect")
+
+
+class NobodyToCoach(Exception):
+    """`coach` names no call of this conference (https://www.twilio.com/docs/api/errors/13240): the <Dial> fails."""
 
 
 @dataclass(eq=False)
@@ -23,6 +30,8 @@ class Participant:
     muted: bool = False
     coaching: str = ""
     """The CallSid of the only one who hears this one."""
+    hears: list[str] = field(default_factory=list)
+    """The sounds that are played on hold."""
 
 
 @dataclass(eq=False)
@@ -38,34 +47,62 @@ class Conference:
     _count: int = 0
 
     def joined(self, call: Call, element: Element, document: str) -> None:
+        """Raises `NobodyToCoach`."""
+        coached = element.get("coach", "")
+        if coached and coached not in self.participants:
+            raise NobodyToCoach
         if not self._callback and element.get("statusCallback"):
             self._callback = self.twilio.url(element.get("statusCallback", ""), document)
             self._events = frozenset(element.get("statusCallbackEvent", "").split())
-        self.participants[call.sid] = Participant(
+        self.participants[call.sid] = joining = Participant(
             call,
             element.get("participantLabel", ""),
             element.get("endConferenceOnExit", "false") == "true",
             muted=element.get("muted") == "true",
-            coaching=element.get("coach", ""),
+            coaching=coached,
         )
-        self._tell("join", "participant-join", call)
+        self._tell("join", "participant-join", joining)
         if len(self.participants) > 1 and not self.started:
             self.started = True
-            self._tell("start", "conference-start", call)
+            self._tell("start", "conference-start", joining)
 
     def left(self, call: Call) -> None:
         """A call is out of it; whoever has `endConferenceOnExit` takes the others along."""
         gone = self.participants.pop(call.sid)
-        self._tell("leave", "participant-leave", call)
+        self._tell("leave", "participant-leave", gone)
         if gone.ends or not self.participants:
-            self._end(call)
+            self._end(gone)
 
-    def _end(self, last: Call) -> None:
+    def _end(self, last: Participant) -> None:
         self.over = True
         others, self.participants = list(self.participants.values()), {}
+        if self.twilio.tells_all_leaves:
+            for other in others:
+                self._tell("leave", "participant-leave", other)
         self._tell("end", "conference-end", last)
         for other in others:
             other.call.conference_over()
+
+    def plays(self, one: Participant, url: str, method: str) -> None:
+        """What a participant hears on hold: Twilio's own music where no URL was given. Raises `RefusedTwiml` for a
+        document that may not stand there, `FailedWebhook` for one that can't be had."""
+        if not one.hold or one.call.sid not in self.participants:
+            return
+        one.hears = ["http://com.twilio.sounds.music.s3.amazonaws.com/"]
+        if not url:
+            return
+        if method == "GET":
+            answer_url = [url]
+        else:
+            params = {"ConferenceSid": self.sid, "CallSid": one.call.sid, "AccountSid": self.twilio.account_sid}
+            answer = self.twilio.post(url, params)
+            root = rules.parse(answer.body, answer.content_type)
+            if any(verb.tag not in HOLD_VERBS for verb in root):
+                raise rules.RefusedTwiml("HoldUrl gives <Play>, <Say>, <Pause> and <Redirect> only")
+            answer_url = [self.twilio.url((verb.text or "").strip(), url) for verb in root.iter("Play")]
+        for sound in answer_url:
+            self.twilio.transport.get(sound)
+        one.hears = answer_url
 
     def hears(self, listener: str) -> set[str]:
         """The CallSids of those whom a participant hears."""
@@ -73,11 +110,13 @@ class Conference:
         if self.participants[listener].hold:
             return heard
         for sid, one in self.participants.items():
-            if sid != listener and not one.muted and not one.hold and one.coaching in ("", listener):
+            # Twilio doesn't say who hears a coach whose agent has gone: the worst is everybody.
+            alone = one.coaching in self.participants and one.coaching != listener
+            if sid != listener and not one.muted and not one.hold and not alone:
                 heard.add(sid)
         return heard
 
-    def _tell(self, kind: str, event: str, call: Call) -> None:
+    def _tell(self, kind: str, event: str, one: Participant) -> None:
         if not self._callback or kind not in self._events:
             return
         self._count += 1
@@ -87,8 +126,13 @@ class Conference:
             "Timestamp": "Mon, 23 Nov 2026 15:00:00 +0000",
         }  # fmt: skip
         if kind in ("join", "leave"):
-            params["CallSid"] = call.sid
-        try:
-            self.twilio.post(self._callback, params)
-        except FailedWebhook as failure:
-            call.failures.append(failure)
+            params |= {
+                "CallSid": one.call.sid, "ParticipantLabel": one.label, "Muted": str(one.muted).lower(),
+                "Hold": str(one.hold).lower(), "Coaching": str(bool(one.coaching)).lower(),
+                "EndConferenceOnExit": str(one.ends).lower(), "StartConferenceOnEnter": "true",
+            }  # fmt: skip
+            if one.coaching:
+                params["CallSidToCoach"] = one.coaching
+        if kind == "end":
+            params |= {"CallSidEndingConference": one.call.sid}
+        self.twilio.tell(one.call, self._callback, params)

@@ -31,7 +31,8 @@ class Twilio:
 
     `duplicate` sends every request that often in all. `type_ahead` says whether keys that are pressed while a reply is
     fetched reach the next <Gather>; Twilio promises neither. `lone_finish_key` says whether finishOnKey with no digit
-    before it ends a <Gather>: two versions of the documentation disagree.
+    before it ends a <Gather>: two versions of the documentation disagree. `tells_all_leaves` says whether those whom
+    the end of a conference puts out are told as leaving; the documentation says neither.
     """
 
     transport: Transport
@@ -45,12 +46,15 @@ class Twilio:
     duplicate: int = 1
     type_ahead: bool = True
     lone_finish_key: bool = True
+    tells_all_leaves: bool = True
     exchanges: list[Exchange] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
     """By SID; those that were made by the REST API ring until a test says `start()` or `refuse(...)`."""
     conferences: list[Conference] = field(default_factory=list)
     asked: list[Callable[[], None]] = field(default_factory=list)
     """What the REST API has taken and not done yet."""
+    held: list[Callable[[], None]] | None = None
+    """Callbacks that a test lets come when it likes; `None`: they come at once."""
     before: Callable[[str], None] = lambda url: None
     """Called with the URL before each request: a test's chance to break something."""
 
@@ -67,6 +71,19 @@ class Twilio:
             going = Conference(self, name, f"CF{secrets.token_hex(16)}")
             self.conferences.append(going)
         return going
+
+    def tell(self, call: Call, url: str, params: Params) -> None:
+        """A callback whose answer is of no account; it waits in `held`, if there is such a list."""
+        if self.held is not None:
+            self.held.append(lambda: self._tell(call, url, params))
+        else:
+            self._tell(call, url, params)
+
+    def _tell(self, call: Call, url: str, params: Params) -> None:
+        try:
+            self.post(url, params)
+        except FailedWebhook as failure:
+            call.failures.append(failure)
 
     def settle(self) -> None:
         """Do what the REST API has been asked for."""

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from urllib.parse import parse_qs
 
-from werkzeug.datastructures import Authorization
-
-from ivr.rehearsal.twilio_double.call import Call
+from ivr.rehearsal.twilio_double.conference import Conference
+from ivr.rehearsal.twilio_double.loopback import Loopback, Reply
 from ivr.rehearsal.twilio_double.platform import Twilio
 
 Form = dict[str, list[str]]
@@ -36,53 +32,41 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-class Rest:
-    """In use as a context manager; `twilio` is the account that it is for, set before it is asked. `refuses` is what
+class Rest(Loopback):
+    """`twilio` is the account that it is for, set before it is asked. `refuses` is what
     to answer instead, once."""
 
     twilio: Twilio
 
     def __init__(self) -> None:
+        super().__init__()
         self.refuses: Refused | None = None
-        rest = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
-                status, body = rest.answer(self.path, self.headers.get("Authorization", ""), form)
-                found = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(found)))
-                self.end_headers()
-                self.wfile.write(found)
+    def serve(self, method: str, path: str, who: tuple[str | None, str | None] | None, body: bytes) -> Reply:
+        status, found = self._answer(method, path, who, parse_qs(body.decode()))
+        return status, "application/json", json.dumps(found).encode()
 
-            def log_message(self, format: str, *args: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def answer(self, path: str, authorization: str, form: Form) -> tuple[int, dict[str, object]]:
-        given = Authorization.from_header(authorization)
-        if given is None or (given.username, given.password) != (self.twilio.account_sid, self.twilio.auth_token):
+    def _answer(
+        self, method: str, path: str, who: tuple[str | None, str | None] | None, form: Form
+    ) -> tuple[int, dict[str, object]]:
+        if who != (self.twilio.account_sid, self.twilio.auth_token):
             return 401, {"code": 20003, "message": "Authenticate", "status": 401}
         try:
             refused, self.refuses = self.refuses, None
             if refused is not None:
                 raise refused
             prefix = f"/2010-04-01/Accounts/{self.twilio.account_sid}"
-            match path.removeprefix(prefix).removesuffix(".json").split("/"):
-                case ["", "Calls"]:
+            match method, *path.partition("?")[0].removeprefix(prefix).removesuffix(".json").split("/"):
+                case "POST", "", "Calls":
                     return 201, self._create(form)
-                case ["", "Calls", sid]:
+                case "POST", "", "Calls", sid:
                     return 200, self._update(sid, form)
-                case ["", "Conferences", conference, "Participants", sid]:
+                case "GET", "", "Calls", sid:
+                    return 200, self._call(sid)
+                case "POST", "", "Conferences", conference, "Participants", sid:
                     return 200, self._participant(conference, sid, form)
+                case "GET", "", "Conferences", conference, "Participants":
+                    return 200, self._participants(conference)
             raise Refused(404, 20404, f"there is no {path}")
         except Refused as error:
             return error.status, {"code": error.code, "message": str(error), "status": error.status}
@@ -123,42 +107,49 @@ class Rest:
             self._later(lambda: None if call.over else call.redirect(url))
         return {"sid": sid, "status": "in-progress"}
 
+    def _call(self, sid: str) -> dict[str, object]:
+        call = self.twilio.calls.get(sid)
+        if call is None:
+            raise Refused(404, 20404, f"there is no call {sid}")
+        return {"sid": sid, "status": call.ended_as or ("in-progress" if call.answered else "ringing")}
+
+    def _room(self, sid: str) -> Conference:
+        room = next((one for one in self.twilio.conferences if one.sid == sid and not one.over), None)
+        if room is None:
+            raise Refused(404, 20404, f"there is no conference {sid} that goes on")
+        return room
+
+    def _participants(self, conference: str) -> dict[str, object]:
+        found = [{"call_sid": sid, "conference_sid": conference} for sid in self._room(conference).participants]
+        return {"participants": found, "page": 0, "page_size": 50, "next_page_uri": None}
+
     def _participant(self, conference: str, sid: str, form: Form) -> dict[str, object]:
         _known(form, PARTICIPANT)
-        room = next((one for one in self.twilio.conferences if one.sid == conference and not one.over), None)
-        one = room.participants.get(sid) if room is not None else None
-        if room is None or one is None:
+        room = self._room(conference)
+        one = room.participants.get(sid)
+        if one is None:
             raise Refused(404, 20404, "there is no such participant")
-        for name in ("Hold", "Muted", "Coaching"):
-            if _one(form, name, "false") not in ("true", "false", "True", "False"):
+        for name in ("Hold", "Muted", "Coaching", "EndConferenceOnExit"):
+            if _one(form, name, "false").lower() not in ("true", "false"):
                 raise Refused(400, 20001, f"{name} is true or false")
-        if "HoldUrl" in form:
-            _url(form, "HoldUrl")
-        one.hold = _flag(form, "Hold", one.hold)
-        one.muted = _flag(form, "Muted", one.muted)
+        if "HoldUrl" in form and _one(form, "HoldMethod", "GET") not in ("GET", "POST"):
+            raise Refused(400, 20001, "HoldMethod is GET or POST")
+        hold = _flag(form, "Hold", one.hold)
+        if hold and not one.hold:
+            url, method = _url(form, "HoldUrl") if "HoldUrl" in form else "", _one(form, "HoldMethod", "GET")
+            self._later(lambda: room.plays(one, url, method))
+        coached = _one(form, "CallSidToCoach", "")
+        if _flag(form, "Coaching", False) and coached not in room.participants:
+            raise Refused(400, 16027, "CallSidToCoach is nobody in this conference")
+        one.hold, one.muted = hold, _flag(form, "Muted", one.muted)
+        one.ends = _flag(form, "EndConferenceOnExit", one.ends)
         if "Coaching" in form:
-            coached = _one(form, "CallSidToCoach", "")
-            if _flag(form, "Coaching", False) and coached not in room.participants:
-                raise Refused(400, 16027, "CallSidToCoach is nobody in this conference")
             one.coaching = coached if _flag(form, "Coaching", False) else ""
-        return {"call_sid": sid, "conference_sid": conference, "hold": one.hold, "muted": one.muted}
+        return {"call_sid": sid, "conference_sid": conference, "hold": one.hold, "muted": one.muted,
+                "coaching": bool(one.coaching), "end_conference_on_exit": one.ends}  # fmt: skip
 
     def _later(self, work: Callable[[], None]) -> None:
         self.twilio.asked.append(work)
-
-    def __enter__(self) -> Rest:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def _end(call: Call) -> None:
-    if not call.over:
-        call.hang_up() if call.answered else call.refuse("canceled")
 
 
 def _known(form: Form, names: set[str]) -> None:

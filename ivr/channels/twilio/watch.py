@@ -1,0 +1,88 @@
+"""Looks after the conversations on Twilio: what was begun and not finished, because a process died or Twilio could not
+be reached, and what happened and was never told us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from ivr.bridge.state import CUSTOMER, Gone
+from ivr.channels.twilio import happenings
+from ivr.channels.twilio.api import ApiError
+from ivr.channels.twilio.conversations import Conversations
+from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.reach import RING_SECONDS
+from ivr.channels.twilio.talk import Talk
+
+log = structlog.get_logger("callwright.twilio")
+
+GIVEN_UP = RING_SECONDS + 20.0
+"""Twilio has told what became of a call by then, or never will."""
+GRACE = 5.0
+"""Seconds from one document to the next: who is between two is not missed."""
+AUDIT = 30
+"""Seconds after which Twilio is asked again who is in a conference."""
+
+
+class Watch:
+    """`look` is for each conversation, every second or so, from any process. Blocks; raises `redis.RedisError`."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations, self._api = conversations, conversations.api
+
+    def look(self, offer: str) -> None:
+        conversations = self._conversations
+        conversations.settle(offer)
+        talk, link = conversations.get(offer), conversations.links.get(offer)
+        if talk is None or link is None:
+            return
+        try:
+            self._unanswered(talk)
+            self._customer(talk, link)
+            if talk.room and conversations.queues.client.set(f"cw:twilio:audit:{offer}", "1", nx=True, ex=AUDIT):
+                self._audit(talk)
+        except ApiError as error:
+            log.warning("a conversation can't be looked after", contact=link.contact, why=str(error))
+
+    def _unanswered(self, talk: Talk) -> None:
+        """Parties of whose call nothing was ever heard."""
+        late = self._conversations.clock() - GIVEN_UP
+        for party, leg in talk.legs.items():
+            known = talk.state.parties.get(party)
+            if known is not None and not known.up and leg.dialled_at < late:
+                self._conversations.happened(talk.id, Gone(party, "no_answer"))
+
+    def _customer(self, talk: Talk, link: Link) -> None:
+        """A customer who is out of the conference, or still in it though it is over."""
+        conversations, customer = self._conversations, talk.leg(CUSTOMER)
+        now = conversations.clock()
+        if talk.state.over:
+            if customer.inside and talk.ended_at < now - GRACE:
+                # it should have ended by itself
+                conversations.changed(talk.id, lambda found: replace(found, closing=False))
+        elif talk.state.started and not customer.inside and customer.out_at < now - GRACE:
+            if not self._api.goes_on(customer.call):
+                conversations.over(talk.id, CUSTOMER, "completed")
+            else:
+                there = "back/{0.offer}/talk" if link.number else "talk/{0.session}/{0.offer}"
+                self._api.redirect(customer.call, f"{conversations.base_url}/twilio/{there.format(link)}")
+                conversations.change(talk.id, lambda found: happenings.missed(found, now))
+
+    def _audit(self, talk: Talk) -> None:
+        """Who is in the conference, where no event told it."""
+        inside = self._api.participants(talk.room)
+        for party, leg in talk.legs.items():
+            if leg.inside != (leg.call in inside):
+                log.warning("nobody told that a party came or left", offer=talk.id, party=party, came=not leg.inside)
+                self._noticed(talk, party, came=not leg.inside)
+
+    def _noticed(self, talk: Talk, party: str, *, came: bool) -> None:
+        conversations, now = self._conversations, self._conversations.clock()
+        if came:
+            conversations.changed(talk.id, lambda found: happenings.joined(found, party, talk.room, now))
+        elif party == CUSTOMER:
+            conversations.change(talk.id, lambda found: happenings.missed(found, now))
+        else:
+            conversations.changed(talk.id, lambda found: happenings.left(found, party, talk.room, now))

@@ -1,0 +1,126 @@
+"""Callers on Twilio and the agents who serve them: real queues on a real store, the double for Twilio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from callcenter import control
+from callcenter.queues.journal import Tail
+from callcenter.queues.router import Router
+from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
+from ivr.channels.twilio.orders import Orders
+from ivr.channels.twilio.ringing import Ringing
+from ivr.queue_config import PublishedQueues
+from ivr.rehearsal.twilio_double import Call
+from ivr.rehearsal.twilio_double.rest import Rest
+from tests.twilio.support import Line
+from tests.valkey import Valkey
+
+ANA, BEN, DANA = "+12025550143", "sip:ben@pbx.example.com", "+12025550199"
+BANK = "+12025550177"
+"""A number that nobody of the company has."""
+
+
+class Office:
+    """Ana has a number, Ben a SIP telephone, Cleo a browser; the caller is Dana. `step` does what is due."""
+
+    def __init__(self, made: Line, valkey: Valkey, rest: Rest) -> None:
+        self.line, self.rest, self.twilio = made, rest, made.twilio
+        rest.twilio, rest.refuses = made.twilio, None
+        published = PublishedQueues(made.runner.published, connect(valkey.url))
+        self.queues: Queues = published.queues
+        self.router = Router(self.queues)
+        self.ringing = Ringing(made.chosen, self.queues, made.engine)
+        self.orders = Orders(made.chosen, self.queues)
+        self.tail = Tail(self.queues.client)
+        self.kinds: list[str] = []
+
+    def step(self) -> None:
+        """The router's next decisions, what follows from them, and what Twilio was asked for; until all is quiet."""
+        while True:
+            self.router.once(0)
+            facts = self.tail.read()
+            self.kinds += [fact.kind for fact in facts]
+            for fact in facts:
+                self.ringing.follow(fact)
+            asked = bool(self.twilio.asked)
+            self.twilio.settle()
+            if not facts and not asked:
+                return
+
+    def waits(self) -> Call:
+        call = self.line.call(caller=DANA)
+        call.finish_speaking()
+        call.press("0")
+        return call
+
+    def rung(self) -> Call:
+        """The telephone of an agent that rings."""
+        self.step()
+        [phone] = [call for call in self.twilio.calls.values() if call.outbound and not call.answered and not call.over]
+        return phone
+
+    @property
+    def up(self) -> set[str]:
+        """The numbers and addresses whose telephones are up, those of callers too."""
+        return {call.called if call.outbound else call.caller for call in self.twilio.calls.values()
+                if call.answered and not call.over}  # fmt: skip
+
+    def hears(self, call: Call) -> set[str]:
+        """What somebody in a conference hears: numbers and addresses, or the sound on hold."""
+        room = call.conference
+        assert room is not None, "not in a conference"
+        one = room.participants[call.sid]
+        if one.hold:
+            return {sound.rpartition("/")[2] for sound in one.hears}
+        calls = [self.twilio.calls[sid] for sid in room.hears(call.sid)]
+        return {other.called if other.outbound else other.caller for other in calls}
+
+    def contact(self, call: Call) -> str:
+        return str(self.line.session(call).contact_id)
+
+    def state(self, call: Call) -> str:
+        place = self.queues.place(self.contact(call))
+        return "" if place is None else place.state
+
+    def offer(self, call: Call) -> Any:
+        return self.queues.offer(self.queues.entry(self.contact(call))["offer"])
+
+    def ordered(self, call: Call, verb: str, by: str = "ana", **args: object) -> str:
+        """Why not, "" where it was done."""
+        order = control.order(self.queues.client, self.contact(call), verb, by=by, args=args)
+        before = Tail(self.queues.client)
+        self.orders.once()
+        self.step()
+        [answer] = [fact for fact in before.read() if fact.kind == "call.answer"]
+        assert answer.data["order"] == order
+        assert answer.data["ok"] == (not answer.data["why"])
+        return str(answer.data["why"])
+
+    def conversation(self) -> tuple[Call, Call]:
+        """Dana and Ana talk."""
+        dana = self.waits()
+        ana = self.rung().start()
+        ana.press("1")
+        self.step()
+        assert self.state(dana) == "connected"
+        return dana, ana
+
+    def books(self) -> tuple[Call, str]:
+        """Dana asks to be called back on the number that she calls from."""
+        self.queues.set_presence("ana", "unavailable", "lunch")
+        dana = self.waits()
+        for _ in range(2):
+            dana.finish_speaking()
+            dana.press("1")
+        dana.hang_up()
+        return dana, self.contact(dana)
+
+    def close(self) -> None:
+        self.ringing.close()
+        self.queues.client.close()
+
+
+Open = Callable[..., Office]
