@@ -113,7 +113,7 @@ def entry_fields(
     """What JOIN stores of an entry; a number makes it a callback."""
     return {
         "channel": channel,
-        "medium": medium(channel),
+        "medium": "voice" if number else medium(channel),  # however it was asked for, a callback is a call
         "joined_at": moment(joined_at),
         "priority": str(priority),
         "caller": caller,

@@ -83,6 +83,16 @@ def test_a_contacts_own_callback_gets_its_leg_back(queues: Queues, clock: Clock)
     assert [proposal.absent for proposal in match(queues.snapshot(), clock.now)] == [False]
 
 
+def test_a_callback_that_was_asked_for_in_writing_is_a_call(queues: Queues, clock: Clock) -> None:
+    """An agent who is on the telephone has room for messages, and none for it."""
+    queues.join("chat", "general", channel="chat")
+    queues.request_callback("chat", NUMBER)
+    queues.request_callback("mail", "+12025550144", queue="general", channel="email")
+    assert {entry.medium for entry in queues.snapshot().waiting} == {"voice"}
+    assert queues.take_callback("chat", "chat", channel="chat") is not None
+    assert queues.entry("chat")["medium"] == "chat"
+
+
 def test_nothing_to_take(queues: Queues) -> None:
     queues.join("c2", "billing", channel="sip")
     assert take(queues, callback="nobody") == ""

@@ -18,7 +18,7 @@ end
 if entry.state == 'accepted' then return 'no' end
 withdraw(contact, entry, now, '', 'callback')
 set('cw:entry:' .. contact, {leg = 'absent', number = ARGV[3], not_before = ARGV[4], holder = '', attempts = 0,
-    state = 'waiting', offers = '', offer = '', requested_at = now, paused = ''})
+    medium = 'voice', state = 'waiting', offers = '', offer = '', requested_at = now, paused = ''})
 redis.call('ZREM', 'cw:kept', contact)
 redis.call('SADD', 'cw:callbacks:number:' .. ARGV[3], contact)
 if entry.customer_id ~= '' then redis.call('SADD', 'cw:callbacks:customer:' .. entry.customer_id, contact) end
@@ -65,13 +65,14 @@ if old.queue ~= ARGV[3] then return 'elsewhere' end
 local mine = hash('cw:entry:' .. ARGV[2])
 if from ~= ARGV[2] and (in_queue(mine) or mine.state == 'connected') then return mine.state end
 withdraw(from, old, ARGV[1], '', 'on_the_line')
-journal('callback.cancelled', ARGV[1], from, old.queue, '', '', {why = 'on_the_line', by = ARGV[2]})
+journal('callback.cancelled', ARGV[1], from, old.queue, '', '', {
+  why = 'on_the_line', by = ARGV[2], joined_at = tonumber(old.joined_at)})
 if from == ARGV[2] then
   forget_callback(from, old)
   wait_again(from, old, ARGV[1])
-  local holder = cjson.decode(ARGV[5]).holder
-  set('cw:entry:' .. from, {leg = 'present', number = '', holder = holder, paused = ''})
-  if holder ~= '' then redis.call('ZADD', 'cw:kept', ARGV[1], from) end
+  local given = cjson.decode(ARGV[5])
+  set('cw:entry:' .. from, {leg = 'present', number = '', holder = given.holder, medium = given.medium, paused = ''})
+  if given.holder ~= '' then redis.call('ZADD', 'cw:kept', ARGV[1], from) end
   return 'waiting'
 end
 leave(from, old, 'left', 'on_the_line', ARGV[1])

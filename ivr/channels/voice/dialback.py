@@ -39,8 +39,9 @@ BUSY = ("486", "600")
 
 
 class Dialback:
-    """`due` takes the journal's `callback.due`. Of all processes one dials: who wins `claim_callback`. `elsewhere` says
-    whether a contact of that channel, for an agent on that device, is left to others."""
+    """`follow` takes the journal's `callback.due`, and offers that are taken back. Of all processes one dials: who wins
+    `claim_callback`. `elsewhere` says whether a contact of that channel, for an agent on that device, is left to
+    others."""
 
     def __init__(
         self,
@@ -59,16 +60,29 @@ class Dialback:
         self._executor, self._address, self._dial, self._holder = executor, address, dial, holder
         self._running: dict[str, asyncio.Task[None]] = {}
         """By contact."""
+        self._dialling: dict[str, asyncio.Task[None]] = {}
+        """By offer, until the conversation begins."""
 
     @property
     def contacts(self) -> list[str]:
         """The contacts that are being called back by this process, to be kept."""
         return list(self._running)
 
-    def due(self, fact: Fact) -> None:
-        if fact.contact not in self._running:
-            task = self._running[fact.contact] = asyncio.ensure_future(self._guarded(fact))
-            task.add_done_callback(lambda _: self._running.pop(fact.contact, None))
+    def follow(self, fact: Fact) -> None:
+        if fact.kind != "callback.due":
+            # The customer is on another line, or wants no call now; or the agent's time is over.
+            task = self._dialling.pop(fact.offer, None)
+            if task is not None:
+                log.info("a callback is taken back", contact=fact.contact, offer=fact.offer, how=fact.kind)
+                task.cancel()
+        elif fact.contact not in self._running:
+            task = self._running[fact.contact] = self._dialling[fact.offer] = asyncio.ensure_future(self._guarded(fact))
+            task.add_done_callback(lambda done: self._over(fact, done))
+
+    def _over(self, fact: Fact, task: asyncio.Task[None]) -> None:
+        self._dialling.pop(fact.offer, None)
+        if self._running.get(fact.contact) is task:
+            del self._running[fact.contact]
 
     async def close(self) -> None:
         tasks = list(self._running.values())
@@ -107,16 +121,23 @@ class Dialback:
         if leg is None:
             await self._bridge.drop(accepted)
             return
+        # From now on the queue decides: an offer that was taken back connects nobody.
+        self._dialling.pop(fact.offer, None)
         ending = await self._bridge.talk(leg, accepted, manner)
         log.info("called back", contact=fact.contact, agent=fact.agent, how=ending.how)
         if ending.how == "requeue":
-            joined_at = float(entry.get("joined_at") or fact.at)
-            await self._wait_again(leg, session, Enqueue(ending.queue or fact.queue, told=True), joined_at)
+            await self._wait_again(leg, session, Enqueue(ending.queue or fact.queue, told=True))
         leg.hang_up()
 
-    async def _wait_again(self, leg: CallLeg, session: Session, effect: Enqueue, joined_at: float) -> None:
-        """The agent was lost or transferred the customer: the line is held, with music, for the next one."""
-        self._lobby.adopt(session, effect, joined_at)
+    async def _wait_again(self, leg: CallLeg, session: Session, effect: Enqueue) -> None:
+        """The agent was lost or transferred the customer, or the offer had lapsed: the line is held, with music, for
+        the next one. Not for somebody who is being served elsewhere by now."""
+        take = functools.partial(self._queues.take_callback, channel=session.channel, holder=self._holder)
+        place = await self._blocking(take, session.contact_id, session.contact_id)
+        if place is None:
+            log.info("nobody is to be called back any more", contact=session.contact_id)
+            return
+        self._lobby.adopt(session, effect, place.joined_at)
         try:
             while not isinstance(await self._lobby.wait(Line(leg), session, effect), Served):
                 pass

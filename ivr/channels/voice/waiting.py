@@ -74,8 +74,8 @@ class Lobby:
     def start(
         self, on_callback: Callable[[Fact], None] = lambda fact: None, kept: Callable[[], Sequence[str]] = lambda: ()
     ) -> None:
-        """Follow and keep, from now on. `on_callback` is given each `callback.due`; `kept` gives further contacts
-        whose legs this process has."""
+        """Follow and keep, from now on. `on_callback` is given each `callback.due`, and the end of each offer that led
+        to nothing; `kept` gives further contacts whose legs this process has."""
         self._on_callback, self._kept = on_callback, kept
         loop = asyncio.get_running_loop()
         self._following = threading.Thread(target=self._follow, args=(loop,), name="journal", daemon=True)
@@ -129,9 +129,9 @@ class Lobby:
             await asyncio.gather(*rings.values(), return_exceptions=True)
 
     async def book(self, session: Session, request: RequestCallback) -> CallbackBooked:
-        """Give the line back and keep the place."""
+        """Give the line back and keep the place; or what else is to become of the person's callback."""
         booked = await self._blocking(self._queueing.book, session, request)
-        if booked.booked:
+        if booked.booked and not request.cancel:
             self._waiters.pop(session.contact_id, None)
         return booked
 
@@ -280,10 +280,12 @@ class Lobby:
 
     def _told(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            if fact.kind == "callback.due":
+            if fact.kind == "callback.due" or fact.kind in WITHDRAWN:
                 self._on_callback(fact)
             waiter = self._waiters.get(fact.contact)
             if waiter is not None:
+                if "joined_at" in fact.data:  # it may have taken the place of a callback
+                    waiter.joined_at = float(fact.data["joined_at"])
                 waiter.facts.append(fact)
                 waiter.wake.set()
 
