@@ -46,6 +46,7 @@ from callcenter.record_tables import (
     suppressions,
     undeliverable,
 )
+from callcenter.report_tables import lives, lives_position
 
 __all__ = [
     "accounts",
@@ -71,6 +72,8 @@ __all__ = [
     "identifiers",
     "invitations",
     "journal_position",
+    "lives",
+    "lives_position",
     "login_failures",
     "merges",
     "messages",
