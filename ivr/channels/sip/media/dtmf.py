@@ -38,7 +38,7 @@ class EventReceiver:
     def receive(self, ssrc: int, timestamp: int, payload: bytes, now: float) -> str | None:
         """The digit that begins with this packet, or None (a repetition, a late packet, no digit, nonsense).
 
-        `now` is in seconds of any steady clock.
+        `now` is in seconds of any steady clock: the loop's own, which stands still while it can't read.
         """
         if len(payload) < _EVENT.size:
             return None

@@ -40,7 +40,7 @@ class MediaLoop:
         self.worst = 0.0
         self._epoll = select.epoll()
         self._buffer = bytearray(4096)
-        self._number = 0
+        self._number = self._turns = 0
         self._origin = time.monotonic()
 
     @property
@@ -52,6 +52,12 @@ class MediaLoop:
     def deadline(self) -> float:
         """When the next turn is due."""
         return self._origin + self._number * SLOT_SECONDS
+
+    @property
+    def lived(self) -> float:
+        """Seconds for which the loop has run. Time in which it didn't get the processor is none: what is read after it
+        came during it."""
+        return self._turns * SLOT_SECONDS
 
     def rest(self) -> None:
         """There was nothing to do for a while: the clock moved on without us."""
@@ -101,6 +107,7 @@ class MediaLoop:
             for stream in list(self.tapped):
                 stream.ear.tick(now)
         self._number += 1
+        self._turns += 1
 
     def _skip(self, now: float) -> None:
         behind = int((now - self.deadline) / SLOT_SECONDS)
@@ -196,7 +203,7 @@ class MediaLoop:
             self.refused += 1
             return
         self.packets_in += 1
-        stream.packet(packet, self._buffer, now)
+        stream.packet(packet, self._buffer, now, self.lived)
 
     def _seek_source(self, stream: RtpStream, now: float) -> None:
         """Take one packet of a stream that has no source yet."""
@@ -209,7 +216,7 @@ class MediaLoop:
             self.refused += 1
             return
         self.packets_in += 1
-        stream.packet(packet, self._buffer, now)
+        stream.packet(packet, self._buffer, now, self.lived)
         # what others sent before the kernel knew the source is still in the queue
         for _ in range(256):
             try:

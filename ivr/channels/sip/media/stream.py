@@ -259,8 +259,8 @@ class RtpStream:
         self.refresh()
         return True
 
-    def packet(self, packet: Packet, buffer: bytearray, now: float) -> None:
-        """Any valid packet from the source that is not plain audio of the known SSRC."""
+    def packet(self, packet: Packet, buffer: bytearray, now: float, lived: float) -> None:
+        """Any valid packet from the source that is not plain audio of the known SSRC; `lived` is the loop's."""
         if packet.payload_type not in (self.payload_type, self.event_type):
             return
         current = self._count(packet, now)
@@ -270,7 +270,7 @@ class RtpStream:
         if packet.payload_type == self.event_type:
             if current or self._newcomer.believed:
                 self.ear.key_seen = now
-                digit = self.digits.receive(packet.ssrc, packet.timestamp, payload, now)
+                digit = self.digits.receive(packet.ssrc, packet.timestamp, payload, lived)
                 if digit is not None:
                     self.pressed(digit, now)
                     self.relay(digit)

@@ -34,7 +34,7 @@ class Heard:
         self.now += 0.02
         sequence = self._sequences[ssrc] = (self._sequences.get(ssrc, 65533) + 1 + skip) & 0xFFFF
         buffer = bytearray(payload)
-        self.stream.packet(Packet(kind, False, sequence, timestamp, ssrc, 0, len(buffer)), buffer, self.now)
+        self.stream.packet(Packet(kind, False, sequence, timestamp, ssrc, 0, len(buffer)), buffer, self.now, self.now)
 
     def key(self, ssrc: int, timestamp: int, event: int, *, ticks: int = 1, end: bool = False) -> None:
         """Packets of a key that is held, or the three of its end."""
