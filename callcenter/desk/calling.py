@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from callcenter import control
+from callcenter import assisted, control
 from callcenter.acd.model import Offer
 from callcenter.queues import popping
 from callcenter.queues.base import NoSuchOffer
@@ -20,7 +20,7 @@ CALM = 20.0
 """Seconds after which a desk without offers and calls asks again, unless something happens."""
 AGENTS_OWN = frozenset({
     "hold", "resume", "mute", "unmute", "transfer", "consult", "merge", "complete", "return", "conference", "hang_up",
-    "digits", "record_pause", "record_resume", "secret_start", "secret_end",
+    "digits", "record_pause", "record_resume", "secret_start", "secret_end", "pay", "pay_stop",
 })  # fmt: skip
 """Orders of an agent to their own conversation."""
 CALLS_IN = frozenset({"transfer", "consult", "conference"})
@@ -158,10 +158,7 @@ class Calling:
     ) -> str:
         """An order to a live call. `serves`: somebody handed the customer over to this agent, without an offer. Raises
         `NotYours`, and ValueError for what is no order."""
-        own = serves or any(
-            offer.contact_id == contact_id and offer.state in TALKING and offer.medium == "voice"
-            for offer in self.queues.offers_of(self.agent_id)
-        )
+        own = serves or self.talks_to(contact_id)
         if verb not in AGENTS_OWN | SUPERVISORS:
             raise ValueError(f"there is no order {verb!r}")
         if not (own and verb in AGENTS_OWN) and not (supervises and verb in SUPERVISORS):
@@ -170,6 +167,17 @@ class Calling:
         if verb in CALLS_IN and isinstance(to, dict) and isinstance(to.get("agent"), str):
             self.board.softphones().ask_for(to["agent"], contact_id, self.agent_id, verb)
         return control.order(self.queues.client, contact_id, verb, by=self.agent_id, args=args)
+
+    def talks_to(self, contact_id: str) -> bool:
+        """Whether this agent has taken the offer of a call, and is on it."""
+        return any(
+            offer.contact_id == contact_id and offer.state in TALKING and offer.medium == "voice"
+            for offer in self.queues.offers_of(self.agent_id)
+        )
+
+    def payment(self, contact_id: str) -> dict[str, Any] | None:
+        """The last payment that was taken on a call, as `callcenter.assisted` shows it."""
+        return assisted.last(self.queues.client, contact_id)
 
     def _own(self, offer_id: str, *states: str) -> Offer:
         try:

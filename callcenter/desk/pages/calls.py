@@ -12,7 +12,7 @@ from flask import Response, jsonify
 from werkzeug.exceptions import ServiceUnavailable
 
 from callcenter import contacts, events
-from callcenter.desk import call_state
+from callcenter.desk import call_state, payments
 from callcenter.desk.calling import Calling, NotYours, args_of
 from callcenter.desk.routing import page
 from callcenter.desk.visit import Refused, Visit
@@ -53,6 +53,7 @@ def agent_status(visit: Visit, mine: Calling) -> Response:
     status = mine.status()
     for one in (*status["offers"], (status.get("phone") or {}).get("call")):
         if one and one.get("contact"):
+            one["payment"] = mine.payment(one["contact"])
             one["call"] = asdict(call_state.fold(events.of_contact(visit.conn, one["contact"])))
     return jsonify(status)
 
@@ -121,18 +122,36 @@ def offer_done(visit: Visit, mine: Calling, offer_id: str) -> Response:
 @calling
 def call_order(visit: Visit, mine: Calling, contact_id: str) -> Response:
     verb = visit.form("verb", 20)
+    if verb == "pay" and not payments.can_be_taken(visit.conn, contact_id):
+        raise Refused(visit.t("On a call that came by Twilio no card can be taken: the caller can pay with the flow."))
     try:
         order = mine.order(
             contact_id,
             verb,
             args_of(visit.form("args", 2000)),
             supervises=visit.may("floor.control"),
-            serves=call_state.fold(events.of_contact(visit.conn, contact_id)).serving == mine.agent_id,
+            serves=_serves(visit, mine, contact_id),
         )
     except ValueError:
         raise Refused(visit.t("That can't be ordered.")) from None
     visit.log(f"call.{verb}", f"contact:{contact_id}", order=order)
     return jsonify({"order": order})
+
+
+def _serves(visit: Visit, mine: Calling, contact_id: str) -> bool:
+    """Whether the customer was handed over to this agent."""
+    return call_state.fold(events.of_contact(visit.conn, contact_id)).serving == mine.agent_id
+
+
+@page("/calls/<contact_id>/bills", needs="calls.take")
+@calling
+def call_bills(visit: Visit, mine: Calling, contact_id: str) -> Response:
+    """What the caller on the line may pay, for the agent who has them."""
+    if not mine.talks_to(contact_id) and not _serves(visit, mine, contact_id):
+        raise NotYours(contact_id)
+    visit.look("customer.bills", f"contact:{contact_id}")
+    return jsonify([asdict(one) | {"due_on": one.due_on and visit.words.date(one.due_on)}
+                    for one in payments.open_bills(visit.conn, contact_id)])  # fmt: skip
 
 
 @page("/phone", needs="calls.take", method="POST", transaction="own", largest=4 * SDP_BYTES)
