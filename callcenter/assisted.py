@@ -4,6 +4,7 @@
 event `payment` on `agent:<agent id>`. There is no digit in it, only how many were keyed:
 
     contact      the contact's id
+    order        the id of the order that began it, and `number` counts its changes: the higher is the newer
     state        "asking", "charging" or "ended"
     field        what the caller keys now: "card", "expiry", "security_code", or "" for anything else
     keyed        how many digits each of the three has so far: {"card": 16, "expiry": 2}

@@ -21,6 +21,7 @@ class CallState:
     leaving: bool = False
     paused: bool = False
     secret: bool = False
+    paying: bool = False
     over: bool = True
 
 
@@ -60,7 +61,7 @@ def _after(state: CallState, what: str, event: Event) -> CallState:
         case "transferred" | "taken_over":
             return replace(
                 state, serving=str(data.get("to", "")), third="", who="", private=False, held=False, leaving=False,
-                secret=False,
+                secret=False, paying=False,
             )  # fmt: skip
         case "transfer_failed":
             return replace(state, leaving=False)
@@ -68,6 +69,8 @@ def _after(state: CallState, what: str, event: Event) -> CallState:
             return replace(state, paused=what == "record_pause")
         case "secret_start" | "secret_end":
             return replace(state, secret=what == "secret_start")
+        case "pay" | "payment_ended":
+            return replace(state, paying=what == "pay")
         case "ended":
             return CallState(serving=state.serving)
     return state

@@ -44,7 +44,7 @@ class Assistance:
         self._tell, self._channel = tell, channel
 
     async def __call__(self, leg: PaymentLeg, wanted: Wanted, charging: Callable[[bool], None]) -> Paid:
-        progress = Progress(wanted.contact_id, wanted.agent_id, self._tell, self._executor)
+        progress = Progress(wanted.contact_id, wanted.agent_id, wanted.order, self._tell, self._executor)
         parts = (self._runner, self._renderer, self._executor)
         paid = await AssistedCall(leg, *parts, wanted, progress, charging, self._channel).take()
         progress.ended(paid.result, paid.data)
@@ -70,7 +70,7 @@ class AssistedCall(VoiceCall):
         self._line_of = leg
         self._wanted, self._progress, self._charging = wanted, progress, charging
         self._running: tuple[RunAction, Future[ActionDone]] | None = None
-        self._why = ""
+        self._why = self._last = ""
 
     async def take(self) -> Paid:
         """Run the flow to its end. Raises nothing but `CancelledError`."""
@@ -107,6 +107,8 @@ class AssistedCall(VoiceCall):
         for effect in effects:
             if isinstance(effect, Event) and effect.kind == "to_person":
                 self._why = str(effect.data.get("because", ""))
+            if isinstance(effect, Event) and effect.kind == "action_done":
+                self._last = str(effect.data.get("exit", ""))
         self._progress.took(effects)
         return await super()._carry_out(effects)
 
@@ -163,6 +165,8 @@ class AssistedCall(VoiceCall):
         if session is None or not session.outcome:
             return Paid("failed")
         result = "stopped" if session.outcome == "hung_up" else session.outcome
+        # whatever went wrong after the gateway had answered
+        result = {"approved": "paid", "pending": "pending"}.get(self._last, result)
         data: dict[str, Any] = {"why": self._why} if result == "to_agent" else {}
         payment = session.snapshot().get("payment")
         if isinstance(payment, dict) and result in ("paid", "pending"):

@@ -23,10 +23,10 @@ class Progress:
     """Of one payment. Changes are told in their order, the newest for several that came meanwhile; what can't be told
     delays nothing. Belongs to the event loop; `tell` blocks and runs on `executor`."""
 
-    def __init__(self, contact_id: str, agent_id: str, tell: Tell, executor: Executor) -> None:
+    def __init__(self, contact_id: str, agent_id: str, order: str, tell: Tell, executor: Executor) -> None:
         self._agent_id, self._tell, self._executor = agent_id, tell, executor
         self._state: dict[str, Any] = {"contact": contact_id, "state": "asking", "field": ""}
-        self._state |= {"keyed": {}, "problem": ""}
+        self._state |= {"order": order, "number": 0, "keyed": {}, "problem": ""}
         self._changed = False
         self._telling: asyncio.Task[None] | None = None
         self._set()
@@ -70,7 +70,7 @@ class Progress:
         self._set(state="ended", field="", result=result, problem=problem, **more)
 
     def _set(self, **changes: Any) -> None:
-        self._state |= changes
+        self._state |= {"number": self._state["number"] + 1, **changes}
         self._changed = True
         if self._telling is None or self._telling.done():
             self._telling = asyncio.ensure_future(self._tell_on())
