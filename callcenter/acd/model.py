@@ -47,12 +47,14 @@ class Entry:
 class Agent:
     """A signed-in agent: as configured, and as the system knows them. `presence` is what the agent chose, `state` what
     they are at. `offer` is the offer that they are asked or reserved for: one at a time. `load` counts contacts by
-    medium, those in wrap-up included. `offered` is when a queue last offered them something."""
+    medium, those in wrap-up included. `offered` is when a queue last offered them something. `skills_until`: until
+    when a supervisor has changed the skills; 0 where they are as configured."""
 
     id: str
     queues: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     skills: Mapping[str, int] = field(default_factory=dict)
+    skills_until: float = 0.0
     languages: frozenset[str] = frozenset()
     capacity: Mapping[str, int] = field(default_factory=dict)
     interrupts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

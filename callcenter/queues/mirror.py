@@ -48,6 +48,8 @@ class Mirror:
         `redis.RedisError`."""
         if self._queues.config is not self._config:
             self.reload()
+        now = self._queues.clock()
+        self._stale_agents.update(id for id, agent in self._agents.items() if 0 < agent.skills_until <= now)
         known_stale = bool(self._stale_contacts or self._stale_agents)
         facts = self._tail.read(block=None if known_stale else block)
         if self._tail.lost:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
+from callcenter.acd import skills
 from callcenter.acd.model import Agent
 from callcenter.queues.base import Base, UnknownAgent
 from callcenter.queues.redis_hash import agent_of, moment, text
@@ -49,6 +53,29 @@ class Presence(Base):
 
         self.run(REFUSE, self.now(), offer_id, "unavailable", 0, 0, "")
 
+    def change_skills(self, agent_id: str, levels: Mapping[str, int], *, until: float, by: str = "") -> bool:
+        """An agent has these skills (levels 0 to 10 by name, 0 takes one away) until a time, in seconds since 1970; the
+        others are as configured. They lapse by the clock alone. False if they are so already. Raises `UnknownAgent`,
+        and ValueError for a skill that no queue or agent has, another level, or a time that is past."""
+        configured = self.config.agents.get(agent_id)
+        if configured is None:
+            raise UnknownAgent(f"there is no agent {agent_id!r} in agents.yaml")
+        known = skills.known(self.config)
+        for name, level in levels.items():
+            if name not in known:
+                raise ValueError(f"there is no skill {name!r}; there are {', '.join(known) or 'none'}")
+            if not 0 <= level <= skills.HIGHEST:
+                raise ValueError(f"a level is 0 to {skills.HIGHEST}, not {level}")
+        changed = skills.changes(configured.skills, levels)
+        if changed and until <= self.clock():
+            raise ValueError("skills are changed until a time that is to come")
+        return self._set_skills(agent_id, changed, until, by)
+
+    def _set_skills(self, agent_id: str, changed: Mapping[str, int], until: float, by: str) -> bool:
+        given = json.dumps(dict(sorted(changed.items())), separators=(",", ":"))
+        told = (self.now(), agent_id, given, moment(until) if changed else "0", by)
+        return bool(self.run(scripts.SKILLS, *told) == "yes")
+
     def agent_seen(self, agent_id: str) -> bool:
         """The desk's heartbeat. False if the agent isn't signed in (any more): sign in again."""
         return bool(self.run(scripts.SEEN, self.now(), agent_id, key="cw:seen") == "yes")
@@ -60,7 +87,7 @@ class Presence(Base):
 
     def agent(self, agent_id: str) -> Agent | None:
         """An agent who is signed in, else `None`."""
-        return agent_of(agent_id, self.read(f"cw:agent:{agent_id}"), self.config)
+        return agent_of(agent_id, self.read(f"cw:agent:{agent_id}"), self.config, self.clock())
 
     def agents(self) -> dict[str, Agent]:
         """All who are signed in."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from callcenter import customers, notes, outbox
-from callcenter.tables import agent_presence, contacts, queue_entries
+from callcenter.tables import agent_presence, contacts, queue_entries, skills_today
 
 if TYPE_CHECKING:
     from callcenter.queues.journal import Fact
@@ -160,6 +160,15 @@ def _presence(conn: Connection, fact: Fact) -> None:
         conn.execute(sa.insert(agent_presence).values(agent=fact.agent, **values))
 
 
+@_on("agent.skills")
+def _skilled(conn: Connection, fact: Fact) -> None:
+    changed = json.loads(str(fact.data["skills"]))
+    conn.execute(sa.delete(skills_today).where(skills_today.c.agent == fact.agent))
+    if changed:
+        until = _at(float(fact.data["until"]))
+        conn.execute(sa.insert(skills_today).values(agent=fact.agent, skills=changed, until=until))
+
+
 @_on("wrap_up.done")
 def _noted(conn: Connection, fact: Fact) -> None:
     text = str(fact.data.get("note") or "")
@@ -196,3 +205,9 @@ def presences(conn: Connection) -> list[dict[str, Any]]:
     """The rows of `agent_presence` of agents who aren't signed out."""
     query = sa.select(agent_presence).where(agent_presence.c.presence != "offline")
     return [dict(row._mapping) for row in conn.execute(query.order_by(agent_presence.c.agent))]
+
+
+def changed_skills(conn: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The rows of `skills_today` that still count."""
+    query = sa.select(skills_today).where(skills_today.c.until > now).order_by(skills_today.c.agent)
+    return [dict(row._mapping) for row in conn.execute(query)]

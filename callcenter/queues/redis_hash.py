@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from callcenter.acd import skills
 from callcenter.acd.config import Config, medium
 from callcenter.acd.model import Agent, AgentState, Entry, Offer, OfferState
 from callcenter.acd.strategies import strategies
@@ -48,16 +49,19 @@ def entry_of(contact_id: str, found: Hash, config: Config) -> Entry:
     )
 
 
-def agent_of(agent_id: str, found: Hash, config: Config) -> Agent | None:
-    """An agent who is signed in; `None` for one who isn't, or is configured no longer."""
+def agent_of(agent_id: str, found: Hash, config: Config, now: float) -> Agent | None:
+    """An agent who is signed in; `None` for one who isn't, or is configured no longer. Skills that were changed for a
+    while are so until then."""
     configured = config.agents.get(agent_id)
     if configured is None or found.get("state", "offline") == "offline":
         return None
+    changed, until = skills_of(found, now)
     return Agent(
         id=agent_id,
         queues=frozenset(configured.queues),
         groups=config.groups(agent_id),
-        skills=configured.skills,
+        skills=skills.merged(configured.skills, changed),
+        skills_until=until,
         languages=frozenset(configured.languages),
         capacity=config.capacity(agent_id),
         interrupts=config.interrupts(agent_id),
@@ -71,6 +75,14 @@ def agent_of(agent_id: str, found: Hash, config: Config) -> Agent | None:
         handled=int(found.get("handled", 0)),
         offered={name[8:]: float(at) for name, at in found.items() if name.startswith("offered:")},
     )
+
+
+def skills_of(found: Hash, now: float) -> tuple[dict[str, int], float]:
+    """Which skills of an agent are changed, and until when (seconds since 1970); none and 0 where none are."""
+    until = float(found.get("skills_until") or 0)
+    if until <= now:
+        return {}, 0.0
+    return {name: int(level) for name, level in json.loads(found.get("skills") or "{}").items()}, until
 
 
 def offer_of(offer_id: str, found: Hash) -> Offer:

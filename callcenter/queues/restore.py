@@ -6,6 +6,7 @@ process. Whatever is put back by both is there once: joining again changes nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -17,15 +18,19 @@ from callcenter.queues.store import Queues
 
 
 def restore(engine: Engine, queues: Queues) -> int:
-    """Join every open entry again with its `joined_at`, reconnect conversations, sign agents in; gives how many
-    entries were put back. Safe at any time and several times at once."""
+    """Join every open entry again with its `joined_at`, reconnect conversations, sign agents in with the skills that
+    they have today; gives how many entries were put back. Safe at any time and several times at once."""
     with reading(engine) as conn:
         rows, agents = projection.open_entries(conn), projection.presences(conn)
+        changed = projection.changed_skills(conn, datetime.fromtimestamp(queues.clock(), UTC))
     for agent in agents:
         if agent["agent"] in queues.config.agents and not queues.read(f"cw:agent:{agent['agent']}"):
             queues.sign_in(agent["agent"], device=agent["device"])
             if agent["presence"] != "available":
                 queues._present(agent["agent"], agent["presence"], agent["reason"], "", "0")
+    for row in changed:
+        if row["agent"] in queues.config.agents and "skills" not in queues.read(f"cw:agent:{row['agent']}"):
+            queues._set_skills(row["agent"], row["skills"], row["until"].timestamp(), "")
     return sum(_put_back(queues, row) for row in rows)
 
 

@@ -43,7 +43,7 @@ class Queues(Callbacks, Offers, Presence):
 
     def signed_in(self, agent_ids: Iterable[str]) -> dict[str, Agent | None]:
         """Agents as they are now; `None` for those who aren't signed in (any more)."""
-        return {id: agent_of(id, found, self.config) for id, found in self.hashes("cw:agent:", agent_ids)}
+        return {id: agent_of(id, found, self.config, self.clock()) for id, found in self.hashes("cw:agent:", agent_ids)}
 
     def hashes(self, prefix: str, ids: Iterable[str]) -> list[tuple[str, Hash]]:
         """Each id with what is stored under it, empty where nothing is, in one round trip."""

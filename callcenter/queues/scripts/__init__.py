@@ -13,7 +13,7 @@ not named in KEYS: one server holds all of it, a Redis Cluster is not supported.
     cw:leases                   zset: offers that lapse, by when
     cw:wrapups                  zset: offers in wrap-up, by when it is over
     cw:agents                   set: agents signed in
-    cw:agent:<agent>            hash: presence, state, load
+    cw:agent:<agent>            hash: presence, state, load, skills that are changed until a time
     cw:agent_offers:<agent>     set: the agent's offers that aren't over
     cw:seen                     zset: agents whose desk reports, by when it last did
     cw:callbacks:<kind>:<value> set: contacts with a callback, by `number` and `customer`

@@ -46,6 +46,22 @@ settle(agent, now)
 return 'yes'
 """
 
+SKILLS = """
+-- KEYS cw:journal
+-- ARGV now, agent, JSON of the skills that are changed, until when ('0': as configured again), by whom
+-- Whether the agent is signed in or not. Gives 'yes', or 'no' where they are so already.
+local now, agent = ARGV[1], ARGV[2]
+local key = 'cw:agent:' .. agent
+local a = hash(key)
+if (a.skills or '{}') == ARGV[3] and (a.skills_until or '0') == ARGV[4] then return 'no' end
+if next(a) == nil then
+  set(key, {presence = 'offline', reason = '', device = '', state = 'offline', offer = '', live = 0, wrapping = 0})
+end
+set(key, {skills = ARGV[3], skills_until = ARGV[4]})
+journal('agent.skills', now, '', '', agent, '', {skills = ARGV[3], ['until'] = tonumber(ARGV[4]), by = ARGV[5]})
+return 'yes'
+"""
+
 SEEN = """
 -- KEYS cw:seen
 -- ARGV now, agent
