@@ -5,7 +5,7 @@ States and channels (`one_time_code`, `sip`) are keys too, in English as well.""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class Words:
 
     def day(self, at: datetime) -> str:
         return format_date(at.astimezone(self.zone), "medium", locale=self.locale)
+
+    def date(self, on: date) -> str:
+        return format_date(on, "medium", locale=self.locale)
 
     def clock(self, at: datetime) -> str:
         return format_time(at, "short", tzinfo=self.zone, locale=self.locale)

@@ -1,6 +1,7 @@
 // The agent's place of work: presence, offers, calls and wrap-up stay while pages change in the frame below.
 import { PATIENCE, csrf, fetchFragment, post, t } from "./fragments.js";
 import { Live } from "./live.js";
+import { askForPayment, chosenPayment, showPayment } from "./payment.js";
 import { Phone } from "./phone.js";
 
 const urls = document.body.dataset;
@@ -47,8 +48,8 @@ async function read() {
 }
 
 // A call of the telephone that is no offer: a colleague asks, or hands somebody over.
-function direct({ id, up, contact, call }) {
-  return { id: "direct", medium: "voice", state: up ? "connected" : "offered", label: "", pop: {}, ring: id, contact, call };
+function direct({ id, up, contact, call, payment }) {
+  return { id: "direct", medium: "voice", state: up ? "connected" : "offered", label: "", pop: {}, ring: id, contact, call, payment };
 }
 
 // Once more a little later: what an event tells may take a moment until it is in the event log.
@@ -60,7 +61,12 @@ function lookTwice() {
 }
 
 let looked = -GAP, soon = null;
-function heard() {
+function heard(event) {
+  if (event.kind === "payment") {
+    const card = [...by("offers").children].find((one) => one.dataset.contact === event.data.contact);
+    showPayment(card, event.data);
+    if (event.data.state !== "ended") return;
+  }
   clearTimeout(later);
   later = setTimeout(look, 700);
   soon ??= setTimeout(() => {
@@ -105,11 +111,15 @@ async function showOffers() {
     const card = known.get(offer.id);
     known.delete(offer.id);
     const signature = `${offer.state} ${offer.ring} ${JSON.stringify(offer.pop).length} ${JSON.stringify(offer.call)}`;
-    if (card?.dataset.signature === signature) continue;
+    if (card?.dataset.signature === signature) {
+      showPayment(card, offer.payment);
+      continue;
+    }
     const fragment = await fetchFragment(offer.ring ? `${urls.direct}card` : `${urls.offers}${offer.id}/card`).catch(() => null);
     const fresh = fragment?.querySelector("[data-offer]");
     if (!fresh) continue;
     fresh.dataset.signature = signature;
+    showPayment(fresh, offer.payment);
     fresh.dataset.since ??= card?.dataset.state === offer.state ? card.dataset.since : Date.now() / 1000 + drift;
     const more = fresh.querySelector(".more");
     if (more) more.open = Boolean(card?.querySelector(".more")?.open);
@@ -222,6 +232,7 @@ by("offers").addEventListener("click", async ({ target }) => {
   if (dialog) {
     current = card;
     if (dialog === "transfer") await targets();
+    if (dialog === "payment") await askForPayment(`${urls.calls}${card.dataset.contact}/bills`);
     by(dialog).showModal();
   }
 });
@@ -257,6 +268,11 @@ by("transfer-form").addEventListener("submit", (event) => {
   const [kind, id] = to.split(" ");
   order(current, verb, { to: number.trim() ? { number: number.trim() } : { [kind]: id } });
   event.target.reset();
+});
+
+by("payment-form").addEventListener("submit", (event) => {
+  const args = chosenPayment(event.submitter);
+  if (args) order(current, "pay", args);
 });
 
 // The frame below: its address and title are the page's, and the bar's keys work there too.
