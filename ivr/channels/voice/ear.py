@@ -28,7 +28,7 @@ from ivr.speech.recognise.service import RecognitionService
 log = structlog.get_logger("callwright.voice")
 
 DIGITS = frozenset({"pin", "phone", "security_code", "expiry"})
-KINDS = {"one_of": "name", "text": "open", **dict.fromkeys(DIGITS, "digits")}
+KINDS = {"one_of": "name", "text": "open", "time": "open", **dict.fromkeys(DIGITS, "digits")}
 """What a recogniser calls the kinds of answers that it knows by another name."""
 ALTERNATIVES = 8
 SLACK = 0.1

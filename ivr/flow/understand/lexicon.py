@@ -57,6 +57,18 @@ class Lexicon:
     """Words for a stretch of time, in days: weeks is 7."""
     ahead: frozenset[str] = frozenset()
     """Words that begin "in three days"."""
+    day_parts: Mapping[str, int] = field(default_factory=dict)
+    """Phrases for the half of the day: 0 for the first, 12 for the second."""
+    clock_names: Mapping[str, str] = field(default_factory=dict)
+    """Phrases that are times by themselves: noon is 12:00."""
+    clock_fractions: Mapping[str, int] = field(default_factory=dict)
+    """Words for a number of minutes: quarter is 15."""
+    minutes_past: frozenset[str] = frozenset()
+    minutes_before: frozenset[str] = frozenset()
+    minutes_first: bool = False
+    """Whether the minutes come first: ten past three; or the hour: las tres y diez."""
+    clock_noise: frozenset[str] = frozenset()
+    """Words around times that mean nothing: o'clock."""
     units: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Words for a unit of money with the currencies that use it."""
     cents: Mapping[str, frozenset[str]] = field(default_factory=dict)

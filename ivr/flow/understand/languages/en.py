@@ -76,6 +76,16 @@ register(
         last=words("last past"),
         periods={"day": 1, "days": 1, "week": 7, "weeks": 7, "fortnight": 14},
         ahead=words("in within"),
+        day_parts={
+            **dict.fromkeys(("am", "a m", "in the morning", "this morning"), 0),
+            **dict.fromkeys(("pm", "p m", "in the afternoon", "this afternoon", "in the evening", "at night"), 12),
+        },
+        clock_names={"noon": "12:00", "midday": "12:00", "midnight": "00:00"},
+        clock_fractions={"quarter": 15, "half": 30},
+        minutes_past=words("past after"),
+        minutes_before=words("to before till"),
+        minutes_first=True,
+        clock_noise=words("at oclock o clock hours hrs hour h a the or so time minutes minute"),
         units=currencies(
             {
                 "dollar dollars buck bucks $": "USD CAD AUD NZD SGD HKD",

@@ -57,6 +57,15 @@ register(
         last=words("pasado, pasada, último, última"),
         periods={"día": 1, "días": 1, "semana": 7, "semanas": 7, "quincena": 15},
         ahead=words("en dentro"),
+        day_parts={
+            **dict.fromkeys(("am", "a m", "de la mañana", "por la mañana", "de la madrugada"), 0),
+            **dict.fromkeys(("pm", "p m", "de la tarde", "por la tarde", "de la noche", "del mediodía"), 12),
+        },
+        clock_names={"mediodía": "12:00", "el mediodía": "12:00", "medianoche": "00:00"},
+        clock_fractions={"cuarto": 15, "media": 30},
+        minutes_past=words("y"),
+        minutes_before=words("menos"),
+        clock_noise=words("a las la horas hora hrs h en punto sobre hacia minutos"),
         units=currencies(
             {
                 "dólar dólares $": "USD CAD AUD NZD",
