@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
+
+import aiohttp
 
 from bench.desk.browser import Browser, Measured, Once, interval
 
@@ -70,6 +73,10 @@ class Agent:
                 task.add_done_callback(self._busy.discard)
 
     async def _serve(self, offer: str) -> None:
+        with contextlib.suppress(aiohttp.ClientError, RuntimeError):  # it is counted, and the chat isn't done with
+            await self._take(offer)
+
+    async def _take(self, offer: str) -> None:
         await asyncio.sleep(THINKS)
         told = await self.browser.post(f"/desk/offers/{offer}/accept", {}, "accept")
         self._heard()

@@ -75,7 +75,7 @@ export class Live {
     if (event.kind === "welcome" || event.kind === "following") {
       for (const [topic, id] of Object.entries(event.data?.after ?? {})) if (id) this.#after[topic] = id;
       if (this.#tries) this.#say(t("Connected again."), 2500);
-      if (this.#tries || event.kind === "following") this.caughtUp();
+      this.caughtUp(); // the first time too: something may have happened since the page was made
       this.#tries = 0;
       this.up = true;
       return;
