@@ -32,12 +32,13 @@ def leaks(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, tupl
     return {name: (before[name], count) for name, count in counted.items() if count > before[name]}
 
 
-async def settled(server: Soaked, seconds: float) -> dict[str, int]:
-    """What the server holds once nothing of any call is left, or when time is up."""
+async def settled(server: Soaked, seconds: float, before: Mapping[str, int] | None = None) -> dict[str, int]:
+    """What the server holds once nothing of any call is left, nor more than `before`, or when time is up."""
     ends = time.monotonic() + seconds
     while True:
         held = await asyncio.to_thread(server.holds)
-        if time.monotonic() > ends or not (held["calls"] or held["dialogs"] or held["transactions"]):
+        left = held["calls"] or held["dialogs"] or held["transactions"] or (before and leaks(before, held))
+        if not left or time.monotonic() > ends:
             return held
         await asyncio.sleep(0.5)
 
@@ -51,7 +52,7 @@ async def soak(server: Soaked, calls: int, warm: int, rate: float, at_once: int,
     began = time.monotonic()
     outcomes = await crowd(callers, calls, rate, at_once, seed + 1)
     lasted = time.monotonic() - began
-    after, now = await settled(server, SETTLE_SECONDS), server.megabytes()
+    after, now = await settled(server, SETTLE_SECONDS, before), server.megabytes()
     callers.close()
     for what, count in sorted(outcomes.items()):
         print(f"{count:7}  {what}")

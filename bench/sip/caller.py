@@ -101,6 +101,12 @@ class Call:
         if status >= 300:
             raise Refused(str(status))
 
+    async def options(self) -> None:
+        """Ask whether the server is there, until it says so. Raises `Refused`."""
+        self._cseq += 1
+        self._branch = _branch()
+        await self._ask("OPTIONS", self._request("OPTIONS"))
+
     async def bye(self) -> None:
         """Hang up. That the server's BYE crosses ours (481) is an end too."""
         self._cseq += 1
@@ -160,7 +166,8 @@ class Call:
 
     async def _ask(self, method: str, request: str) -> int:
         """Send until there is a final response. Raises `Refused` where none comes."""
-        waiting = self._waiting[method] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[method] = waiting
         pause = T1
         for _ in range(TRIES):
             if self.vanished:
@@ -193,6 +200,14 @@ class Call:
         self.callers.send("\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]))
 
     # Media
+
+    async def hears(self) -> None:
+        """Wait for a packet of the server's, or the end of the call."""
+        loop = asyncio.get_running_loop()
+        packet, ended = (asyncio.ensure_future(each) for each in (loop.sock_recv(self._rtp, 2048), self.ended.wait()))
+        await asyncio.wait((packet, ended), return_when=asyncio.FIRST_COMPLETED)
+        packet.cancel()
+        ended.cancel()
 
     def audio(self) -> None:
         """20 ms of noise."""

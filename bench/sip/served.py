@@ -60,8 +60,13 @@ class Server:
                 preexec_fn=lambda: at(cpu=self.core, nice=nice),
             )
         assert self.process.stdout
-        if not self.process.stdout.readline():
-            self.stop()
+        started = ""
+        try:
+            started = self.process.stdout.readline()
+        finally:
+            if not started:  # nor may it outlive who gave up on it
+                self.stop()
+        if not started:
             raise RuntimeError(f"the server did not start; see {self.folder / 'server.log'}")
 
     def stop(self) -> str:
@@ -166,9 +171,19 @@ class Soaked(Ours):
     rtp_ports = ""
     core = None
 
-    def __init__(self, folder: Path, t1: float) -> None:
+    def __init__(self, folder: Path, t1: float, patience: int = 1) -> None:
+        """`t1` is RFC 3261's; `patience` how many seconds the flow waits for a key."""
         super().__init__(folder)
-        self._t1 = t1
+        self._t1, self._patience = t1, patience
+
+    def prepare(self) -> None:
+        shutil.copytree(HERE / self.flows, self.folder / "flows")
+        company = self.folder / "flows" / "company.yaml"
+        company.write_text(company.read_text().replace("1s", f"{self._patience}s"))
+        super().prepare()
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"FLOWS_DIR": str(self.folder / "flows")}
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "bench.sip.soak_server", str(self._t1)]

@@ -11,13 +11,17 @@ import pytest
 
 from bench.sip.served import Soaked
 
-T1 = 0.05
-"""RFC 3261's T1: what a peer that vanished leaves behind is gone after 64 times this."""
+T1 = 0.15
+"""RFC 3261's T1: what a peer that vanished leaves behind is gone after 64 times this, and so is a call whose ACK
+doesn't come, be it that caller or server are kept from the processor for so long."""
+SETTLE_SECONDS = 60
+"""For what is left of calls to be gone."""
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soaked]:
-    server = Soaked(tmp_path_factory.mktemp("soak"), T1)
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Soaked]:
+    """The module's `PATIENCE` is how many seconds the flow waits for a key: long where each key counts."""
+    server = Soaked(tmp_path_factory.mktemp("soak"), T1, request.module.PATIENCE)
     server.prepare()
     server.start()
     yield server

@@ -10,9 +10,11 @@ import pytest
 from bench.sip.caller import Call, Callers
 from bench.sip.served import Soaked
 from bench.soak import settled
-from tests.soak.conftest import BadNetwork
+from tests.soak.conftest import SETTLE_SECONDS, BadNetwork
 
-pytestmark = [pytest.mark.sip, pytest.mark.slow]
+pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(600)]
+
+PATIENCE = 30
 
 CALLS = 40
 
@@ -26,7 +28,7 @@ async def keyed_through(callers: Callers, digits: str) -> str:
             call.audio()
             await asyncio.sleep(0.02)
         await call.press(digits)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await call.ended.wait()
     finally:
         call.close()
@@ -42,7 +44,7 @@ def test_two_percent_loss_doubling_and_reordering(server: Soaked, bad_network: B
         calls = [asyncio.create_task(keyed_through(callers, digits)) for digits in wanted]
         ids = await asyncio.gather(*calls)
         callers.close()
-        held = await settled(server, 30)
+        held = await settled(server, SETTLE_SECONDS)
         assert (held["calls"], held["dialogs"], held["transactions"], held["media_streams"]) == (0, 0, 0, 0)
         return ids
 

@@ -11,8 +11,11 @@ import pytest
 from bench.sip.caller import Call, Callers
 from bench.sip.served import Soaked
 from bench.soak import MEMORY, leaks, settled
+from tests.soak.conftest import SETTLE_SECONDS
 
-pytestmark = [pytest.mark.sip, pytest.mark.slow]
+pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(600)]
+
+PATIENCE = 30
 
 LENGTHS = range(1501)
 _STARTS = (
@@ -46,18 +49,19 @@ async def a_call(callers: Callers, dirt: socket.socket, chance: random.Random, l
     call = Call(callers)
 
     async def fall() -> None:
-        for length in lengths:
+        for number, length in enumerate(lengths):
             dirt.sendto(junk(chance, length), call.remote)
             dirt.sendto(junk(chance, length), (call.remote[0], call.remote[1] + 1))
             call.raw(noise(chance, length))
-            await asyncio.sleep(0.003)
+            if number % 6 == 5:
+                await call.hears()  # no faster than it is read: what a full buffer drops proves nothing
 
     try:
         await call.dial()
         call.audio()
         falling = asyncio.create_task(fall())
         await call.press(digits)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await call.ended.wait()
         await falling
     finally:
@@ -69,11 +73,11 @@ def test_junk_of_every_length_while_calls_go_on(server: Soaked) -> None:
     chance = random.Random(1500)
     server_port = ("127.0.0.1", server.port)
 
-    async def shower(dirt: socket.socket) -> None:
+    async def shower(dirt: socket.socket, watch: Call) -> None:
         for length in LENGTHS:
             dirt.sendto(junk(chance, length), server_port)
-            if length % 20 == 0:
-                await asyncio.sleep(0.002)
+            if length % 50 == 0:
+                await watch.options()  # likewise
 
     async def run() -> None:
         callers = await Callers.open(server_port)
@@ -81,20 +85,23 @@ def test_junk_of_every_length_while_calls_go_on(server: Soaked) -> None:
             dirt.bind(("127.0.0.2", 0))  # a stranger: not where the phone said that it is
 
             async def round_of(digits: list[str]) -> None:
-                falling = [asyncio.create_task(shower(dirt)) for _ in range(2)]
+                watching = [Call(callers) for _ in range(2)]
+                falling = [asyncio.create_task(shower(dirt, watch)) for watch in watching]
                 calls = (
                     a_call(callers, dirt, chance, LENGTHS[number :: len(digits)], keys)
                     for number, keys in enumerate(digits)
                 )
                 ids = await asyncio.gather(*calls)
                 await asyncio.gather(*falling)
+                for watch in watching:
+                    watch.close()
                 keyed = server.keyed()
                 assert [keyed[call] for call in ids] == digits
 
             await round_of(["1234", "5678", "0000", "9876", "4711", "2222"])  # fills caches and pools
-            before, megabytes = await settled(server, 30), server.megabytes()
+            before, megabytes = await settled(server, SETTLE_SECONDS), server.megabytes()
             await round_of(["7777", "0123", "1212", "9999", "8080", "3333"])
-            after, now = await settled(server, 30), server.megabytes()
+            after, now = await settled(server, SETTLE_SECONDS, before), server.megabytes()
         callers.close()
         assert not leaks(before, after)
         assert now <= megabytes * MEMORY

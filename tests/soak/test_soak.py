@@ -10,8 +10,11 @@ from bench.sip.caller import Callers
 from bench.sip.crowd import crowd
 from bench.sip.served import Soaked
 from bench.soak import MEMORY, leaks, settled
+from tests.soak.conftest import SETTLE_SECONDS
 
-pytestmark = [pytest.mark.sip, pytest.mark.slow]
+pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(600)]
+
+PATIENCE = 1
 
 
 def test_calls_that_end_at_every_moment_leave_nothing(server: Soaked) -> None:
@@ -19,9 +22,9 @@ def test_calls_that_end_at_every_moment_leave_nothing(server: Soaked) -> None:
         callers = await Callers.open(("127.0.0.1", server.port))
         # Fills caches and pools: of threads, of database connections.
         await crowd(callers, 150, rate=100, at_once=100, seed=1)
-        before, megabytes = await settled(server, 30), server.megabytes()
+        before, megabytes = await settled(server, SETTLE_SECONDS), server.megabytes()
         outcomes = await crowd(callers, 300, rate=80, at_once=100, seed=2)
-        after, now = await settled(server, 30), server.megabytes()
+        after, now = await settled(server, SETTLE_SECONDS, before), server.megabytes()
         callers.close()
         assert sum(outcomes.values()) == 300
         assert not [what for what in outcomes if not what.endswith("as meant")], outcomes
