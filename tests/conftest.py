@@ -8,11 +8,16 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.valkey"]
 
 os.environ.setdefault("UV_USE_IO_URING", "0")  # as in ivr.channels.sip.service
 NO_SKIP = os.environ.get("CALLWRIGHT_NO_SKIP") == "1"
+
+# No example is too slow on a busy machine. A build is told the same each time; new examples are looked for at a desk.
+settings.register_profile("callwright", deadline=None, derandomize=NO_SKIP)
+settings.load_profile("callwright")
 
 
 def _forbid(report: Any) -> None:

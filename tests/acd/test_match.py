@@ -92,7 +92,7 @@ def fits(snapshot: Snapshot, entry: Entry, agent: Agent) -> bool:
     return member and speaks and own and agent.has(dict(last.skills))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(snapshots)
 def test_every_proposal_keeps_the_rules(snapshot: Snapshot) -> None:
     made = match(snapshot, NOW)
@@ -109,7 +109,7 @@ def test_every_proposal_keeps_the_rules(snapshot: Snapshot) -> None:
             assert fits(snapshot, entry, snapshot.agents[agent_id]), (entry, snapshot.agents[agent_id])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(snapshots)
 def test_it_is_what_serving_one_after_the_other_gives(snapshot: Snapshot) -> None:
     """The plain way: the first in order takes the best who fits, and so on. The fast way must give the same."""
@@ -129,7 +129,7 @@ def test_it_is_what_serving_one_after_the_other_gives(snapshot: Snapshot) -> Non
     assert match(snapshot, NOW) == plain
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(snapshots, st.data())
 def test_the_index_holds_what_was_put_into_it(snapshot: Snapshot, data: Any) -> None:
     waiting = Waiting()

@@ -111,7 +111,7 @@ def test_broken_json_is_refused(sqlite_engine: Engine, tmp_path: Path, content: 
         import_bills(sqlite_engine, file, TODAY)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200) | st.text('",\n+-d1.USDab', max_size=60))
 def test_any_text_is_imported_or_refused(sqlite_engine: Engine, tmp_path: Path, text: str) -> None:
     file = tmp_path / "bills.csv"

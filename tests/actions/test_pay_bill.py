@@ -279,7 +279,7 @@ Step = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(Step, max_size=8))
 def test_any_history_balances(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     """Whatever is tried and repeated: what was charged is what the bill went down by, once all is settled."""

@@ -74,7 +74,7 @@ def test_every_operation_keeps_to_its_description(
     schema, key, stored = described
     found = schema[operation.path][operation.method]
 
-    @settings(max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=found.as_strategy(generation_mode=mode))
     def keeps(case: schemathesis.Case) -> None:
         if mode is GenerationMode.POSITIVE:  # of what exists: chance finds no id

@@ -347,6 +347,4 @@ class World(RuleBasedStateMachine):
 
 
 TestWorld = World.TestCase
-TestWorld.settings = settings(
-    max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestWorld.settings = settings(max_examples=300, stateful_step_count=60, suppress_health_check=[HealthCheck.too_slow])

@@ -253,7 +253,5 @@ def machine(sqlite_engine: Engine) -> type[Histories]:
 def test_any_sequence_of_merges_undos_and_contacts(machine: type[Histories]) -> None:
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=25, stateful_step_count=15, suppress_health_check=list(HealthCheck)),
     )

@@ -136,7 +136,7 @@ def due(session: Session, effects: list[Effect]) -> None:
         assert late or any(isinstance(effect, wanted[kind]) for effect in effects)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(inputs, max_size=40), st.sampled_from([VOICE, TEXT, VOICE | TEXT]), st.booleans())
 def test_any_interleaving(given_inputs: list[Input], capabilities: frozenset[str], twice: bool) -> None:
     vault, session = Vault(), begun(capabilities)
@@ -166,7 +166,7 @@ def test_any_interleaving(given_inputs: list[Input], capabilities: frozenset[str
         step(flows(), session, HungUp(), NOW)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.builds(Keys, keys), max_size=12), st.data())
 def test_silence_always_ends_the_call(pressed: list[Keys], data: st.DataObject) -> None:
     """Whatever was keyed before: who then says nothing, and whose actions fail, is let go after a while."""
@@ -202,7 +202,7 @@ def test_secrets_stay_out_of_everything() -> None:
 QUESTIONS = ("money", "date", "number", "phone", "text", "pin", "expiry", "code", "sure")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(QUESTIONS), st.lists(st.one_of(st.builds(Keys, keys), st.builds(Words, words)), max_size=3))
 @example("expiry", [Keys("\u0661\u0662\u0663\u0660")])
 @example("number", [Words("9" * 5000)])

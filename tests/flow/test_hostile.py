@@ -22,7 +22,7 @@ TOKENS = (
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(sorted(sample.FILES)),
     edits=st.lists(
@@ -43,7 +43,7 @@ def test_mutated_files(tmp_path: Path, name: str, edits: list[tuple[float, int, 
         assert problem.fix
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_shuffled_words(tmp_path: Path, seed: int) -> None:
     """Flows whose words stand in each other's places: right in shape, wrong in sense."""

@@ -118,7 +118,7 @@ def test_a_large_file_and_no_folder(tmp_path: Path) -> None:
     assert "can't be read" in mistakes(tmp_path / "absent")[0]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!|>'\"# \n\t?,", max_size=80).map(str.encode)))
 def test_no_file_breaks_the_reader(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "en" / "main.yaml"

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ivr.flow.expr import ExprError
@@ -123,7 +123,6 @@ SCRAPS = ["<", ">", "/", "</", "/>", "=", '"', "'", " ", "{x}", "{", "&lt;", "a"
           '"slow"', '"1s"', '"digits"', '<prosody rate="slow">', "</prosody>", "<break/>", "<emphasis>"]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(SCRAPS), max_size=14).map("".join))
 @example("<" * 2000)
 @example("<a " + '"' * 1999)

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.prompts.languages import known
@@ -292,7 +292,6 @@ valid_parts = st.one_of(
 any_parts = st.builds(Part, st.sampled_from(KINDS), st.one_of(words, st.integers(), st.floats()), st.text(max_size=4))
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(valid_parts, any_parts), max_size=4), st.sampled_from(LANGUAGES))
 def test_anything_can_be_said_and_written(parts, language) -> None:
     prompt = Prompt(tuple(parts), language)
@@ -305,7 +304,6 @@ def test_anything_can_be_said_and_written(parts, language) -> None:
     assert Prompt.from_json(json.loads(json.dumps(prompt.to_json()))).language == language
 
 
-@settings(deadline=None)
 @given(valid_parts.filter(lambda part: part.kind not in ("text", "digits")), st.sampled_from(["en", "es"]))
 def test_values_are_said_in_words(part, language) -> None:
     """No figures are left over in what a voice says, but for what nobody says in words (15 figures and more)."""

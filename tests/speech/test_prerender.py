@@ -35,7 +35,7 @@ def test_what_is_rendered_ahead(tmp_path: Path) -> None:
     assert static(tmp_path, tagged) == ["Pay,", "now,", "1", "2"]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(st.text(alphabet="ab .,!?", max_size=12), st.sampled_from(["{x|money}", "{name}", *TAGS])), max_size=6

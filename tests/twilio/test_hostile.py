@@ -119,7 +119,7 @@ WHERE = st.tuples(
 
 
 @given(params=PARAMS, where=WHERE, known=st.booleans(), sid=st.booleans())
-@tuned(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tuned(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_that_is_posted_breaks_a_call(victim, params, where, known, sid) -> None:
     made, call = victim
     row = made.session(call)
@@ -137,7 +137,7 @@ def test_nothing_that_is_posted_breaks_a_call(victim, params, where, known, sid)
         ["voice", "fallback", "fallback/dialled", "status", "again/0", "recording-status/x/voicemail", "voice/x/1/menu"]
     ),
 )
-@tuned(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tuned(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_route_answers_500(victim, params, path) -> None:  # fmt: skip
     made, call = victim
     row = made.session(call)
@@ -147,7 +147,7 @@ def test_no_route_answers_500(victim, params, path) -> None:  # fmt: skip
 
 
 @given(body=st.binary(max_size=300))
-@tuned(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tuned(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_refused(victim, body: bytes) -> None:
     made, call = victim
     row = made.session(call)
@@ -156,7 +156,7 @@ def test_any_bytes_are_refused(victim, body: bytes) -> None:
 
 
 @given(keys=st.text("0123456789*#wA", max_size=200), what=st.sampled_from(["menu", "number8", "amount10"]))
-@tuned(max_examples=60, deadline=None)
+@tuned(max_examples=60)
 def test_any_keys_leave_a_call_that_can_go_on(victim, keys: str, what: str) -> None:
     """What is due, however odd, is taken; afterwards the call still asks or has ended in words."""
     made, _ = victim

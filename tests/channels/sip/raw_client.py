@@ -184,7 +184,8 @@ class RawClient(asyncio.DatagramProtocol):
         """Send a request of the next CSeq and take its final response."""
         self.cseq += 1
         self.send(self.request(method, body, **options))  # type: ignore[arg-type]
-        return await self.final(method)
+        cseq = self.cseq  # an earlier answer may come again
+        return await self.until(lambda m: m.status >= 200 and (m.cseq_method, int(m.cseq)) == (method, cseq))
 
     def took(self, answer: Message) -> None:
         """Learn the dialog from a 2xx."""

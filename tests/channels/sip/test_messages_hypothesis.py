@@ -117,9 +117,7 @@ class World:
             await asyncio.sleep(0)
 
 
-SLOW = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+SLOW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 ANYBODY = (ip_network("0.0.0.0/0"),)

@@ -205,7 +205,7 @@ def anything(kind: type[Machine]) -> type[RuleBasedStateMachine]:
 
 def case(kind: type[Machine]) -> Any:
     found = anything(kind).TestCase
-    found.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    found.settings = settings(max_examples=60, stateful_step_count=25)
     return found
 
 

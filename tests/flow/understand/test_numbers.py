@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from num2words import num2words
 
@@ -21,21 +21,18 @@ strings = st.text("0123456789", min_size=1, max_size=19)
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(value=st.one_of(st.integers(0, 10_000), st.integers(0, 10**12 - 1)))
 def test_numbers_in_words(tongue: str, value: int) -> None:
     assert number(num2words(value, lang=tongue), lexicon(tongue)) == value
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(value=st.integers(0, 10**9))
 def test_numbers_as_our_own_voice_says_them(tongue: str, value: int) -> None:
     assert number(language(tongue).integer(value), lexicon(tongue)) == value
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(value=strings)
 def test_digits_one_by_one(tongue: str, value: str) -> None:
     said = " ".join(NAMES[tongue][int(digit)] for digit in value)
@@ -43,7 +40,6 @@ def test_digits_one_by_one(tongue: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(value=strings, data=st.data())
 def test_digits_in_groups(tongue: str, value: str, data: st.DataObject) -> None:
     """Groups of one to three digits, each said as a number where it has no leading zero; the length decides."""
@@ -60,14 +56,12 @@ def test_digits_in_groups(tongue: str, value: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(value=st.text("0123456789", min_size=1, max_size=12), data=st.data())
 def test_figures_and_words_mixed(tongue: str, value: str, data: st.DataObject) -> None:
     said = [data.draw(st.sampled_from((digit, NAMES[tongue][int(digit)]))) for digit in value]
     assert digits(" ".join(said), lexicon(tongue)) == [value]
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=200))
 @pytest.mark.parametrize("tongue", LANGUAGES)
 def test_anything_can_be_said(tongue: str, text: str) -> None:

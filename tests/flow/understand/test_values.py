@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.flow.understand.dates import dates, expiries
@@ -21,7 +21,6 @@ EN, ES = lexicon("en"), lexicon("es")
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(amount=st.integers(1, 10**9), currency=st.sampled_from(("USD", "EUR", "MXN", "GBP", "JPY")))
 def test_amounts_as_our_own_voice_says_them(tongue: str, amount: int, currency: str) -> None:
     decimals = 0 if currency == "JPY" else 2
@@ -30,13 +29,11 @@ def test_amounts_as_our_own_voice_says_them(tongue: str, amount: int, currency: 
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(amount=st.integers(1, 10**9))
 def test_amounts_as_they_are_written(tongue: str, amount: int) -> None:
     assert money(language(tongue).written_money(amount, "USD"), "USD", 2, lexicon(tongue))[0] == amount
 
 
-@settings(deadline=None)
 @given(whole=st.integers(1, 999), cents=st.integers(10, 99))
 def test_units_and_cents_without_their_names(whole: int, cents: int) -> None:
     said = f"{language('en').integer(whole)} {language('en').integer(cents)}"
@@ -88,7 +85,6 @@ def test_no_amounts(said: str) -> None:
 
 
 @pytest.mark.parametrize("tongue", LANGUAGES)
-@settings(deadline=None)
 @given(day=st.dates(dt.date(1930, 1, 1), dt.date(2099, 12, 31)))
 def test_days_as_our_own_voice_says_them(tongue: str, day: dt.date) -> None:
     said = language(tongue).date(day)
@@ -152,7 +148,6 @@ def test_the_end_of_time_is_no_fault() -> None:
     assert dates("in nine thousand weeks", dt.date(9999, 12, 1), True, EN) == []
 
 
-@settings(deadline=None)
 @given(month=st.integers(1, 12), year=st.integers(2026, 2045))
 def test_expiry_dates(month: int, year: int) -> None:
     wanted = f"{month:02}{year % 100:02}"
@@ -257,7 +252,6 @@ def test_names_among_hundreds() -> None:
     assert found[0].sure >= 0.75
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=300))
 def test_anything_can_be_said(text: str) -> None:
     for tongue in (EN, ES):
