@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     twilio_messenger_from: str = Field("", description="the Facebook page's id that messages are sent from")
     twilio_voices: str = Field("", description="voices for <Say>, as en=Polly.Joanna-Neural,es=Polly.Mia-Neural")
     twilio_speech: bool = Field(False, description="true: callers may speak wherever words are taken (Twilio charges)")
+    twilio_sip_host: str = Field(
+        "", description="where Twilio reaches `callwright sip`: sip.example.com, or HOST:5061;transport=tls"
+    )
+    twilio_sip_user: str = Field("", description="the one of SIP_USERS that it comes as; empty: SIP_ALLOW lets it in")
     twilio_api_base: str = Field("https://api.twilio.com", description="another address for Twilio's API (tests)")
 
     # Texts through another provider (docs/messages.md)
