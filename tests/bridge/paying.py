@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import shutil
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+import yaml
 from numpy.typing import NDArray
 from sqlalchemy.engine import Row
 
@@ -25,11 +27,22 @@ from ivr.channels.sip.media.inband import ToneDetector
 from ivr.prompts.parts import Part, Prompt
 from tests.bridge.phones import TonePhone
 from tests.valkey import Valkey
+from tests.voice.line import FLOWS
 from tests.voice.office import Office, office
 
 CARD, EXPIRY, CODE = "5555555555554444", "0831", "7392"
 ACCOUNT, BALANCE = "10203040", 8450
 ANA, BEN, DANA = 700, 1200, 300
+
+
+def patient(folder: Path) -> Path:
+    """The demo's flows for callers who are slow to key, because the machine is."""
+    flows = folder / "patient"
+    shutil.copytree(FLOWS, flows)
+    company = yaml.safe_load((flows / "company.yaml").read_text())
+    company["defaults"] |= {"timeout": "90s", "between_keys": "90s"}
+    (flows / "company.yaml").write_text(yaml.safe_dump(company))
+    return flows
 
 
 class Counter:

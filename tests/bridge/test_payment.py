@@ -26,6 +26,7 @@ from tests.bridge.paying import (
     everything_in,
     heard,
     keys_in,
+    patient,
 )
 from tests.bridge.phones import TonePhone
 from tests.channels.sip.media.talker import tones_in
@@ -41,6 +42,7 @@ RECORDED = {"record": {"on": True, "consent": "never"}}
 def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TEST_PHONE", "secret")
     monkeypatch.setattr("tests.voice.office.Renderer", Ears)  # prompts in a third of the time
+    monkeypatch.setattr("tests.voice.office.FLOWS", patient(tmp_path))
     (tmp_path / "logs").mkdir()
     with (tmp_path / "logs" / "log.jsonl").open("w") as stream:
         logs.configure("json", level=10, stream=stream)

@@ -9,10 +9,11 @@ from sqlalchemy.engine import Engine
 
 from callcenter.desk import passwords, second_factor
 from tests.databases import database_url, engine, sqlite_engine
+from tests.desk.at_work import agents, audio, floor, page
 from tests.desk.support import NOW, QUICK_HASHER, Desk, make_desk
 from tests.postgres import postgres
 
-__all__ = ["database_url", "engine", "postgres", "sqlite_engine"]
+__all__ = ["agents", "audio", "database_url", "engine", "floor", "page", "postgres", "sqlite_engine"]
 
 
 @pytest.fixture(autouse=True)
