@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.db import reading
 from callcenter.identifiers import InvalidIdentifier
+from callcenter.queues.base import Hours
 from callcenter.queues.callbacks import OutsideHours, Requested, known_as
 from callcenter.queues.store import Queues
 from callcenter.tables import contacts
@@ -97,9 +98,9 @@ class Callbacks:
             log.error("the flow gave no time", contact=session.contact_id, at=request.at[:40])
             return CallbackBooked(False, "failed")
         if at is not None and at < now:
-            return self._closed(next_possible(self._queues, queue, now))
+            return self._closed(next_possible(self._queues.hours, self._queues.queue(queue).callback_hours, now))
         if at is None and not here and not self._queues.open_at(queue, now):
-            at = self._queues.hours.next_open(self._queues.queue(queue).hours or "", now)
+            at = self._queues.hours.next_open(self._queues.queue(queue).callback_hours or "", now)
         try:
             if moved is None or not self._queues.move_callback(moved.contact_id, at=at, number=request.number):
                 self._queues.request_callback(
@@ -125,11 +126,11 @@ class Callbacks:
         return CallbackBooked(False, "closed", at)
 
 
-def next_possible(queues: Queues, queue: str, now: float) -> float | None:
-    """The first time that may be chosen for a callback: a full quarter of an hour ahead, or when the queue opens;
-    `None` where that isn't known. Raises `UnknownQueue`."""
+def next_possible(hours: Hours, name: str | None, now: float) -> float | None:
+    """The first time that may be chosen for a callback in a queue with these opening hours (`None`: always open): a
+    full quarter of an hour ahead, or when it opens; `None` where that isn't known."""
     soonest = math.ceil((now + SOONEST) / STEP) * STEP
-    return soonest if queues.open_at(queue, soonest) else queues.hours.next_open(queues.queue(queue).hours or "", now)
+    return soonest if name is None or hours.is_open(name, soonest) else hours.next_open(name, soonest)
 
 
 def moment(text: str, timezone: str) -> float | None:

@@ -92,7 +92,10 @@ class Queueing:
         if effect.callback == "tell":
             for one in self._callbacks.waiting(person):
                 return Refused("callback", at=self._callbacks.told(one), number=one.number)
-        if not self.queues.open_at(effect.queue, self.queues.clock()) or self._closed(effect.queue):
+        hours = self.queues.queue(effect.queue).hours
+        if hours is not None and not self.queues.hours.is_open(hours, self.queues.clock()):
+            return Refused("closed")
+        if self._closed(effect.queue):
             return Refused("closed")
         return None if self.staffed(effect.queue) else Refused("nobody")
 

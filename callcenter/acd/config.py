@@ -105,6 +105,7 @@ class Callback(Model):
     offer_after: Seconds | None = Field(None, description="offered to those who waited so long")
     offer_size: int | None = Field(None, ge=1, description="offered while so many wait")
     offer_hours: Name | None = Field(None, description="offered only within this file of opening hours")
+    hours: Name | None = Field(None, description="made within this file of opening hours; by default the queue's")
     retries: int = Field(2, ge=0, le=20, description="further calls after one that reached nobody")
     spacing: Seconds = Field(600, description="between calls")
     limit: Seconds = Field(86_400, description="given up so long after the request, or the time that was chosen")
@@ -177,6 +178,11 @@ class Queue(Model):
     guide: str = Field("", description="Markdown, shown to agents")
     screen_pop: Extra | None = None
     suggest: str = Field("", description="the next step suggested to agents")
+
+    @property
+    def callback_hours(self) -> str | None:
+        """The file of opening hours within which callbacks are made; `None`: at any time."""
+        return self.callback.hours or self.hours
 
     @model_validator(mode="after")
     def _steps(self) -> Queue:

@@ -207,14 +207,15 @@ class Callbacks(Entries, Base):
         return identifiers.normalise("phone", number, self.region)
 
     def open_at(self, queue: str, at: float) -> bool:
-        hours = self.queue(queue).hours
+        """Whether callbacks of this queue are made then. Raises `UnknownQueue`."""
+        hours = self.queue(queue).callback_hours
         return hours is None or self.hours.is_open(hours, at)
 
     def _check_hours(self, queue: str, at: float | None) -> None:
         if at is None or not queue:
             return
         if not self.open_at(queue, at):
-            raise OutsideHours(self.hours.next_open(self.queue(queue).hours or "", at))
+            raise OutsideHours(self.hours.next_open(self.queue(queue).callback_hours or "", at))
 
     def context(self, contact_id: str) -> dict[str, Any]:
         """What the flow gave with the contact (`data` of `join`)."""

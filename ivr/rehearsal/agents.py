@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from callcenter.acd.config import Config, Queue
+from ivr.callbacks import clock_time, moment, next_possible
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import Announced, Announcement, CallbackBooked, Input, Queued, Refused, Served
+from ivr.flow.model import FlowSet
+from ivr.queue_config import PublishedHours
 from ivr.rehearsal.script import Agents
 
 AGENT = "rehearsal"
 
 
 class WaitingRoom:
-    """`effect` is what the contact waits by, `None` while it is elsewhere. Without `agents` nobody has signed in."""
+    """`effect` is what the contact waits by, `None` while it is elsewhere. Without `agents` nobody has signed in. The
+    queues' own rules for callbacks hold, as `flows` have them; `begin` is when the call begins."""
 
-    def __init__(self, agents: Agents | None) -> None:
+    def __init__(self, agents: Agents | None, flows: FlowSet, begin: dt.datetime) -> None:
         self._agents = agents or Agents(refused="nobody")
+        self._queues = Config.from_files(flows.files).queues
+        self._hours, self._timezone = PublishedHours(lambda: flows), flows.company.timezone
+        self._begin = begin.timestamp()
+        waits = self._agents.callback
+        self._callback: tuple[str, str] | None = None
+        """When, as flows know it, and the number."""
+        if waits is not None:
+            self._callback = (f"{waits.at:%Y-%m-%dT%H:%M}" if waits.at else "", waits.number)
         self._announcing = self._agents.announced
         self._joined: float | None = None
         self._told_again: float | None = None
@@ -21,19 +36,46 @@ class WaitingRoom:
 
     def enter(self, effect: Enqueue, now: float) -> Input | None:
         """Take or keep the place; what to tell the flow at once."""
+        if effect.callback == "tell" and self._callback is not None:
+            return Refused("callback", at=self._callback[0], number=self._callback[1])
         if self._agents.refused is not None:
             return Refused(self._agents.refused)
+        if effect.callback == "take":
+            self._callback = None
         self.effect = effect
         if self._joined is None:
             self._joined = now
         if effect.told:
             return None
         low, high = self._agents.wait or (None, None)
-        return Queued(self._agents.position, low, high)
+        return Queued(self._agents.position, low, high, callback=self._offered(now))
+
+    def _offered(self, now: float) -> bool:
+        """Whether the queue's rule offers a callback now."""
+        assert self.effect is not None
+        assert self._joined is not None
+        rule = self._queues.get(self.effect.queue, Queue()).callback
+        waited = self._agents.waited + now - self._joined
+        here = rule.offer_hours is None or self._hours.is_open(rule.offer_hours, self._begin + waited)
+        return here and rule.offered(waited, self._agents.waiting or self._agents.position or 1)
 
     def book(self, request: RequestCallback) -> CallbackBooked:
-        closed = self._agents.refused == "closed"
-        return CallbackBooked(not closed, "closed" if closed else "")
+        if request.cancel:
+            given_up, self._callback = self._callback is not None, None
+            return CallbackBooked(given_up, "" if given_up else "none")
+        hours = self._queues.get(request.queue, Queue()).callback_hours
+        at = moment(request.at, self._timezone)
+        if at is None and hours is not None and not self._hours.is_open(hours, self._begin):
+            at = self._hours.next_open(hours, self._begin)
+        elif at is not None and at < self._begin:
+            return self._closed(next_possible(self._hours, hours, self._begin))
+        elif at is not None and hours is not None and not self._hours.is_open(hours, at):
+            return self._closed(self._hours.next_open(hours, at))
+        self._callback = ("" if at is None else clock_time(at, self._timezone), request.number)
+        return CallbackBooked(True, at=self._callback[0])
+
+    def _closed(self, opens: float | None) -> CallbackBooked:
+        return CallbackBooked(False, "closed", "" if opens is None else clock_time(opens, self._timezone))
 
     @property
     def due(self) -> float | None:
@@ -60,7 +102,7 @@ class WaitingRoom:
             self.effect = self._joined = None
             return Served(AGENT)
         self._told_again = now
-        return Queued()
+        return Queued(callback=self._offered(now))
 
     @property
     def gives_back(self) -> bool:

@@ -76,6 +76,13 @@ class WhileWaiting(Model):
     words: dict[str, Words] = Field(min_length=1)
 
 
+class WaitingCallback(Model):
+    """A callback that the caller waits for already."""
+
+    number: Words
+    at: dt.datetime | None = Field(None, description="the chosen time, on the company's clock; by default in turn")
+
+
 class Agents(Model):
     """What comes of waiting for an agent. Where a script has none, nobody has signed in."""
 
@@ -86,6 +93,9 @@ class Agents(Model):
     wait: list[Seconds] | None = Field(None, min_length=2, max_length=2, description="the estimate: from, to")
     again_after: Seconds | None = Field(None, description="when the caller is told again that the wait goes on")
     answers_after: Seconds | None = Field(None, description="how long until an agent answers; by default none does")
+    waiting: int | None = Field(None, ge=1, description="how many are in the queue; by default as `position` says")
+    waited: Seconds = Field(0, description="how long the caller has been waiting before, in another queue")
+    callback: WaitingCallback | None = Field(None, description="a callback that the caller waits for already")
     announced: WhileWaiting | None = Field(None, description="what is announced while the caller waits")
     gives_back: bool = Field(False, description="whether the agent gives the caller back to the flow in the end")
 

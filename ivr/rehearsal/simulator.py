@@ -86,7 +86,8 @@ class Simulator:
         """The question that is open."""
         self._begin = begin
         self._actions, self._transfers = actions, transfers
-        self._room, self._speaker, self._recorder = WaitingRoom(agents), Speaker(text, on_heard), Recorder()
+        self._room = WaitingRoom(agents, flows, begin)
+        self._speaker, self._recorder = Speaker(text, on_heard), Recorder()
         self._ledger = Ledger()
         self._started = Started(earlier, announcement)
         self._listened = 0

@@ -51,6 +51,7 @@ def problems(tmp_path: Path, queues: str, agents: str = AGENTS, flow: str = FLOW
         ("relax: [{after: 9s}, {after: 3s}]", "write the steps of `relax` in the order of time"),
         ("wrap_up: {required: true}", "required codes need a list `codes`"),
         ("callback: {offer_hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
+        ("callback: {hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
         ("record: {consent: by_region}", "`consent: by_region` needs `regions`, such as [US-CA, DE]"),
         ("record: {consent: never, regions: [DE]}", "`regions` counts only with `consent: by_region`"),
         ("record: {consent: by_region, regions: [DE, US-ZZ]}", "queues.yaml:3:48 there is no region 'US-ZZ'; write a "

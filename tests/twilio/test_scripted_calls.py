@@ -85,7 +85,7 @@ class ScriptedQueueing:
     """Waiting goes as the script says."""
 
     def __init__(self, script: Script, clock: list[Call]) -> None:
-        self._room, self._clock = WaitingRoom(script.call.agents), clock
+        self._room, self._clock = WaitingRoom(script.call.agents, script.flows, script.begin), clock
 
     def _now(self) -> float:
         return self._clock[0].clock

@@ -67,7 +67,7 @@ class ScriptedLobby(Lobby):
     """Waiting goes as each call's script says; the line is real. (`test_agents` has real queues.)"""
 
     def __init__(self, scripts: list[Script]) -> None:
-        self._rooms = {script.name: WaitingRoom(script.call.agents) for script in scripts}
+        self._rooms = {script.name: WaitingRoom(script.call.agents, script.flows, script.begin) for script in scripts}
         self.tell = None
 
     async def enter(self, session: Session, effect: Enqueue) -> Any:

@@ -55,7 +55,11 @@ def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Proble
                 if group not in groups:
                     mark = node.at(("queues", name, "rings", number, "groups", index))
                     yield error(mark, f"no agent is in the group '{group}'", nearest(group, groups), "unknown_group")
-        for at, hours in ((("hours",), queue.hours), (("callback", "offer_hours"), queue.callback.offer_hours)):
+        for at, hours in (
+            (("hours",), queue.hours),
+            (("callback", "hours"), queue.callback.hours),
+            (("callback", "offer_hours"), queue.callback.offer_hours),
+        ):
             if hours is not None and hours not in view.flows.files:
                 what = f"there is no file '{hours}.yaml'"
                 yield error(node.at(("queues", name, *at)), what, nearest(hours, {"business_hours"}), "unknown_hours")
