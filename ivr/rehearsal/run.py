@@ -82,6 +82,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         language=script.call.language,
         transfers=scripted_transfers(script),
         agents=script.call.agents,
+        assisted=script.call.assisted,
         earlier=script.call.earlier.as_input() if script.call.earlier else None,
         announcement=script.call.emergency.as_input(script.flows) if script.call.emergency else None,
     )

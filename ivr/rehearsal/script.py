@@ -172,6 +172,9 @@ class ScriptedCall(Model):
     transfers: list[Literal["answered", "busy", "no_answer", "failed"]] = Field(default_factory=list)
     agents: Agents | None = None
     emergency: Emergency | None = Field(None, description="what is announced to all who call")
+    assisted: dict[str, Any] | None = Field(
+        None, description="an agent on the line has begun the company's payment flow; the slots that both agreed on"
+    )
     earlier: EarlierCall | None = Field(None, description="a conversation of before that may be gone on with")
     script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
     expect: Expect = Expect()
@@ -259,6 +262,9 @@ def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
         fix = nearest(call.language, flows.company.languages)
         yield Problem(node.at(("language",)), f"'{call.language}' is not the company's", fix, "unknown_language")
     yield from _announced(call, node, flows)
+    if call.assisted is not None and flows.company.payment is None:
+        fix = "name the flow by which agents take payments under `payment` in company.yaml"
+        yield Problem(node.at(("assisted",)), "agents take no payments here", fix, "no_payment")
     for name, results in call.actions.items():
         spec = flows.actions.get(name)
         if spec is None:

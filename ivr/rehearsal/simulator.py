@@ -7,7 +7,7 @@ session goes through JSON, as it does in production.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ivr.flow import collect
 from ivr.flow.collect import Collector
@@ -39,7 +39,7 @@ from ivr.flow.inputs import (
 )
 from ivr.flow.model import FlowSet
 from ivr.flow.pace import seconds
-from ivr.flow.session import QUEUE, TEXT, VOICE, Session
+from ivr.flow.session import ASSISTED, QUEUE, TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
@@ -76,6 +76,7 @@ class Simulator:
         agents: Agents | None = None,
         earlier: Earlier | None = None,
         announcement: Announcement | None = None,
+        assisted: Mapping[str, Any] | None = None,
         on_heard: Callable[[Heard], None] = lambda heard: None,
     ) -> None:
         self.flows = flows
@@ -97,7 +98,8 @@ class Simulator:
             id="rehearsal",
             contact_id="rehearsal",
             channel="text" if text else "voice",
-            capabilities=(TEXT if text else VOICE) | QUEUE,
+            capabilities=ASSISTED if assisted is not None else (TEXT if text else VOICE) | QUEUE,
+            slots=dict(assisted or {}),
             flow_hash=flows.hash,
             language=language or flows.default_language,
             caller=caller,

@@ -43,7 +43,11 @@ from tests.twilio.support import BASE_URL, ROOT, TOKEN, settings
 
 FLOWS = load(ROOT / "flows", ROOT / "prompts", specs())
 SCRIPTS, PROBLEMS = read_scripts(ROOT / "flows" / "calls", FLOWS)
-VOICE = [script for script in SCRIPTS if "voice" in script.call.channels and script.call.earlier is None]
+VOICE = [
+    script
+    for script in SCRIPTS
+    if "voice" in script.call.channels and script.call.earlier is None and script.call.assisted is None
+]
 DIALLED = {"answered": "completed", "busy": "busy", "no_answer": "no-answer", "failed": "failed"}
 
 

@@ -37,7 +37,11 @@ SCRIPTS, PROBLEMS = read_scripts(FLOWS / "calls", load(FLOWS, PROMPTS, specs()))
 assert not PROBLEMS
 ON_VOICE = sorted(
     # A line answers with the company's start; scripts of other flows and of earlier contacts run on the other channels.
-    (one for one in SCRIPTS if "voice" in one.call.channels and not one.call.earlier and one.call.call is None),
+    (
+        one
+        for one in SCRIPTS
+        if "voice" in one.call.channels and not one.call.earlier and one.call.call is None and one.call.assisted is None
+    ),
     key=lambda one: one.begin,
 )
 
