@@ -18,12 +18,14 @@ import uvloop
 from callcenter.checkpoint import Checkpointer
 from ivr.channels.sip.bindings import Bindings
 from ivr.channels.sip.endpoint import SipEndpoint
+from ivr.channels.sip.incoming import IncomingLeg
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.media.client import Media
 from ivr.channels.sip.settings import Registration, SipSettings
 from ivr.channels.sip.switchboard import Switchboard
 from ivr.channels.voice import VoiceCall
 from ivr.channels.voice.devices import account
+from ivr.channels.voice.extensions import is_extension
 from ivr.channels.voice.waiting import Lobby
 from ivr.runner import Runner
 from ivr.settings import Settings
@@ -124,6 +126,10 @@ class SipService:
         self._executor.shutdown(wait=False)
 
     async def _answer(self, leg: SipLeg) -> None:
+        passing = self._switchboard.passing if self._switchboard is not None else None
+        if passing is not None and isinstance(leg, IncomingLeg) and is_extension(leg.called):
+            await passing.serve(leg)
+            return
         call = VoiceCall(
             leg,
             self._runner,

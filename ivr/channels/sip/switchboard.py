@@ -17,11 +17,13 @@ from ivr.assembly import make_queueing
 from ivr.bridge.conversation import Bridge
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.twilio.calls import CHANNEL
-from ivr.channels.twilio.reach import reachable
+from ivr.channels.twilio.reach import Reach
 from ivr.channels.voice.assisted import Assistance
 from ivr.channels.voice.devices import Devices
 from ivr.channels.voice.dialback import Dialback
+from ivr.channels.voice.extensions import Extensions
 from ivr.channels.voice.manners import Manners
+from ivr.channels.voice.passing import Passing
 from ivr.channels.voice.waiting import Lobby
 from ivr.embedded import redis_url
 from ivr.queueing import Queueing
@@ -40,6 +42,8 @@ class Switchboard:
         self._settings, self._runner, self._renderer = settings, runner, renderer
         self.queueing = queueing
         self.queues = queueing.queues
+        self._reach = Reach(self.queues, settings)
+        self.passing: Passing | None = None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="queues")
         self.bridge: Bridge | None = None
         self.lobby: Lobby | None = None
@@ -49,7 +53,7 @@ class Switchboard:
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner, renderer: Renderer) -> Switchboard:
-        """Raises `NoRedis` and SQLAlchemy's errors."""
+        """Raises `NoRedis` and SQLAlchemy's errors, ValueError that names a setting that is wrong."""
         holder = f"sip:{uuid.uuid4().hex[:12]}"
         return cls(settings, runner, renderer, make_queueing(settings, runner, holder=holder))
 
@@ -67,6 +71,7 @@ class Switchboard:
             lambda: self.config,
             self._settings.recordings_dir.absolute(),
         )
+        self.passing = Passing(Extensions(self.queues.client), endpoint.dial, devices.address, self._executor)
         self._live = Live(redis_url(self._settings))
         tell = functools.partial(assisted.tell, self.queues.client, self._live.publish)
         self.bridge = Bridge(
@@ -101,7 +106,7 @@ class Switchboard:
 
     def _twilios(self, channel: str, device: str) -> bool:
         """Whether Twilio calls back whom it brought, and rings that agent itself."""
-        return channel == CHANNEL and bool(self._settings.twilio_account_sid) and reachable(device)
+        return channel == CHANNEL and bool(self._settings.twilio_account_sid) and self._reach.can_ring(device)
 
     def _keep(self, path: Path, seconds: float, contact_id: str, caller: str) -> str:
         with self._runner.engine.begin() as conn:

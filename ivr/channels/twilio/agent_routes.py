@@ -19,6 +19,7 @@ from ivr.channels.twilio.agents import Talks, goodbye, held
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.reach import Reach, sip_host
 from ivr.channels.twilio.routes import twiml as _twiml
 from ivr.channels.twilio.signature import guard
 from ivr.channels.twilio.waiting import queued_again
@@ -32,9 +33,11 @@ OFFER = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class LazyTalks:
-    """Gives `Talks` once there are queues, and credentials to call agents with."""
+    """Gives `Talks` once there are queues, and credentials to call agents with. Raises ValueError that names a setting
+    that is wrong."""
 
     def __init__(self, settings: Settings, calls: Calls, queueing: Callable[[], Queueing | None]) -> None:
+        sip_host(settings)  # what is wrong there is said at the start
         self._settings, self._calls, self._queueing = settings, calls, queueing
         self._made: Talks | None = None
 
@@ -42,7 +45,8 @@ class LazyTalks:
         if self._made is None and self._settings.twilio_account_sid and self._settings.twilio_auth_token:
             queueing = self._queueing()
             if queueing is not None:
-                self._made = Talks(queueing.queues, Api(self._settings), self._calls.runner, self._calls.fold)
+                reach = Reach(queueing.queues, self._settings)
+                self._made = Talks(queueing.queues, Api(self._settings), self._calls.runner, self._calls.fold, reach)
         return self._made
 
 

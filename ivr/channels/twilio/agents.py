@@ -25,7 +25,7 @@ from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.conversations import Conversations
 from ivr.channels.twilio.links import Link, Links
 from ivr.channels.twilio.participants import Wish
-from ivr.channels.twilio.reach import Reach
+from ivr.channels.twilio.reach import Reach, by_key
 from ivr.channels.twilio.talk import Talk
 from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import queued_again
@@ -48,9 +48,9 @@ EVENTS = "start end join leave"
 class Talks:
     """The calls of conversations. Raises `redis.RedisError`; what Twilio refuses is logged and seen to."""
 
-    def __init__(self, queues: Queues, api: Api, runner: Runner, fold: Fold) -> None:
+    def __init__(self, queues: Queues, api: Api, runner: Runner, fold: Fold, reach: Reach) -> None:
         self.queues, self.api, self.runner, self.fold = queues, api, runner, fold
-        self.conversations = Conversations(queues, api, fold.base_url, Reach(queues))
+        self.conversations = Conversations(queues, api, fold.base_url, reach)
         self.links: Links = self.conversations.links
         self._words = Words(runner.published, fold)
 
@@ -65,7 +65,7 @@ class Talks:
 
     def answered(self, link: Link) -> str:
         """The agent's telephone was answered: a number has to press the key; a SIP telephone accepts by answering."""
-        if link.device.startswith("sip"):
+        if not by_key(link.device):
             return self.accepted(link)
         if self._state(link) != "offered":
             return goodbye()
@@ -88,7 +88,7 @@ class Talks:
         if self.links.once(link.offer, "redirect") and not self._fetch_caller(link):
             return goodbye()
         response = VoiceResponse()
-        if link.device.startswith("sip"):
+        if not by_key(link.device):
             self._whisper(response, link)
         self._conference(response, link, AGENT, happenings.ENTERED)
         return str(response)

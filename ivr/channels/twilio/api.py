@@ -48,11 +48,17 @@ class Api:
         account, token = settings.twilio_account_sid, settings.twilio_auth_token
         self._client = Client(account, token, http_client=_HttpClient(settings.twilio_api_base))
 
-    def ring(self, to: str, *, shown: str, url: str, seconds: int, status: str = "") -> str:
+    def ring(self, to: str, *, shown: str, url: str, seconds: int, status: str = "",
+             credentials: tuple[str, str] | None = None) -> str:  # fmt: skip
         """Call a number or SIP address; gives the call's SID. `url` is asked for TwiML when it is answered, `status`
-        told of the end. `shown` must be a number of the account, or one that it has verified."""
+        told of the end. `shown` must be a number of the account, or one that it has verified. `credentials` are the
+        user and password that a SIP address is shown (https://www.twilio.com/docs/voice/api/sip-making-calls)."""
         create = self._client.calls.create
-        told = {"status_callback": status, "status_callback_event": ["completed"]} if status else {}
+        told: dict[str, Any] = {}
+        if status:
+            told.update(status_callback=status, status_callback_event=["completed"])
+        if credentials is not None:
+            told.update(sip_auth_username=credentials[0], sip_auth_password=credentials[1])
         call = self._asked(lambda: create(to=to, from_=shown, url=url, method="POST", timeout=seconds, **told))
         return str(call.sid)
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import redis
 import structlog
 
 from callcenter.queues.store import Queues
-from ivr.bridge.state import CUSTOMER, Event, Gone, OfferLost, Why
+from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, Why
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.links import KEPT_SECONDS, Link, Links
 from ivr.channels.twilio.reach import Reach
@@ -29,6 +28,12 @@ LOCK_MS = 30_000
 """Longer than anything that is done at once; Twilio is waited for five seconds."""
 WHY: dict[str, Why] = {"completed": "hung_up", "busy": "busy", "no-answer": "no_answer", "canceled": "no_answer"}
 """Why a party is gone, by Twilio's CallStatus."""
+_SWAP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+"""KEYS a conversation; ARGV what it was, what it is to be, seconds that it is kept."""
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
@@ -59,22 +64,14 @@ class Conversations:
     def change(self, offer: str, what: Callable[[Talk], Talk]) -> Talk | None:
         """Change a conversation, from what it is at that moment; gives what it is then, `None` for an unknown one."""
         key = _key(offer)
-        with self.queues.client.pipeline() as pipe:
-            while True:
-                try:
-                    pipe.watch(key)
-                    found: Any = pipe.get(key)
-                    if found is None:
-                        return None
-                    before = Talk.from_json(found)
-                    after = what(before)
-                    if after != before:
-                        pipe.multi()
-                        pipe.set(key, after.to_json(), ex=KEPT_SECONDS)
-                        pipe.execute()
-                    return after
-                except redis.WatchError:
-                    continue
+        while True:
+            found: Any = self.queues.client.get(key)
+            if found is None:
+                return None
+            before = Talk.from_json(found)
+            after = what(before)
+            if after == before or self.queues.client.eval(_SWAP, 1, key, found, after.to_json(), KEPT_SECONDS):
+                return after
 
     # What happens
 
@@ -165,8 +162,6 @@ class Conversations:
         return asked
 
     def _carry(self, talk: Talk, link: Link, deed: Carry) -> None:
-        from ivr.bridge.state import Connected, Dial
-
         match deed.command:
             case Dial(party, _):
                 # Once: whoever is called twice answers twice. `watch` gives up on a call that never was made.
@@ -181,7 +176,7 @@ class Conversations:
                 told = self._telling.tell(link, talk, command)
                 self.change(talk.id, lambda now: replace(_next(now), **told))
 
-    def _dial(self, offer: str, link: Link, command: Any) -> None:
+    def _dial(self, offer: str, link: Link, command: Dial) -> None:
         party, target = command.party, command.target
         here = f"{self.base_url}/twilio/agent/{offer}/party/{party}"
         try:

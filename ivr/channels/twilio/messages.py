@@ -14,6 +14,7 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
+from callcenter.messages._twilio import NOBODY
 from callcenter.messages.inbound import Inbound
 from callcenter.messages.keywords import Keywords
 from callcenter.messages.rules import KEYWORD
@@ -76,9 +77,11 @@ def blueprint(settings: Settings, conversations: Conversations) -> Blueprint:
             return "", 204
         code = request.form.get("ErrorCode", "")[:10]
         error = f"Twilio could not deliver it (error {code})" if news == "failed" else ""
+        nobody = code if code.isdecimal() and int(code) in NOBODY else None
         with about(message=sid):
             try:
-                conversations.reported(request.args.get("message", "")[:64], news, reference=sid, error=error)
+                ours = request.args.get("message", "")[:64]
+                conversations.reported(ours, news, reference=sid, error=error, nobody=nobody)
             except Exception as failure:
                 log.exception("a message's status could not be stored", error=type(failure).__name__)
                 return "", 503

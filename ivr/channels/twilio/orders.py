@@ -46,7 +46,7 @@ class Orders:
                  keep: Callable[[], None] = lambda: None) -> None:  # fmt: skip
         self._keep, self._kept_at, self._looked_at = keep, 0.0, 0.0
         self._queues = queues
-        self._reach = Reach(queues)
+        self._reach = Reach(queues, settings)
         self.conversations = Conversations(queues, api or Api(settings), settings.base_url, self._reach)
         self._watch = Watch(self.conversations)
         self._telling = Telling(queues)
@@ -108,7 +108,7 @@ class Orders:
         if order.verb in SUPERVISE:
             talk = self.conversations.get(link.offer)
             if talk is None or all(party.who != order.by for party in talk.state.parties.values()):
-                self._reach.address(Target("agent", order.by))
+                self._reach.check(Target("agent", order.by))
         to = order.args.get("to")
         if not isinstance(to, dict):
             return
@@ -117,7 +117,7 @@ class Orders:
         elif order.verb in ("transfer", "consult", "conference"):
             for kind in ("agent", "number"):
                 if isinstance(to.get(kind), str) and to[kind].strip():
-                    self._reach.address(Target(kind, to[kind].strip()))
+                    self._reach.check(Target(kind, to[kind].strip()))
 
 
 def _text(value: Any) -> str:

@@ -22,7 +22,7 @@ from callcenter.tables import contacts, sessions
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import CHANNEL
 from ivr.channels.twilio.links import Link, Links
-from ivr.channels.twilio.reach import reachable
+from ivr.channels.twilio.reach import Reach
 from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.twilio")
@@ -46,6 +46,7 @@ class Ringing:
         self._base_url = settings.base_url
         self._queues, self._engine = queues, engine
         self._api = api or Api(settings)
+        self._reach = Reach(queues, settings)
         self._links = Links(queues.client)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="twilio")
 
@@ -83,9 +84,8 @@ class Ringing:
         if link is not None and before is not None:
             link = replace(link, caller=before.caller, number=before.number, waits="1")
             self._links.calls_back(link)
-        if link is None or not reachable(device):
-            log.error("an agent can't be rung by Twilio: give the agent a number or a sip: address in agents.yaml",
-                      agent=fact.agent, device=device)  # fmt: skip
+        if link is None:
+            log.error("a caller's call is not known", contact=fact.contact)
             self._queues.refuse(fact.offer, "failed")
             return
         self._dial(link, float(fact.data.get("lease_until", fact.at + 20)) - self._queues.clock())
@@ -95,7 +95,11 @@ class Ringing:
         left to it; whoever claims the callback first dials."""
         entry = self._queues.entry(fact.contact)
         device = str(fact.data.get("device", ""))
-        if entry.get("channel") != CHANNEL or not reachable(device) or not NUMBER.match(entry.get("number", "")):
+        if (
+            entry.get("channel") != CHANNEL
+            or not self._reach.can_ring(device)
+            or not NUMBER.match(entry.get("number", ""))
+        ):
             return
         link = self._link(fact, device, entry.get("language", ""))
         if link is None or not self._links.claim(fact.offer):
@@ -115,11 +119,11 @@ class Ringing:
         self._links.put(link)
         here = f"{self._base_url}/twilio/agent/{link.offer}"
         try:
-            call = self._api.ring(
-                link.device, shown=link.shown, url=here, status=f"{here}/status",
-                seconds=max(SHORTEST, int(left) - BUFFER),
-            )  # fmt: skip
-        except ApiError as error:
+            shows = link.number or self._queues.entry(link.contact).get("caller", "")
+            to = self._reach.device(link.agent, link.device, shows)
+            seconds = max(SHORTEST, int(left) - BUFFER)
+            call = self._reach.call(self._api, to, link, url=here, status=f"{here}/status", seconds=seconds)
+        except (ApiError, LookupError) as error:
             log.error("an agent can't be rung", agent=link.agent, why=str(error))
             if not link.waits:
                 self._links.called_back(link)

@@ -1,0 +1,174 @@
+"""Whatever happens in a conversation on Twilio, in whatever order it is told and however late Twilio does what it was
+asked: nobody is left in silence, no call is up with nobody there, and no customer is dropped."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from callcenter import control
+from ivr.channels.twilio.orders import Orders
+from ivr.rehearsal.twilio_double import Call, FlaskTransport, Twilio
+from ivr.rehearsal.twilio_double.rest import Rest
+from tests.twilio.office import BANK, Office
+from tests.twilio.support import ACCOUNT_SID, BASE_URL, TOKEN, Line
+from tests.valkey import Valkey
+
+OF_AN_AGENT = ("hold", "resume", "merge", "complete", "return", "hang_up")
+THIRD = ("consult", "conference", "transfer")
+OF_A_SUPERVISOR = ("listen", "whisper", "join", "take_over", "hang_up")
+SOMEBODY = st.sampled_from([{"number": BANK}, {"agent": "ben"}, {"queue": "billing"}])
+RARELY = st.integers(0, 12)
+
+
+class World(RuleBasedStateMachine):
+    line: Line
+    rest: Rest
+    valkey: Valkey
+
+    def __init__(self) -> None:
+        super().__init__()
+        with self.valkey.client() as client:
+            client.flushall()
+        self.twilio = Twilio(FlaskTransport(self.line.app), TOKEN, BASE_URL, ACCOUNT_SID)
+        self.office = Office(replace(self.line, twilio=self.twilio), self.valkey, self.rest)
+        for agent in ("ana", "ben"):
+            self.office.queues.sign_in(agent)
+        self.office.queues.set_presence("ben", "unavailable", "lunch")
+        self.dana, self.ana = self.office.conversation()
+        # whoever waits again is offered to nobody
+        self.office.queues.set_presence("ana", "unavailable", "lunch")
+        self.twilio.held = []
+        self.hung_up = False
+        self.later = 0.0
+        self.office.orders.conversations.clock = lambda: time.time() + self.later
+
+    def of(self, *, answered: bool) -> list[Call]:
+        return [call for call in self.twilio.calls.values()
+                if call.outbound and call.answered == answered and not call.over]  # fmt: skip
+
+    # What happens
+
+    def ordered(self, verb: str, by: str, **args: object) -> None:
+        control.order(self.office.queues.client, self.office.contact(self.dana), verb, by=by, args=args)
+        self.office.orders.once()
+
+    @rule(verb=st.sampled_from(THIRD), to=SOMEBODY)
+    def order_a_third(self, verb: str, to: dict[str, str]) -> None:
+        self.ordered(verb, "ana", to=to)
+
+    @rule(verb=st.sampled_from(OF_AN_AGENT), rarely=RARELY)
+    def order_of_the_agent(self, verb: str, rarely: int) -> None:
+        if verb != "hang_up" or rarely == 5:
+            self.ordered(verb, "ana")
+
+    @rule(verb=st.sampled_from(OF_A_SUPERVISOR))
+    def order_of_a_supervisor(self, verb: str) -> None:
+        self.ordered(verb, "ben")
+
+    @precondition(lambda self: self.of(answered=False))
+    @rule(data=st.data())
+    def answers(self, data: st.DataObject) -> None:
+        data.draw(st.sampled_from(self.of(answered=False))).start()
+
+    @precondition(lambda self: self.of(answered=False))
+    @rule(data=st.data(), status=st.sampled_from(["busy", "no-answer", "failed", "canceled"]))
+    def does_not_answer(self, data: st.DataObject, status: str) -> None:
+        data.draw(st.sampled_from(self.of(answered=False))).refuse(status)
+
+    @precondition(lambda self: self.of(answered=True))
+    @rule(data=st.data(), rarely=RARELY)
+    def leaves(self, data: st.DataObject, rarely: int) -> None:
+        call = data.draw(st.sampled_from(self.of(answered=True)))
+        if call is not self.ana or rarely < 4:
+            call.hang_up()
+
+    @rule(rarely=RARELY)
+    def the_customer_leaves(self, rarely: int) -> None:
+        if rarely == 5:
+            self.hung_up = True
+            self.dana.hang_up()
+
+    @precondition(lambda self: self.twilio.asked)
+    @rule()
+    def twilio_does_one_thing(self) -> None:
+        self.twilio.asked.pop(0)()
+
+    @precondition(lambda self: self.twilio.held)
+    @rule(data=st.data())
+    def twilio_tells_one_thing(self, data: st.DataObject) -> None:
+        assert self.twilio.held is not None
+        self.twilio.held.pop(data.draw(st.integers(0, min(2, len(self.twilio.held) - 1))))()
+
+    @rule()
+    def another_router_is_started(self) -> None:
+        fresh = Orders(self.office.line.chosen, self.office.queues)
+        fresh.conversations.clock = self.office.orders.conversations.clock
+        self.office.orders = fresh
+        fresh.look()
+
+    # What must be so
+
+    @rule()
+    def all_is_quiet(self) -> None:
+        self.settle()
+        # what was told out of order, and what nobody told
+        for _ in range(3):
+            self.later += 60.0
+            self.office.queues.client.delete(*self.office.queues.client.keys("cw:twilio:audit:*") or ["none"])
+            self.office.orders.look()
+            self.settle()
+        self.nobody_is_alone_or_in_silence()
+
+    def teardown(self) -> None:
+        self.all_is_quiet()
+        self.twilio.held = None
+        self.office.close()
+
+    def settle(self) -> None:
+        while self.twilio.asked or self.twilio.held:
+            while self.twilio.held:
+                self.twilio.held.pop(0)()
+            self.twilio.settle()
+
+    def nobody_is_alone_or_in_silence(self) -> None:
+        office, dana = self.office, self.dana
+        assert dana.over == self.hung_up, "a customer was dropped"
+        others, ringing = self.of(answered=True), self.of(answered=False)
+        state = office.state(dana)
+        room = dana.conference
+        if room is None:
+            assert not others, "somebody is left alone"
+            assert not ringing, "a telephone rings for nobody"
+            assert dana.over or dana.asks, "neither with an agent nor with the flow"
+            assert state in (("done", "left") if dana.over else ("done", "waiting"))
+        else:
+            assert {call.sid for call in others} == room.participants.keys() - {dana.sid}
+            assert others or ringing, "the customer is alone"
+            for call in (dana, *others):
+                assert office.hears(call), f"{call.called} hears nothing"
+            assert office.hears(dana) == {"ringing-1.wav"} or others, "ringing"
+            conversations = office.orders.conversations
+            talk = conversations.get(conversations.links.talking()[office.contact(dana)])
+            assert talk is not None
+            parties = talk.state.parties.items()
+            quiet = {talk.leg(id).call for id, party in parties if party.mode in ("listen", "whisper")}
+            assert not quiet & room.hears(dana.sid), "a supervisor is heard"
+            assert state in ("connected", "done")
+        busy = {offer.agent_id for agent in ("ana", "ben") for offer in office.queues.offers_of(agent)
+                if offer.state in ("offered", "accepted", "connected")}  # fmt: skip
+        assert not busy if room is None else len(busy) == (state == "connected"), "an agent is busy with nobody"
+        for call in self.twilio.calls.values():
+            assert not [failure for failure in call.failures if failure.code != 13240]
+
+
+def test_whatever_happens(company: tuple[Line, Rest], valkey: Valkey) -> None:
+    line, rest = company
+    parts = {"line": line, "rest": rest, "valkey": valkey}
+    often = settings(max_examples=8, stateful_step_count=12, deadline=None, derandomize=True,
+                     suppress_health_check=list(HealthCheck))  # fmt: skip
+    run_state_machine_as_test(type("Worlds", (World,), parts), settings=often)
