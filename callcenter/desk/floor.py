@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from callcenter import alerts, emergency
+from callcenter.acd import skills
 from callcenter.acd.config import Config
+from callcenter.alerts import USUAL, AlertsFile, Watched
 from callcenter.db import reading
 from callcenter.queues import closing
-from callcenter.queues.redis_hash import Hash, text
+from callcenter.queues.redis_hash import Hash, skills_of, text
 from callcenter.queues.store import Queues
 from callcenter.record_tables import customers
 from callcenter.reports.figures import Figures
@@ -23,8 +26,6 @@ from callcenter.tables import contacts
 
 SHOWN = 200
 """Rows of a list that the page gets; what there is beyond is counted."""
-LATE = 3.0
-"""A queue's longest wait is an alert beyond so many times the seconds of its service level."""
 FRESH = 0.25
 """Seconds for which several supervisors share one look."""
 IN_QUEUE = ("waiting", "offered", "accepted")
@@ -39,13 +40,13 @@ class Floor:
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
 
-    def state(self, queues: Queues, now: datetime) -> dict[str, Any]:
+    def state(self, queues: Queues, now: datetime, watch: AlertsFile = USUAL) -> dict[str, Any]:
         """All that the page shows, as JSON; times are seconds since 1970. `now` in the company's time zone says which
-        day it is. Raises `redis.RedisError`."""
+        day it is; `watch` is alerts.yaml. Raises `redis.RedisError`."""
         with self._lock:
             at = queues.clock()
             if not 0 <= at - self._kept[0] < FRESH:
-                self._kept = at, self._read(queues, now, at)
+                self._kept = at, self._read(queues, now, at, watch)
             return self._kept[1]
 
     def stale(self) -> None:
@@ -53,7 +54,7 @@ class Floor:
         with self._lock:
             self._kept = (float("-inf"), {})
 
-    def _read(self, queues: Queues, now: datetime, at: float) -> dict[str, Any]:
+    def _read(self, queues: Queues, now: datetime, at: float, watch: AlertsFile) -> dict[str, Any]:
         config = queues.config
         entries = _entries(queues)
         agents = dict(queues.hashes("cw:agent:", (text(id) for id in queues.client.smembers("cw:agents"))))
@@ -67,23 +68,53 @@ class Floor:
             figures, promises = self._today.read(
                 conn, now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC), now, _level(config)
             )
-            closed = closing.closed(conn)
+            closed, announced = closing.closed(conn), emergency.current(conn)
             people = _people(conn, [id for id, _ in shown] + [offer["contact"] for offer in offers.values()])
+        shown_queues = [
+            _queue(queues, name, [one for _, one in waiting if one["queue"] == name], closed, figures, promises, at)
+            | {
+                "agents": _staff(config, agents, name),
+                "available": _available(config, agents, name),
+                "overdue": _overdue([one for _, one in back if one["queue"] == name], at),
+            }
+            for name in config.queues
+        ]
         return {
             "now": at,
             "all_closed": closing.ALL in closed,
-            "queues": [
-                _queue(queues, name, [one for _, one in waiting if one["queue"] == name], closed, figures, promises, at)
-                | {"agents": _staff(config, agents, name)}
-                for name in config.queues
+            "emergencies": sorted(one.id for one in announced.values()),
+            "alerts": [
+                {"name": one.name, "queue": one.queue.name, "label": one.queue.label, "limits": dict(one.limits)}
+                for one in alerts.held(watch, watched(shown_queues, at))
             ],
-            "agents": [_agent(config, id, found, offers) for id, found in sorted(agents.items())],
+            "queues": shown_queues,
+            "skills": list(skills.known(config)),
+            "reasons": list(config.people.reasons),
+            "agents": [_agent(config, id, found, offers, at) for id, found in sorted(agents.items())],
             "waiting": [_waiting(config, id, found, people) for id, found in waiting[:SHOWN]],
             "waiting_beyond": max(0, len(waiting) - SHOWN),
             "calls": _calls(config, offers, people),
             "callbacks": [_callback(config, id, found, people) for id, found in back[:SHOWN]],
             "callbacks_beyond": max(0, len(back) - SHOWN),
         }
+
+
+def watched(queues: Iterable[Mapping[str, Any]], at: float) -> dict[str, Watched]:
+    """What alerts look at, of the floor's queues at a time (seconds since 1970)."""
+    return {
+        one["name"]: Watched(
+            name=one["name"],
+            label=one["label"],
+            level_seconds=one["level_seconds"],
+            waiting=one["waiting"],
+            longest=None if one["longest_since"] is None else at - one["longest_since"],
+            level=one["service_level"],
+            counted=one["answered"] + one["abandoned"],
+            agents=one["available"],
+            overdue=one["overdue"],
+        )
+        for one in queues
+    }
 
 
 def _entries(queues: Queues) -> dict[str, Hash]:
@@ -132,7 +163,6 @@ def _queue(
         "open_hours": configured.hours is None or queues.hours.is_open(configured.hours, at),
         "waiting": len(waiting),
         "longest_since": since,
-        "alert_after": LATE * configured.service_level.seconds,
         "estimate": told.seconds if told else None,
         "level_seconds": configured.service_level.seconds,
         "level_wanted": configured.service_level.percent / 100,
@@ -156,8 +186,23 @@ def _staff(config: Config, agents: Mapping[str, Hash], queue: str) -> dict[str, 
     return dict(found)
 
 
-def _agent(config: Config, id: str, found: Hash, offers: Mapping[str, Hash]) -> dict[str, Any]:
+def _available(config: Config, agents: Mapping[str, Hash], queue: str) -> int:
+    """How many agents of a queue take contacts, whatever they are at."""
+    serving = (agent for id, agent in agents.items() if config.serves(id, queue))
+    return sum(agent.get("presence") == "available" for agent in serving)
+
+
+def _overdue(back: Iterable[Hash], at: float) -> float | None:
+    """For how many seconds the callback has been due that should have been made first; `None` where none is."""
+    due = [float(one["not_before"]) or float(one["joined_at"]) for one in back if one["state"] == "waiting"]
+    return max((at - since for since in due if since < at), default=None)
+
+
+def _agent(config: Config, id: str, found: Hash, offers: Mapping[str, Hash], at: float) -> dict[str, Any]:
     configured = config.agents.get(id)
+    usual = configured.skills if configured else {}
+    changed, until = skills_of(found, at)
+    levels = {**usual, **changed}
     mine = [offer for offer in offers.values() if offer["agent"] == id]
     return {
         "id": id,
@@ -166,6 +211,8 @@ def _agent(config: Config, id: str, found: Hash, offers: Mapping[str, Hash]) -> 
         "reason": found.get("reason", ""),
         "state": found.get("state", "offline"),
         "since": float(found.get("since") or 0),
+        "skills": [{"name": name, "level": levels[name], "usual": usual.get(name, 0)} for name in sorted(levels)],
+        "skills_until": until or None,
         "contacts": [{"id": offer["contact"], "medium": offer["medium"], "state": offer["state"]} for offer in mine],
     }
 

@@ -35,6 +35,8 @@ MATRIX: Final[dict[str, frozenset[Role]]] = {
         "flows.publish":      (0,    0,         1,    0),
         "floor.read":         (0,    1,         1,    1),
         "floor.control":      (0,    1,         1,    0),
+        "agents.control":     (0,    1,         1,    0),
+        "emergencies.write":  (0,    1,         1,    0),
         "reports.read":       (0,    1,         1,    1),
         "users.read":         (0,    0,         1,    1),
         "users.write":        (0,    0,         1,    0),

@@ -50,6 +50,16 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcements:
+    """What supervisors may announce: the company's `languages`, `prompts` by id and language that are there to be
+    chosen, and whether flows have a `voicemail` to go on to."""
+
+    languages: tuple[str, ...] = ("en",)
+    prompts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    voicemail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FlowSummary:
     name: str
     steps: int
@@ -96,6 +106,9 @@ class Flows(Protocol):
 
     def company(self) -> Company:
         """Of the published version; something plain where there is none."""
+
+    def announcements(self) -> Announcements:
+        """Of the published version; one language and nothing to choose from where there is none."""
 
     def flows(self) -> list[FlowSummary]:
         """Of the published version, by name."""

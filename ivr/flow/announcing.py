@@ -8,11 +8,21 @@ from ivr.flow import template
 from ivr.flow.effects import Effect, End, Event, Say
 from ivr.flow.expr import ExprError
 from ivr.flow.inputs import Announcement
+from ivr.flow.model import FlowSet
 from ivr.flow.turn import Turn
 from ivr.prompts.parts import Part, Prompt
 
 READY = "emergency."
 """How the ids of prompts begin that are there for supervisors to choose from."""
+
+
+def ready(flows: FlowSet) -> dict[str, dict[str, str]]:
+    """The prompts that supervisors can choose from, by id, with their words by language."""
+    ids = [id for id in sorted(flows.texts.get(flows.default_language, {})) if id.startswith(READY)]
+    return {
+        id: {language: flows.texts[language][id] for language in flows.company.languages if id in flows.texts[language]}
+        for id in ids
+    }
 
 
 def tell(turn: Turn, announcement: Announcement, *, every_language: bool = False) -> bool:

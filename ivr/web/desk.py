@@ -19,7 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter import outbox
 from callcenter.attributes import Schema
 from callcenter.desk.app import blueprint
-from callcenter.desk.ports import Company, Config, FileProblem, FlowCounts, FlowsRefused, FlowSummary, Provider, Version
+from callcenter.desk.ports import (
+    Announcements,
+    Company,
+    Config,
+    FileProblem,
+    FlowCounts,
+    FlowsRefused,
+    FlowSummary,
+    Provider,
+    Version,
+)
 from callcenter.desk.sessions import Lifetime
 from callcenter.live import Live
 from callcenter.queues.store import Queues
@@ -30,6 +40,7 @@ from ivr.assembly import make_key, make_tickets
 from ivr.channels.webrtc.ice import for_pages
 from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, redis_url
+from ivr.flow.announcing import ready
 from ivr.flow.check import check
 from ivr.flow.draw import Counts, svg
 from ivr.flow.load import read_folders
@@ -100,6 +111,12 @@ class PublishedFlows:
         if flows is None:
             return NOBODY
         return Company(flows.company.name, flows.company.timezone, flows.company.country)
+
+    def announcements(self) -> Announcements:
+        flows = self._flows()
+        if flows is None:
+            return Announcements()
+        return Announcements(tuple(flows.company.languages), ready(flows), flows.company.voicemail is not None)
 
     def flows(self) -> list[FlowSummary]:
         flows = self._flows()

@@ -27,8 +27,8 @@ CONFIG = Config.from_files(
         },
         "agents": {
             "agents": {
-                "maria": {"name": "Maria Ortiz", "queues": ["sales"]},
-                "tom": {"name": "Tom Baker", "queues": ["sales"]},
+                "maria": {"name": "Maria Ortiz", "queues": ["sales"], "skills": {"sales": 5}},
+                "tom": {"name": "Tom Baker", "queues": ["sales"], "skills": {"spanish": 3}},
                 "sam": {"name": "Sam Lee", "queues": []},
             }
         },

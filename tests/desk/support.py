@@ -21,7 +21,16 @@ from callcenter.desk import passwords, users
 from callcenter.desk.app import blueprint
 from callcenter.desk.calling import Switchboard
 from callcenter.desk.permissions import ROLES
-from callcenter.desk.ports import Company, Config, FileProblem, FlowCounts, FlowsRefused, FlowSummary, Version
+from callcenter.desk.ports import (
+    Announcements,
+    Company,
+    Config,
+    FileProblem,
+    FlowCounts,
+    FlowsRefused,
+    FlowSummary,
+    Version,
+)
 from callcenter.desk.secret import Key
 from callcenter.tables import contacts as contacts_table
 
@@ -61,9 +70,21 @@ class FakeFlows:
     mistakes: list[FileProblem] = field(default_factory=list)
     published: list[str] = field(default_factory=lambda: ["abc123def4567890", "0123456789abcdef"])
     timezone: str = "Europe/Madrid"
+    files: dict[str, object] = field(
+        default_factory=lambda: {
+            "canned": CANNED,
+            "agents": {"agents": {"maria": {}, "tom": {}}},
+            "queues": {"queues": {"sales": {"label": "Sales"}, "billing": None}},
+        }
+    )
 
     def company(self) -> Company:
         return Company("Riverbend Water and Power", self.timezone, "US")
+
+    def announcements(self) -> Announcements:
+        return Announcements(
+            ("en", "es"), {"emergency.outage": {"en": "No power.", "es": "No hay luz."}}, voicemail=True
+        )
 
     def flows(self) -> list[FlowSummary]:
         return [FlowSummary("main", 4), FlowSummary("pay_bill", 12)]
@@ -96,7 +117,7 @@ class FakeFlows:
         self.published.insert(0, hash)
 
     def data(self, name: str) -> object:
-        return {"canned": CANNED, "agents": {"agents": {"maria": {}, "tom": {}}}}.get(name)
+        return self.files.get(name)
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import Engine
@@ -146,9 +147,85 @@ def test_queues_are_closed_and_reopened(desk: Desk, board: Board) -> None:
     assert ("floor", "queue.switched", {"queue": "sales", "to": "closed"}) in desk.messaging.told
 
 
+def test_a_presence_is_set_with_a_reason(desk: Desk, board: Board) -> None:
+    queues, sam = board.queues(), desk.browser("supervisor")
+    path = "/desk/floor/agents/presence"
+    assert post(sam, path, agent="maria", to="lunch", why="fire drill").status_code == 422  # not signed in
+    queues.sign_in("maria")
+    for wrong in ({"to": "lunch"}, {"to": "lunch", "why": " "}, {"to": "asleep", "why": "x"}, {"to": "", "why": "x"}):
+        assert post(sam, path, agent="maria", **wrong).status_code == 422
+    assert post(sam, path, agent="maria", to="lunch", why="fire drill").json == {"done": True}
+    assert queues.presence_of("maria")[:2] == ("unavailable", "lunch")
+    assert post(sam, path, agent="maria", to="available", why="over").status_code == 200
+    assert queues.presence_of("maria")[:2] == ("available", "")
+    with reading(desk.engine) as conn:
+        entry = next(one for one in audit.everything(conn) if one.data.get("why") == "fire drill")
+    assert (entry.action, entry.target, entry.data["reason"]) == ("agent.presence", "agent:maria", "lunch")
+
+
+def test_anothers_call_is_ended_for_both(desk: Desk, board: Board) -> None:
+    queues, sam = board.queues(), desk.browser("supervisor")
+    queues.sign_in("maria")
+    contact = arrive(desk.engine, queues, "sales", caller="+12125550100")
+    path = f"/desk/floor/calls/{contact}/end"
+    assert "over" in post(sam, path, why="abuse").json["error"]  # nobody talks yet
+    talk(queues, contact, "maria")
+    assert "Say why" in post(sam, path).json["error"]
+    assert post(sam, path, why="abuse").status_code == 200
+    [(_, order)] = queues.client.xrange(control.key(contact))  # type: ignore[union-attr]
+    assert (order[b"verb"], order[b"by"]) == (b"hang_up", b"maria")
+    with reading(desk.engine) as conn:
+        [entry] = [one for one in audit.everything(conn) if one.action == "call.ended"]
+    assert (entry.login, entry.target, entry.data["why"]) == ("supervisor", f"contact:{contact}", "abuse")
+
+
+def test_skills_are_changed_until_midnight(desk: Desk, board: Board) -> None:
+    queues, sam = board.queues(), desk.browser("supervisor")
+    queues.sign_in("maria")
+    assert state(desk)["skills"] == ["sales", "spanish"]
+    path = "/desk/floor/agents/skills"
+    for wrong in ("11", "-1", "high", ""):
+        assert post(sam, path, agent="maria", skill_sales=wrong).status_code == 422
+    assert post(sam, path, agent="nobody", skill_sales="3").status_code == 422
+    assert post(sam, path, agent="maria", skill_sales="5", skill_spanish="7").json == {"done": True}
+    [shown] = state(desk)["agents"]
+    assert shown["skills"] == [{"name": "sales", "level": 5, "usual": 5}, {"name": "spanish", "level": 7, "usual": 0}]
+    midnight = datetime.fromtimestamp(shown["skills_until"], ZoneInfo("Europe/Madrid"))
+    assert (midnight.hour, midnight.minute) == (0, 0)
+    assert timedelta(0) < midnight - datetime.now(UTC) <= timedelta(hours=25)
+    maria = queues.agent("maria")
+    assert maria is not None
+    assert maria.skills == {"sales": 5, "spanish": 7}
+    assert post(sam, path, agent="maria").json == {"done": True}  # as usual again
+    assert post(sam, path, agent="maria").json == {"done": False}
+    assert state(desk)["agents"][0]["skills"] == [{"name": "sales", "level": 5, "usual": 5}]
+    with reading(desk.engine) as conn:
+        changes = [one.data["skills"] for one in audit.everything(conn) if one.action == "agent.skills"]
+    assert changes == [{}, {"spanish": 7}]
+
+
+def test_alerts_are_those_of_the_file(desk: Desk, board: Board) -> None:
+    queues = board.queues()
+    arrive(desk.engine, queues, "billing", caller="+12125550100", ago=100)
+    back = arrive(desk.engine, queues, "sales", caller="+12125550103", ago=4000)
+    queues.request_callback(back, "+12125550103")
+    usual = [(one["queue"], one["text"]) for one in state(desk)["alerts"]]
+    assert usual == [
+        ("billing", "somebody has waited longer than 1:30"),
+        ("billing", "1 or more wait, fewer agents than 1 are available"),
+    ]
+    desk.flows.files["alerts"] = {"alerts": {"late": {"callbacks_overdue": "1h"}, "level": {"service_level": 50}}}
+    queues.clock = _later(queues.clock)  # past what supervisors share
+    assert [(one["queue"], one["text"]) for one in state(desk)["alerts"]] == [
+        ("sales", "a callback is overdue by more than 1:00:00")
+    ]
+
+
 @pytest.mark.parametrize(
-    "path", ["contacts/x/priority", "contacts/x/move", "calls/x/order", "agents/sign_out", "switch"]
-)
+    "path",
+    ["contacts/x/priority", "contacts/x/move", "calls/x/order", "calls/x/end", "agents/sign_out", "agents/presence",
+     "agents/skills", "switch", "emergency", "emergency/end"],
+)  # fmt: skip
 def test_who_only_looks_changes_nothing(desk: Desk, path: str) -> None:
     for role in ("agent", "auditor"):
         assert post(desk.browser(role), f"/desk/floor/{path}", queue="sales", to="closed").status_code == 403

@@ -11,11 +11,15 @@ import redis
 from flask import Response, jsonify
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
+from callcenter import alerts, control, emergency
+from callcenter.desk.alert_words import sentence
 from callcenter.desk.calling import SUPERVISORS, Calling, NotYours
+from callcenter.desk.pages.emergency import scopes
+from callcenter.desk.pages.emergency import shown as announced
 from callcenter.desk.routing import link, page
 from callcenter.desk.visit import Refused, Visit
 from callcenter.queues import closing
-from callcenter.queues.base import UnknownQueue
+from callcenter.queues.base import NoSuchOffer, UnknownQueue
 from callcenter.queues.store import Queues
 
 link(15, "floor", "Floor", icon="floor", needs="floor.read", key="o")
@@ -45,18 +49,34 @@ def on_queues(view: Callable[..., Response]) -> View:
 def floor(visit: Visit) -> Response:
     """The page; its script asks for the state, again and again."""
     queues: dict[str, str] = {}
+    reasons: tuple[str, ...] = ()
     board = visit.desk.switchboard
     if board is not None:
         with contextlib.suppress(redis.RedisError):  # the script says so, and goes on asking
-            queues = {name: one.label or name for name, one in board.queues().config.queues.items()}
-    return visit.render("floor.html", queues=queues, control=visit.may("floor.control"))
+            config = board.queues().config
+            queues = {name: one.label or name for name, one in config.queues.items()}
+            reasons = tuple(config.people.reasons)
+    return visit.render(
+        "floor.html",
+        queues=queues,
+        reasons=reasons,
+        control=visit.may("floor.control"),
+        announce=visit.may("emergencies.write"),
+        end=visit.may("emergencies.write"),
+        emergencies=announced(visit),
+        scopes=scopes(visit),
+        offered=visit.desk.flows.announcements(),
+        longest=emergency.LONGEST,
+    )
 
 
 @page("/floor/state", needs="floor.read", transaction="own")
 @on_queues
 def floor_state(visit: Visit, queues: Queues) -> Response:
-    state = visit.desk.floor.state(queues, visit.now.astimezone(visit.words.zone))
-    return jsonify(state | {"words": _words(visit, state)})
+    watch = alerts.from_data(visit.desk.flows.data(alerts.FILE))
+    state = visit.desk.floor.state(queues, visit.now.astimezone(visit.words.zone), watch)
+    said = [one | {"text": sentence(visit.words, one["limits"])} for one in state["alerts"]]
+    return jsonify(state | {"alerts": said, "words": _words(visit, state)})
 
 
 def _words(visit: Visit, state: dict[str, Any]) -> dict[str, str]:
@@ -109,15 +129,24 @@ def floor_order(visit: Visit, queues: Queues, contact_id: str) -> Response:
     return jsonify({"order": order})
 
 
-@page("/floor/agents/sign_out", needs="floor.control", method="POST")
+@page("/floor/calls/<contact_id>/end", needs="agents.control", method="POST")
 @on_queues
-def floor_sign_out(visit: Visit, queues: Queues) -> Response:
-    agent = visit.form("agent", 40)
-    if not queues.sign_out(agent, "supervisor"):
-        raise Refused(visit.t("This agent isn't signed in."))
-    visit.log("agent.signed_out", f"agent:{agent}")
+def floor_end(visit: Visit, queues: Queues, contact_id: str) -> Response:
+    """End another's call, for both sides, as if the agent had put down the receiver."""
+    why = visit.form("why", 200).strip()
+    if not why:
+        raise Refused(visit.t("Say why: it is written down."))
+    entry = queues.entry(contact_id)
+    if entry.get("state") != "connected" or entry.get("medium") != "voice":
+        raise Refused(visit.t("This call is over."))
+    try:
+        agent = queues.offer(entry.get("offer", "")).agent_id
+    except NoSuchOffer:
+        raise Refused(visit.t("This call is over.")) from None
+    order = control.order(queues.client, contact_id, "hang_up", by=agent)
+    visit.log("call.ended", f"contact:{contact_id}", agent=agent, why=why, order=order)
     visit.after.append(visit.desk.floor.stale)
-    return jsonify({"done": True})
+    return jsonify({"order": order})
 
 
 @page("/floor/switch", needs="floor.control", method="POST")

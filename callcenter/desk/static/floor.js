@@ -12,7 +12,7 @@ const { state: stateUrl, base, ticket, customers, control } = place.dataset;
 const locale = document.documentElement.lang;
 const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
 const time = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "short" });
-let state = { queues: [], agents: [], waiting: [], calls: [], callbacks: [], words: {} };
+let state = { queues: [], agents: [], waiting: [], calls: [], callbacks: [], alerts: [], emergencies: null, skills: [], words: {} };
 let drift = 0;
 let chosen = null;
 
@@ -38,7 +38,7 @@ function levelKind(queue) {
   return queue.service_level >= queue.level_wanted ? "good" : "bad";
 }
 
-const late = (queue) => queue.longest_since !== null && now() - queue.longest_since > queue.alert_after;
+const late = (queue) => state.alerts.some((alert) => alert.queue === queue.name && "longest_wait" in alert.limits);
 const staffed = (queue) => Object.values(queue.agents).reduce((sum, count) => sum + count, 0);
 
 const boards = {
@@ -65,6 +65,10 @@ const boards = {
       [{ text: word(one.state), chip: kinds[one.state] ?? "" }, ...(one.reason ? [{ text: one.reason, dim: true }] : [])],
       [{ since: one.since }],
       one.contacts.map((contact) => ({ text: word(contact.medium), dim: contact.state === "wrap_up" })),
+      [
+        ...one.skills.map((skill) => ({ text: `${skill.name} ${skill.level}`, chip: skill.level === skill.usual ? "" : "warn" })),
+        ...(one.skills_until ? [{ text: t("today"), dim: true }] : []),
+      ],
     ],
   },
   waiting: {
@@ -150,14 +154,27 @@ function button(name, title) {
 function alerts() {
   const found = [];
   if (state.all_closed) found.push(t("All queues are closed."));
-  for (const queue of state.queues) {
-    if (late(queue)) found.push(`${queue.label}: ${t("somebody waits too long")}`);
-    if (queue.waiting && !staffed(queue)) found.push(`${queue.label}: ${t("people wait, and no agent is signed in")}`);
-  }
+  for (const alert of state.alerts) found.push(`${alert.label}: ${alert.text}`);
   const list = by("alerts");
   if (list.dataset.was === JSON.stringify(found)) return;
   list.dataset.was = JSON.stringify(found);
   list.replaceChildren(...found.map((text) => Object.assign(document.createElement("li"), { className: "notice fault", textContent: text })));
+}
+
+// What is announced was there when the page was made; a change of it is fetched.
+const announced = by("emergencies");
+let fetching = false;
+async function emergencies() {
+  const there = [...announced.querySelectorAll("[data-emergency]")].map((one) => one.dataset.emergency).sort();
+  if (fetching || state.emergencies === null || there.join() === state.emergencies.join()) return;
+  fetching = true;
+  try {
+    announced.replaceChildren(await fetchFragment(announced.dataset.from));
+  } catch {
+    return; // the next look tries again
+  } finally {
+    fetching = false;
+  }
 }
 
 function showAll() {
@@ -167,6 +184,7 @@ function showAll() {
   show("calls", state.calls);
   show("callbacks", state.callbacks, state.callbacks_beyond);
   alerts();
+  emergencies();
   const all = by("all");
   if (all) {
     all.hidden = !state.queues.length;
@@ -257,13 +275,36 @@ place.addEventListener("click", ({ target }) => {
     document.querySelector('#do-waiting [name="priority"]').value = chosen.priority;
     document.querySelector('#do-waiting [name="queue"]').value = chosen.queue;
   }
+  if (board === "agents") {
+    by("skill-levels").replaceChildren(...state.skills.map(level));
+    document.querySelector('#do-agents [name="to"]').value = "available";
+  }
+  for (const why of document.querySelectorAll(`#do-${board} [name="why"]`)) why.value = "";
   by(`do-${board}`).showModal();
+});
+
+function level(name) {
+  const known = chosen.skills.find((skill) => skill.name === name);
+  const label = document.createElement("label");
+  const field = Object.assign(document.createElement("input"), { name: `skill_${name}`, type: "number", min: 0, max: 10, required: true, value: known?.level ?? 0 });
+  label.append(name, field);
+  if (known && known.level !== known.usual) label.append(Object.assign(document.createElement("small"), { className: "dim", textContent: `${t("usually")} ${known.usual}` }));
+  return label;
+}
+
+// A chosen prompt is shown in place of the words to be written.
+by("emergency-prompt")?.addEventListener("change", ({ target }) => {
+  for (const one of document.querySelectorAll("#do-emergency [data-prompt]")) one.hidden = one.dataset.prompt !== target.value;
 });
 
 const paths = {
   priority: () => `contacts/${chosen.contact}/priority`,
   move: () => `contacts/${chosen.contact}/move`,
   order: () => `calls/${chosen.contact}/order`,
+  end: () => `calls/${chosen.contact}/end`,
+  presence: () => "agents/presence",
+  skills: () => "agents/skills",
+  usual: () => "agents/skills",
   sign_out: () => "agents/sign_out",
   switch: () => "switch",
 };
@@ -272,7 +313,7 @@ document.addEventListener("submit", (event) => {
   if (!what || !paths[what]) return;
   event.preventDefault();
   const body = Object.fromEntries(new FormData(event.target, event.submitter));
-  if (what === "sign_out") body.agent = chosen.id;
+  if (["sign_out", "presence", "skills", "usual"].includes(what)) body.agent = chosen.id;
   if (what === "switch") body.queue = chosen.name;
   event.target.closest("dialog").close();
   send(paths[what](), body);
