@@ -43,6 +43,8 @@ SAY = "    say: main.welcome\n"
         (MAIN, "say: main.welcome", "say: 'You are {account}'", "unfilled", "3:5", "before it is filled"),
         (MAIN, "say: main.welcome", "language: fr", "unknown_language", "3:5", "languages"),
         (COMPANY, "person: helpdesk", "person: helpdesk\nvoicemail: leave", "unknown_flow", "4:1", "voicemail names"),
+        (COMPANY, "person: helpdesk", "person: helpdesk\npayment: pay", "unknown_flow", "4:1", "payment names"),
+        (COMPANY, "person: helpdesk", "person: helpdesk\npayment: bill", "unknown_prompt", "4:1", "payment_stopped"),
         (EN, "main:", "emergency:\n  fire: A fire.\nmain:", "missing_translation", "2:9", "missing in 'es'"),
         (EN, "main:", "emergency:\n  fire: 'Hello {caller}'\nmain:", "announcement_values", "2:10", "without {braces}"),
         (MAIN, "key: 2", "key: 1", "equal_keys", "9:10", "stands for two choices"),
