@@ -15,15 +15,14 @@ from callcenter.acd.config import Config, ConfigError
 from callcenter.desk.charts import Chart, Series
 from callcenter.desk.ports import Flows
 from callcenter.desk.words import Words
-from callcenter.reports import figures
+from callcenter.reports import figures, kept
 from callcenter.reports.exits import leaving
 from callcenter.reports.figures import BUCKETS, RECONTACT, Figures
-from callcenter.reports.lives import lives
+from callcenter.surveys import SCALES
 
 PERIODS = ("today", "yesterday", "7days", "30days", "range")
 GROUPS = ("queue", "agent", "channel", "hour", "day")
 LONGEST = timedelta(days=366)
-SCORES = {"csat": range(1, 6), "nps": range(11), "ces": range(1, 8)}
 USUAL_LEVEL = 20.0
 """Seconds of the service level of a queue that isn't configured any longer."""
 
@@ -110,14 +109,15 @@ class History:
 
 def read(conn: Connection, asked: Period, group: str, configured: Config, now: datetime) -> History:
     """Counts contacts that began in the period."""
-    found = list(lives(conn, asked.begin, min(asked.end + RECONTACT, max(now, asked.end))))
+    found = list(kept.read(conn, asked.begin, asked.end))
+    comings = kept.comings(conn, asked.begin, min(asked.end + RECONTACT, max(now, asked.end)))
 
     def level(queue: str) -> float:
         queues = configured.queues
         return queues[queue].service_level.seconds if queue in queues else USUAL_LEVEL
 
     def counted(by: figures.Group) -> dict[str, Figures]:
-        return figures.count(found, by, level, asked.end)
+        return figures.count(found, by, level, asked.end, comings)
 
     ways: dict[str, figures.Group] = {
         "queue": figures.by_queue,
@@ -129,12 +129,14 @@ def read(conn: Connection, asked: Period, group: str, configured: Config, now: d
     clock = "hour" if len(asked.days) <= 2 or group == "hour" else "day"
     over_time = counted(ways[clock])
     rows = over_time if group == clock else counted(ways[group])
-    left: Counter[tuple[str, str]] = leaving(life for life in found if life.started_at < asked.end)
+    total = Figures()
+    for one in over_time.values():
+        total.add(one)
     return History(
         rows=dict(sorted(rows.items())),
-        total=counted(figures.together).get("all", Figures()),
+        total=total,
         over_time={name: over_time.get(name, Figures()) for name in _times(asked, clock)},
-        left=left.most_common(12),
+        left=leaving(found).most_common(12),
     )
 
 
@@ -185,7 +187,8 @@ def charts(found: History, words: Words) -> list[Chart]:
             whole,
         ),
     ]
-    for kind, scores in SCORES.items():
+    for kind, (least, most) in SCALES.items():
+        scores = range(least, most + 1)
         given = Counter(found.total.surveys.get(kind, []))
         made.append(
             Chart(

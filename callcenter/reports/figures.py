@@ -15,9 +15,9 @@ for the service level nor for asa.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from callcenter.reports.lives import Life, Visit
@@ -25,6 +25,8 @@ from callcenter.reports.lives import Life, Visit
 SHORT = 5.0
 BUCKETS = (10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Bounds, in seconds, of the distribution of waits that were given up; the last group is open."""
+QUARTER = 900
+"""Seconds. All time zones of today begin their hours at a quarter of ours."""
 RECONTACT = timedelta(days=7)
 """Whoever comes again within this time was not done: first-contact resolution."""
 
@@ -57,6 +59,14 @@ class Figures:
     given_up_after: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     surveys: dict[str, list[float]] = field(default_factory=dict)
 
+    def add(self, other: Figures) -> None:
+        """Take another group's in."""
+        for name in _COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.given_up_after = [one + two for one, two in zip(self.given_up_after, other.given_up_after, strict=True)]
+        for kind, scores in other.surveys.items():
+            self.surveys.setdefault(kind, []).extend(scores)
+
     def shown(self) -> dict[str, Any]:
         """For a page or a CSV file: rates from 0 to 1, seconds; `None` where there was nothing to divide by."""
         return {
@@ -86,6 +96,8 @@ class Figures:
         }
 
 
+_COUNTED = tuple(one.name for one in fields(Figures) if one.name not in ("given_up_after", "surveys"))
+
 Group = Callable[[Life, Visit | None], str]
 """The group of a life (without a visit: of what concerns the contact as a whole) or of one visit; "" for none."""
 
@@ -108,9 +120,14 @@ def by_agent(life: Life, visit: Visit | None) -> str:
 
 def by_time(zone: tzinfo, pattern: str) -> Group:
     """By the moment at which the contact began: `%H` for hours of the day, `%Y-%m-%d` for days."""
+    known: dict[int, str] = {}
 
     def group(life: Life, visit: Visit | None) -> str:
-        return life.started_at.astimezone(zone).strftime(pattern)
+        quarter = int(life.started_at.timestamp()) // QUARTER
+        name = known.get(quarter)
+        if name is None:
+            name = known[quarter] = life.started_at.astimezone(zone).strftime(pattern)
+        return name
 
     return group
 
@@ -119,26 +136,52 @@ def together(life: Life, visit: Visit | None) -> str:
     return "all"
 
 
+@dataclass(frozen=True, slots=True)
+class Comings:
+    """When each known customer came, in order, and when somebody came last: who looks for those that came again must
+    know whether their time is over."""
+
+    of: Mapping[str, Sequence[datetime]]
+    horizon: datetime
+
+    @classmethod
+    def among(cls, begun: Iterable[tuple[str, datetime]], horizon: datetime) -> Comings:
+        """From (customer, when); "" is a customer whom nobody knows."""
+        found: dict[str, list[datetime]] = {}
+        for customer, at in begun:
+            horizon = max(horizon, at)
+            if customer:
+                found.setdefault(customer, []).append(at)
+        for each in found.values():
+            each.sort()
+        return cls(found, horizon)
+
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def count(
     lives: Iterable[Life],
     group: Group,
     level_seconds: Callable[[str], float],
     until: datetime,
+    comings: Comings | None = None,
     recontact: timedelta = RECONTACT,
 ) -> dict[str, Figures]:
-    """Figures by group. `level_seconds` gives a queue's service level in seconds. `lives` should go beyond the period
-    by `recontact`, so that who came again is known: those that began at `until` or later are looked at for that only.
-    A contact whose window isn't over by the last of them is left out of first-contact resolution."""
+    """Figures by group. `level_seconds` gives a queue's service level in seconds. `comings` should go beyond the period
+    by `recontact`, so that who came again is known; by default they are those of `lives`, of which the ones that began
+    at `until` or later are looked at for that only. A contact whose window isn't over by the last of them is left out
+    of first-contact resolution."""
     found: dict[str, Figures] = {}
-    everyone = list(lives)
-    again = _contacts_of(everyone)
-    horizon = max((life.started_at for life in everyone), default=until)
+    everyone = lives if isinstance(lives, Collection) else list(lives)
+    if comings is None:
+        comings = Comings.among(((life.customer_id, life.started_at) for life in everyone), LONG_AGO)
     for life in everyone:
         if life.started_at >= until:
             continue
         name = group(life, None)
         if name:
-            _count_contact(found.setdefault(name, Figures()), life, again, horizon, recontact)
+            _count_contact(found.setdefault(name, Figures()), life, comings, recontact)
         for visit in life.visits:
             name = group(life, visit)
             if name:
@@ -146,16 +189,14 @@ def count(
     return found
 
 
-def _count_contact(
-    figures: Figures, life: Life, again: dict[str, list[datetime]], horizon: datetime, recontact: timedelta
-) -> None:
+def _count_contact(figures: Figures, life: Life, comings: Comings, recontact: timedelta) -> None:
     figures.contacts += 1
     figures.self_served += life.self_served
     figures.asked_again += life.asked_again
     for kind, score in life.surveys:
         figures.surveys.setdefault(kind, []).append(score)
-    if life.customer_id and life.started_at + recontact <= horizon:
-        begun = again[life.customer_id]
+    if life.customer_id and life.started_at + recontact <= comings.horizon:
+        begun = comings.of[life.customer_id]
         following = bisect_right(begun, life.started_at)
         figures.known += 1
         figures.resolved += following == len(begun) or begun[following] > life.started_at + recontact
@@ -192,16 +233,6 @@ def _count_visit(figures: Figures, visit: Visit, level_seconds: float) -> None:
         figures.abandoned += 1
         figures.measured += 1
         figures.given_up_after[bisect_right(BUCKETS, waited)] += 1
-
-
-def _contacts_of(lives: Iterable[Life]) -> dict[str, list[datetime]]:
-    found: dict[str, list[datetime]] = {}
-    for life in lives:
-        if life.customer_id:
-            found.setdefault(life.customer_id, []).append(life.started_at)
-    for begun in found.values():
-        begun.sort()
-    return found
 
 
 def _rate(part: float, whole: float) -> float | None:

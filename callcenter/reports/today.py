@@ -86,7 +86,7 @@ class Today:
     def _life(self, row: Any) -> Life:
         life = self._lives.get(row.contact)
         if life is None:
-            life = self._lives[row.contact] = Life(row.contact, row.channel, row.started_at, None, "", "")
+            life = self._lives[row.contact] = Life(row.contact, row.channel, row.started_at, "", "")
         return life
 
     def _promises(self) -> dict[str, Promises]:

@@ -6,17 +6,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from callcenter import events
+from callcenter import surveys
 from ivr.actions import Action, ActionContext, ActionResult, Args, action
-
-SCALES = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
-"""The least and the highest score: customer satisfaction, net promoter score, customer effort score."""
 
 
 class SurveyArgs(Args):
     kind: Literal["csat", "nps", "ces"] = "csat"
     score: int
-    comment: str = Field("", max_length=2000)
+    comment: str = Field("", max_length=surveys.LONGEST_COMMENT)
 
 
 @action
@@ -30,13 +27,12 @@ class Survey(Action):
     budget: ClassVar[float] = 5.0
 
     def run(self, context: ActionContext, args: SurveyArgs) -> ActionResult:
-        least, most = SCALES[args.kind]
-        if not least <= args.score <= most:
+        try:
+            with context.engine.begin() as conn:
+                # The same attempt again, or another answer to the same question: the first one counts.
+                surveys.keep(
+                    conn, context.contact_id, context.session_id, args.kind, args.score, context.now, args.comment
+                )
+        except surveys.OutOfScale:
             return ActionResult("out_of_range")
-        data = {"kind": args.kind, "score": args.score, **({"comment": args.comment} if args.comment else {})}
-        with context.engine.begin() as conn:
-            known = [event for event in events.of_contact(conn, context.contact_id) if event.kind == "survey"]
-            # The same attempt again, or another answer to the same question: the first one counts.
-            if all(event.data.get("kind") != args.kind for event in known):
-                events.record(conn, context.contact_id, context.session_id, "survey", data, context.now)
         return ActionResult("done")

@@ -15,8 +15,8 @@ from callcenter.desk.ports import FlowCounts
 from callcenter.desk.routing import link, page
 from callcenter.desk.spreadsheet import line
 from callcenter.desk.visit import Visit
+from callcenter.reports import kept
 from callcenter.reports.exits import Traffic, leaving, traffic
-from callcenter.reports.lives import lives
 
 link(50, "history", "History", icon="clock", needs="reports.read", key="h")
 
@@ -108,5 +108,5 @@ def _traffic(visit: Visit, name: str) -> tuple[Period, str, Traffic, dict[str, A
     asked, group = _asked(visit)
     with reading(visit.desk.engine) as conn:
         found = traffic(conn, asked.begin, asked.end, name)
-        gone = leaving(lives(conn, asked.begin, asked.end))
+        gone = leaving(kept.read(conn, asked.begin, asked.end))
     return asked, group, found, {step: count for (flow, step), count in gone.items() if flow == name}
