@@ -87,9 +87,9 @@ def _stricter(one: Consent, other: Consent) -> Consent:
 
 def suppress(conn: Connection, channel: str, address: str, *, source: str, at: datetime) -> None:
     """This address told us to stop (STOP by text, an unsubscribe link), whoever it belongs to."""
-    locks.hold(conn, f"suppression:{channel}:{_kept(channel, address)}")
+    locks.hold(conn, f"suppression:{channel}:{kept(channel, address)}")
     conn.execute(sa.delete(suppressions).where(suppressed(channel, address)))
-    conn.execute(sa.insert(suppressions).values(channel=channel, address=_kept(channel, address), source=source, at=at))
+    conn.execute(sa.insert(suppressions).values(channel=channel, address=kept(channel, address), source=source, at=at))
 
 
 def unsuppress(conn: Connection, channel: str, address: str) -> bool:
@@ -127,11 +127,12 @@ def _named(conn: Connection, channel: str, address: str) -> set[str]:
     return set(conn.execute(query).scalars())
 
 
-def _kept(channel: str, address: str) -> str:
+def kept(channel: str, address: str) -> str:
+    """An address in the form in which it is kept here."""
     found = identifier_of(channel, address)
     return found[1] if found else address.strip().lower()
 
 
 def suppressed(channel: str, address: str) -> sa.ColumnElement[bool]:
     """The condition on `suppressions` for this address."""
-    return sa.and_(suppressions.c.channel == channel, suppressions.c.address == _kept(channel, address))
+    return sa.and_(suppressions.c.channel == channel, suppressions.c.address == kept(channel, address))

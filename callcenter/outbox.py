@@ -24,7 +24,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
-from callcenter import events
+from callcenter import events, undeliverable
 from callcenter.db import reading
 from callcenter.ids import new_id
 from callcenter.messages import (
@@ -35,6 +35,7 @@ from callcenter.messages import (
     Sender,
     TemporaryError,
     UncertainError,
+    UndeliverableError,
     open_sender,
     shape_of,
 )
@@ -51,6 +52,8 @@ LEASE = timedelta(minutes=5)
 """How long a sender may take; longer than any carrier's timeout."""
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
 """The waits between attempts; after the last one the message is parked."""
+NOBODY = "nobody"
+"""Among the values of an attempt: the code with which the carrier says that nobody is at the address."""
 BUDGET = 40.0
 """Seconds that one `sweep` goes on starting deliveries."""
 
@@ -156,6 +159,7 @@ def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, po
         message = _outgoing(conn, row)
         known = _references(conn, row) if row.status == "sending" else ()
     values = _attempt(settings, row, message, known, now)
+    nobody = values.pop(NOBODY, None)
     with engine.begin() as conn:
         # `attempts` tells our claim from a later one, made when our lease was over.
         ours = (messages.c.id == row.id, messages.c.status == "sending", messages.c.attempts == row.attempts + 1)
@@ -163,6 +167,9 @@ def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, po
         if done and values["status"] not in ("queued", "sending"):
             data = {"message": row.id, "channel": row.channel, "error": values["error"]}
             events.record(conn, row.contact_id, None, f"message_{values['status']}", data, now)
+        if nobody is not None:
+            undeliverable.mark(conn, row.channel, row.to, code=nobody, reason=values["error"], at=now,
+                               contact_id=row.contact_id, message_id=row.id)  # fmt: skip
     if values["error"]:
         logger.warning("message %s is %s: %s", row.id, values["status"], values["error"])
     return str(values["status"])
@@ -176,6 +183,8 @@ def _attempt(settings: Any, row: Row[Any], message: Outgoing, known: Sequence[st
         if row.status == "sending" and not carrier.keeps_ids:
             return _settled(carrier, row, message, known, now)
         return _sent(carrier.send(message), now)
+    except UndeliverableError as error:
+        return {"status": "parked", "error": str(error), NOBODY: error.code}
     except (NotConfiguredError, RefusedError) as error:
         return {"status": "parked", "error": str(error)}
     except TemporaryError as error:
@@ -206,9 +215,11 @@ def report(
     *,
     reference: str = "",
     error: str = "",
+    nobody: str | None = None,
 ) -> str | None:
     """Note what a carrier says of a message; the contact's id where that is news, else `None`. Reports may come in any
-    order, again, and before the carrier has answered us."""
+    order, again, and before the carrier has answered us. `nobody` is the code with which it says that the address has
+    nobody: nothing further goes there."""
     row = conn.execute(sa.select(messages).where(messages.c.id == message_id)).one_or_none()
     if row is None or row.direction != "out":
         return None
@@ -225,9 +236,12 @@ def report(
     if status == "read":
         values["read_at"] = at
     if conn.execute(sa.update(messages).where(*_same(row)).values(values)).rowcount != 1:
-        return report(conn, message_id, status, at, reference=reference, error=error)
+        return report(conn, message_id, status, at, reference=reference, error=error, nobody=nobody)
     data = {"message": row.id, "channel": row.channel, "error": error}
     events.record(conn, row.contact_id, None, f"message_{status}", data, at)
+    if nobody is not None and status == "failed":
+        undeliverable.mark(conn, row.channel, row.to, code=nobody, reason=error, at=at, contact_id=row.contact_id,
+                           message_id=row.id)  # fmt: skip
     return row.contact_id or ""
 
 

@@ -2,13 +2,12 @@
 
 A contact has one session, whose name in its channel is the contact's id. A message is taken in the transaction of the
 step that it causes, together with the messages that answer it: whatever dies, each is answered once. What a dead
-process left is found by `answer_left` (a timed job).
+process left is found by a timed job (`ivr.tending`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
@@ -21,10 +20,9 @@ from callcenter.messages import inbound as inbox
 from callcenter.messages.inbound import Inbound, Received
 from ivr import attachments, messaging, wordless
 from ivr.channels.text import MAX_WORDS, fold
-from ivr.emergency import due
 from ivr.flow.announcing import alone
 from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import ActionDone, Announced, Fault, HungUp, Input, Served, Words
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Served, Words
 from ivr.flow.session import QUEUE as QUEUE_CAPABILITY
 from ivr.flow.session import TEXT, Session
 from ivr.messaging import find_keyword, obey_keyword
@@ -32,14 +30,13 @@ from ivr.published import NothingPublished
 from ivr.queueing import Queueing
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Stored
+from ivr.tending import Tending
 from ivr.text_queue import QUEUE, TextQueue
 from ivr.threads import OneAtATime, Threads, queue_said
 
 log = structlog.get_logger("callwright.conversations")
 
 FLOW = inbox.FLOW
-LEFT = timedelta(seconds=5)
-"""A message that nobody has taken for so long was left by a process that died."""
 GRACE = 1.0
 """Seconds beyond its budget after which an action that doesn't come back has failed."""
 ROUNDS = 50
@@ -56,7 +53,7 @@ class _Taken(Exception):
     """Another process has taken this message."""
 
 
-class Conversations:
+class Conversations(Tending):
     """Thread-safe. `submit` does in the background what a carrier's request must not wait for; by default it is the
     runner's pool. Without `queueing` threads can't wait for agents."""
 
@@ -139,48 +136,14 @@ class Conversations:
         *,
         reference: str = "",
         error: str = "",
+        nobody: str | None = None,
     ) -> None:
-        """Note what a carrier says became of a message of ours; unknown ones and old news change nothing."""
+        """Note what a carrier says became of a message of ours, as `outbox.report` has it."""
         now = self.runner.now()
         with self.engine.begin() as conn:
-            contact_id = outbox.report(conn, message_id, status, now, reference=reference, error=error)
+            contact_id = outbox.report(conn, message_id, status, now, reference=reference, error=error, nobody=nobody)
         if contact_id:
             self._publish(contact_id, "delivery", {"id": message_id, "status": status, "at": now.isoformat()})
-
-    def answer_left(self) -> int:
-        """Answer what processes that died have left; returns how many messages there were. For a timed job."""
-        with reading(self.engine) as conn:
-            waiting = inbox.left(conn, self.runner.now() - LEFT)
-        for message_id in waiting:
-            self._answer_quietly(message_id)
-        return len(waiting)
-
-    def go_on_left(self) -> int:
-        """Run the actions again whose processes died; returns how many. For a timed job."""
-        found = self._threads.with_actions(self.runner.now() - LEFT)
-        for contact_id in found:
-            try:
-                self._go_on(contact_id)
-            except Exception as error:
-                log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
-        return len(found)
-
-    def announce(self) -> int:
-        """Tell those who wait what a supervisor announces; returns how many were told. For a timed job."""
-        told = 0
-        for contact_id in self._threads.waiting() if self.runner.announcements.lately() else ():
-            with self._alone.at(contact_id), reading(self.engine) as conn:
-                contact: Any = contacts.get(conn, contact_id)
-                stored = self._threads.stored(contact)
-                given = None if stored is None or stored.session.ended else self._announced(stored.session)
-            if stored is not None and given is not None:
-                told += self._tell(contact, stored.session, given, "").fresh
-        return told
-
-    def _announced(self, session: Session) -> Announced | None:
-        if self._queueing is not None:
-            return self._queueing.announcement(session)
-        return due(self.runner.announcements.lately(), session)
 
     def _leave(self, contact: Any) -> None:
         """Whoever says STOP has left the flow."""

@@ -27,7 +27,30 @@ _DELAYED = re.compile(
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\d.])([45]\d\d)[ -](?=[A-Za-z#<\d])")
 _RETURNED_ID = re.compile(r"^Message-ID:\s*(<[^<>\s]{1,500}>)", re.IGNORECASE | re.MULTILINE)
+_NOBODY = re.compile(r"5\.(?:1\.(?:0|1|2|3|6|10)|2\.1|4\.4)")
+"""RFC 3463 and RFC 7505: no such mailbox or domain, moved away, disabled, no way there. Others (full, too large, taken
+for spam) say nothing against the address."""
+_NOBODY_WORDS = re.compile(
+    r"(?:user|recipient|mailbox|address|account|domain|host)\b[^.;]{0,60}"
+    r"(?:unknown|not exist|n['’]t exist|not found|disabled|no longer|not a valid|invalid)"
+    r"|(?:unknown|invalid|no such) (?:local )?(?:user|recipient|mailbox|address|account|person|domain)",
+    re.IGNORECASE,
+)
 LONGEST_REASON = 300
+
+
+def status_in(words: str) -> str:
+    """The enhanced status code (RFC 3463) in a server's words; "" if there is none."""
+    found = _STATUS.search(words)
+    return found[1] if found else ""
+
+
+def says_nobody(status: str, reason: str) -> bool:
+    """Whether a failure for good is about the address, so that nothing else can be delivered there either. A status
+    that says no more than "failed" (5.0.0) leaves it to the words."""
+    if status in ("", "5.0.0"):
+        return _NOBODY_WORDS.search(reason) is not None
+    return _NOBODY.fullmatch(status) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +63,11 @@ class Bounce:
     status: str
     reason: str
     about: tuple[str, ...]
+
+    @property
+    def nobody(self) -> bool:
+        """Whether it says that there is nobody at the address."""
+        return self.action == "failed" and says_nobody(self.status, self.reason)
 
 
 def read(mail: Mail, envelope_sender: str | None = None) -> Bounce | None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from callcenter import contacts, events
+from callcenter import contacts, events, undeliverable
 from callcenter.db import reading
 from callcenter.mail import threads
 from callcenter.mail.addresses import OurAddresses, plain
@@ -201,6 +201,9 @@ def _note(conn: Connection, row: Any, bounce: Bounce, now: datetime) -> bool:
     if conn.execute(change.values(values)).rowcount != 1:
         return False
     events.record(conn, row.contact_id, None, f"message_{values['status']}", data, now)
+    if bounce.nobody:
+        undeliverable.mark(conn, "email", row.to, code=bounce.status, reason=data["error"] or values["error"], at=now,
+                           contact_id=row.contact_id, message_id=row.id)  # fmt: skip
     return True
 
 

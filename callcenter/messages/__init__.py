@@ -28,6 +28,15 @@ class RefusedError(Exception):
     """The carrier won't ever take this message."""
 
 
+class UndeliverableError(RefusedError):
+    """There is nobody at this address, the carrier says: it won't take any other message to it either. `code` is its
+    own ("" for none)."""
+
+    def __init__(self, words: str, code: str = "") -> None:
+        super().__init__(words)
+        self.code = code
+
+
 class TemporaryError(Exception):
     """The carrier has not taken the message; it may work later."""
 
@@ -67,8 +76,8 @@ class Sender(ABC):
 
     @abstractmethod
     def send(self, message: Outgoing) -> str:
-        """Hand the message to the carrier; returns the carrier's name for it. Raises RefusedError, TemporaryError,
-        UncertainError."""
+        """Hand the message to the carrier; returns the carrier's name for it. Raises RefusedError (UndeliverableError
+        where it is about the address), TemporaryError, UncertainError."""
 
     def look_up(self, message: Outgoing, since: datetime, known: Collection[str]) -> str | None:
         """What became of a message that was handed over at `since` or later by a process that died: the carrier's name

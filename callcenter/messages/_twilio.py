@@ -25,10 +25,14 @@ from callcenter.messages import (
     Sender,
     TemporaryError,
     UncertainError,
+    UndeliverableError,
     setting,
 )
 
 API = "https://api.twilio.com"
+NOBODY = frozenset({21211, 21214, 21217, 21614, 21635, 30005, 30006, 63003, 63024})
+"""Errors that are about the address for good: no number, no mobile, no such handset, no such account on the channel.
+https://www.twilio.com/docs/api/errors has them all; 30003 (switched off) and 30007 (filtered) pass."""
 TIMEOUT = 10.0
 LENGTH = 1600
 """Characters of one Body (error 21617)."""
@@ -66,6 +70,8 @@ class TwilioMessages(Sender):
                 raise TemporaryError(words) from None
             if error.status >= 500:
                 raise UncertainError(words) from None
+            if error.code in NOBODY:
+                raise UndeliverableError(words, str(error.code)) from None
             raise RefusedError(words) from None
         except requests.exceptions.ConnectTimeout as error:
             raise TemporaryError(f"Twilio can't be reached: {type(error).__name__}") from None

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from callcenter.mail import bounces
 from callcenter.mail.addresses import OurAddresses
 from callcenter.mail.compose import compose
 from callcenter.messages import (
@@ -17,6 +18,7 @@ from callcenter.messages import (
     Sender,
     TemporaryError,
     UncertainError,
+    UndeliverableError,
     sender,
     setting,
 )
@@ -77,7 +79,7 @@ class SmtpMail(Sender):
         try:
             self._deliver(mail)
         except smtplib.SMTPRecipientsRefused as error:
-            self._refused(*next(iter(error.recipients.values())))
+            self._refused(*next(iter(error.recipients.values())), recipient=True)
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             self._refused(error.smtp_code, error.smtp_error)
         except smtplib.SMTPNotSupportedError:
@@ -105,8 +107,11 @@ class SmtpMail(Sender):
                 smtp.login(self.user, self._password)
             smtp.send_message(mail)
 
-    def _refused(self, code: int, words: bytes | str) -> None:
+    def _refused(self, code: int, words: bytes | str, *, recipient: bool = False) -> None:
         text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+        status = bounces.status_in(text)
+        if recipient and code >= 500 and bounces.says_nobody(status or f"{code // 100}.0.0", text):
+            raise UndeliverableError(f"the mail server answered {code} {text}"[:300], status)
         raise (RefusedError if code >= 500 else TemporaryError)(f"the mail server answered {code} {text}"[:300])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from callcenter import contacts, events, files, locks, recognition, webhooks
+from callcenter import contacts, events, files, locks, recognition, undeliverable, webhooks
 from callcenter.files import LIMITS, Limits
 from callcenter.ids import new_id
 from callcenter.messages.masking import masked, masked_html
@@ -90,6 +90,7 @@ def receive(
     if known is not None:
         return Received(known.id, known.contact_id, started=False, duplicate=True)
     contact_id, started = _thread(conn, inbound, sender, now, region)
+    undeliverable.clear(conn, inbound.channel, sender)  # somebody is there after all
     message_id = new_id(now)
     text, cut = masked(inbound.text.replace("\0", "")), len(inbound.text) > LONGEST
     conn.execute(

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from phonenumbers import timezone as phone_zones
 from sqlalchemy.engine import Connection
 
-from callcenter import consent, customers, identifiers
+from callcenter import consent, customers, identifiers, undeliverable
 from callcenter.messages import shape_of
 from callcenter.recognition import identifier_of
 from callcenter.tables import contacts, messages
@@ -80,12 +80,15 @@ WORDS = {
     "do_not_contact": "the customer must not be contacted on this channel",
     "withdrawn": "the customer has withdrawn consent for this channel",
     "no_consent": "the customer has not agreed to be contacted on this channel",
+    "undeliverable": "there is nobody at this address, its carrier has said; the customer's page has more",
     "window": "the customer hasn't written for so long that the carrier takes only templates",
 }
 
 
 def verdict(conn: Connection, message: Any, now: datetime, policy: Policy) -> Later | Never | None:
     """What hinders this row of `messages` from being sent now; `None` if nothing does."""
+    if undeliverable.found(conn, message.channel, message.to) is not None:
+        return Never("undeliverable")
     customer_id = _customer(conn, message.contact_id)
     answer = message.purpose == "answer"
     why = consent.refusal(

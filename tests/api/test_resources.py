@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import Engine
 
-from callcenter import contacts, events, files, one_time_codes, recognition
+from callcenter import contacts, events, files, one_time_codes, recognition, undeliverable
 from callcenter.api import SCOPES, create_key
 from tests.api.conftest import NOW, Api
 
@@ -59,6 +59,17 @@ def test_another_customers_identifier_is_not_removed(api: Api, ana: str) -> None
     ben = done(api("POST", "/customers", {"identifiers": [{"kind": "account", "value": "5"}]}), 201)
     identifier = ben["identifiers"][0]["id"]
     assert api("DELETE", f"/customers/{ana}/identifiers/{identifier}").status_code == 404
+
+
+def test_addresses_at_which_there_is_nobody(api: Api, ana: str, engine: Engine) -> None:
+    assert done(api("GET", f"/customers/{ana}/undeliverable"))["items"] == []
+    with engine.begin() as conn:
+        undeliverable.mark(conn, "sms", PHONE, code="30006", reason="a landline", at=NOW)
+    [item] = done(api("GET", f"/customers/{ana}/undeliverable"))["items"]
+    assert (item["channel"], item["address"], item["code"], item["reason"]) == ("sms", PHONE, "30006", "a landline")
+    done(api("DELETE", f"/customers/{ana}/identifiers/{item['identifier_id']}/undeliverable"), 204)
+    assert done(api("GET", f"/customers/{ana}/undeliverable"))["items"] == []
+    assert api("DELETE", f"/customers/{ana}/identifiers/none/undeliverable").status_code == 404
 
 
 def test_merging_and_undoing(api: Api, ana: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callcenter import consent, contacts, identifiers
+from callcenter import consent, contacts, identifiers, undeliverable
 from callcenter.db import reading
 from callcenter.mail import threads
 from callcenter.mail.intake import Intake, RefusedMail
@@ -171,6 +171,20 @@ def test_reports_change_the_message_that_they_are_about(office: Office) -> None:
         assert len(office.events(contact, kind)) == 1
     assert [each for each in office.desk.rows(messages) if each.direction == "in"] == []
     assert office.carrier.sent == []
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("postfix_unknown_user", "5.1.1"), ("qmail_failure", "5.1.1"), ("exim_plain", None),
+                       ("postfix_expired", None), ("postfix_delayed", None)],
+)  # fmt: skip
+def test_nothing_more_goes_to_an_address_that_is_gone(office: Office, name: str, code: str | None) -> None:
+    """A full mailbox and a server that can't be reached say nothing against the address."""
+    contact = office.wrote("dana@gone.example")
+    office.take(made.read(name))
+    with reading(office.desk.engine) as conn:
+        found = undeliverable.found(conn, "email", "dana@gone.example")
+    assert (found.code if found else None) == code
+    assert len(office.events(contact, "address_undeliverable")) == (code is not None)
 
 
 def test_a_second_report_changes_nothing(office: Office) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from callcenter import events, files, outbox
+from callcenter import events, files, outbox, undeliverable
 from callcenter.db import reading
 from callcenter.tables import contacts, messages, suppressions
 from ivr.rehearsal.twilio_double.transport import FailedWebhook
@@ -263,6 +263,16 @@ def test_what_could_not_be_delivered_is_visible(sms: Line, api: Api) -> None:
     (row,) = (row for row in sms.rows(messages) if row.direction == "out")
     assert (row.status, row.error) == ("failed", "Twilio could not deliver it (error 30003)")
     assert status(sms, "unknown", "sent").status == 204
+
+
+@pytest.mark.parametrize(("code", "nobody"), [("30003", False), ("30005", True), ("30006", True), ("x" * 9, False)])
+def test_a_number_that_takes_no_texts_gets_no_more(sms: Line, api: Api, code: str, nobody: bool) -> None:
+    text(sms, "hours")
+    (row,) = (row for row in sms.rows(messages) if row.direction == "out")
+    status(sms, row.id, "undelivered", ErrorCode=code)
+    with reading(sms.engine) as conn:
+        found = undeliverable.found(conn, "sms", DANA)
+    assert (found is not None and found.code == code) == nobody
 
 
 def test_the_callback_settles_what_a_dead_sender_left(sms: Line, api: Api) -> None:

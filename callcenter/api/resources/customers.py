@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from callcenter import customers, identifiers
-from callcenter.api.models import CustomerOut, IdentifierOut, In, Line
+from callcenter import customers, identifiers, undeliverable
+from callcenter.api.models import CustomerOut, IdentifierOut, In, Line, Out
 from callcenter.api.operations import Call, operation
 from callcenter.api.paging import Page, PageQuery, paged, read
 from callcenter.api.problems import Mistake, Problem
@@ -52,6 +54,19 @@ class CandidateOut(In):
     language: str
     proof: Proof
     provisional: bool
+
+
+class UndeliverableOut(Out):
+    identifier_id: str
+    channel: str
+    address: str
+    code: str = Field(description="the carrier's: an enhanced status code (RFC 3463), a Twilio error; may be empty")
+    reason: str
+    at: datetime
+
+
+class Undeliverables(Out):
+    items: list[UndeliverableOut]
 
 
 class Candidates(In):
@@ -144,11 +159,33 @@ def add_identifier(call: Call[IdentifierIn, None]) -> IdentifierOut:
 @operation("DELETE", "/customers/{customer_id}/identifiers/{identifier_id}", scope="customers:write", status=204)
 def remove_identifier(call: Call[None, None]) -> None:
     """Let an identifier no longer name a customer"""
+    identifiers.remove(call.conn, _identifier(call).id)
+
+
+def _identifier(call: Call[Any, Any]) -> identifiers.Identifier:
+    """The one in the path, if it is the customer's. Raises `Problem` 404."""
     members = customers.get(call.conn, known(call)).members
     found = identifiers.get(call.conn, call.path["identifier_id"])
     if found is None or found.customer_id not in members:
         raise Problem(404, "this customer has no such identifier")
-    identifiers.remove(call.conn, found.id)
+    return found
+
+
+@operation("GET", "/customers/{customer_id}/undeliverable", scope="customers:read", answer=Undeliverables)
+def list_undeliverable(call: Call[None, None]) -> Undeliverables:
+    """A customer's addresses at which there is nobody, as a carrier has said: nothing is sent there"""
+    person = customers.get(call.conn, known(call))
+    marks = undeliverable.of_identifiers(call.conn, person.identifiers)
+    found = [{"identifier_id": id, **asdict(mark)} for id, several in marks.items() for mark in several]
+    return Undeliverables(items=[UndeliverableOut.model_validate(one) for one in found])
+
+
+@operation(
+    "DELETE", "/customers/{customer_id}/identifiers/{identifier_id}/undeliverable", scope="customers:write", status=204
+)
+def clear_undeliverable(call: Call[None, None]) -> None:
+    """Let messages go to an identifier again"""
+    undeliverable.clear_identifier(call.conn, _identifier(call))
 
 
 @operation("GET", "/identifiers", scope="customers:read", query=IdentifierQuery, answer=Candidates)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from flask import Response
 from werkzeug.exceptions import NotFound
 
-from callcenter import consent, customers, files, identifiers, merging, notes, timeline
+from callcenter import consent, customers, files, identifiers, merging, notes, timeline, undeliverable
 from callcenter.attributes import AttributeProblem
 from callcenter.customers import FIELDS, Customer, UnknownCustomer
 from callcenter.desk import finding, users
@@ -67,6 +67,7 @@ def customer(visit: Visit, customer_id: str) -> Response:
         merges=merging.history(visit.conn, person.id),
         files=files.of_customer(visit.conn, person.id, limit=20),
         kinds=identifiers.KINDS,
+        undeliverable=undeliverable.of_identifiers(visit.conn, person.identifiers),
     )
 
 
@@ -108,6 +109,18 @@ def remove_identifier(visit: Visit, customer_id: str, identifier_id: str) -> Res
     identifiers.remove(visit.conn, identifier_id)
     visit.log("identifier.removed", f"customer:{person.id}", identifier=identifier_id)
     return visit.go("customer", customer_id=person.id, said=visit.t("Removed."))
+
+
+@page("/customers/<customer_id>/identifiers/<identifier_id>/deliverable", needs="customers.write", method="POST")
+def clear_undeliverable(visit: Visit, customer_id: str, identifier_id: str) -> Response:
+    """An address can be delivered to after all."""
+    person = found(visit, customer_id)
+    known = next((known for known in person.identifiers if known.id == identifier_id), None)
+    if known is None:
+        raise NotFound
+    if undeliverable.clear_identifier(visit.conn, known):
+        visit.log("identifier.deliverable", f"customer:{person.id}", identifier=identifier_id)
+    return visit.go("customer", customer_id=person.id, said=visit.t("Messages go there again."))
 
 
 @page("/customers/<customer_id>/notes", needs="customers.write", method="POST")

@@ -68,6 +68,7 @@ class Status(BaseModel):
     to: str = Field("", max_length=40)
     status: Literal["sent", "delivered", "read", "failed"]
     error: str = Field("", max_length=300)
+    undeliverable: bool = Field(False, description="with failed: no text can ever be delivered to this number")
 
 
 def blueprint(settings: Settings, conversations: Conversations, clock: Callable[[], float] = time.time) -> Blueprint:
@@ -133,7 +134,8 @@ def blueprint(settings: Settings, conversations: Conversations, clock: Callable[
             if not message_id:
                 with reading(conversations.engine) as conn:
                     message_id = outbox.by_reference(conn, "sms", news.reference, news.to) or ""
-            conversations.reported(message_id, news.status, reference=news.reference, error=news.error)
+            nobody = "" if news.undeliverable else None
+            conversations.reported(message_id, news.status, reference=news.reference, error=news.error, nobody=nobody)
         except Exception as error:
             log.exception("a message's status could not be stored", error=type(error).__name__)
             return jsonify(error="try again later"), 503

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -42,13 +43,15 @@ class Process:
 
     def says(self, beginning: str) -> str:
         """The rest of the next line that begins so."""
-        while True:
+        deadline = time.monotonic() + STARTS
+        while time.monotonic() < deadline and not (self.dead and self.lines.empty()):
             try:
-                line = self.lines.get(timeout=STARTS)
+                line = self.lines.get(timeout=0.5)
             except Empty:
-                raise AssertionError((self._folder / f"{self.command}.log").read_text()[-3000:]) from None
+                continue
             if line.startswith(beginning):
                 return line.removeprefix(beginning).strip()
+        raise AssertionError((self._folder / f"{self.command}.log").read_text()[-3000:])
 
     @property
     def dead(self) -> bool:
