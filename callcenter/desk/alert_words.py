@@ -11,9 +11,11 @@ from callcenter.desk.words import Words
 
 _CONDITIONS: dict[str, Callable[[Words, str], str]] = {
     "longest_wait": lambda t, limit: t("somebody has waited longer than %(limit)s", limit=limit),
-    "waiting": lambda t, limit: t("%(limit)s or more wait", limit=limit),
+    "waiting": lambda t, limit: t("%(limit)s or more wait", limit=limit) if limit != "1" else t("somebody waits"),
     "service_level": lambda t, limit: t("today's service level is below %(limit)s", limit=limit),
-    "agents": lambda t, limit: t("fewer agents than %(limit)s are available", limit=limit),
+    "agents": lambda t, limit: (
+        t("fewer agents than %(limit)s are available", limit=limit) if limit != "1" else t("no agent is available")
+    ),
     "callbacks_overdue": lambda t, limit: t("a callback is overdue by more than %(limit)s", limit=limit),
 }
 

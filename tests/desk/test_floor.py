@@ -212,7 +212,7 @@ def test_alerts_are_those_of_the_file(desk: Desk, board: Board) -> None:
     usual = [(one["queue"], one["text"]) for one in state(desk)["alerts"]]
     assert usual == [
         ("billing", "somebody has waited longer than 1:30"),
-        ("billing", "1 or more wait, fewer agents than 1 are available"),
+        ("billing", "somebody waits, no agent is available"),
     ]
     desk.flows.files["alerts"] = {"alerts": {"late": {"callbacks_overdue": "1h"}, "level": {"service_level": 50}}}
     queues.clock = _later(queues.clock)  # past what supervisors share

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy.engine import Engine
 from werkzeug.serving import make_server
 
+from callcenter import control
 from tests.desk.floors import Board, arrive, drain, talk
 from tests.desk.support import make_desk
 from tests.desk.test_browser import Quiet, Served, Tab, chromium
@@ -79,7 +80,7 @@ def test_it_keeps_itself_up_and_does_what_it_is_told(chromium: Browser, served: 
     page = tab.page
     page.goto("/desk/floor")
     waiting = page.locator("#waiting tbody tr[data-key]")
-    expect(page.get_by_role("list", name="Alerts")).to_contain_text("Billing: somebody waits too long")
+    expect(page.get_by_role("list", name="Alerts")).to_contain_text("Billing: somebody has waited longer than 1:30")
     expect(waiting.nth(1)).to_contain_text("<img src=x")  # words, no picture
     opener = page.get_by_role("button", name="Actions: Joe Silva")
     opener.focus()
@@ -119,4 +120,76 @@ def test_who_only_looks_has_no_buttons(chromium: Browser, served: Served, board:
     tab.page.goto("/desk/floor")
     expect(tab.page.locator("#waiting tbody tr[data-key]")).to_have_count(2)
     expect(tab.page.get_by_role("button", name=re.compile("Actions|Close all"))).to_have_count(0)
+    tab.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_emergency_is_announced_and_everybody_on_the_floor_sees_it(
+    chromium: Browser, served: Served, board: Board, scheme: str
+) -> None:
+    busy(served.desk.engine, board)
+    other = Tab(chromium, served, "auditor", color_scheme=scheme)
+    other.page.goto("/desk/floor")
+    tab = Tab(chromium, served, "supervisor", color_scheme=scheme, viewport={"width": 1280, "height": 720})
+    page = tab.page
+    page.goto("/desk/floor")
+    page.get_by_role("button", name="Emergency announcement").click()
+    dialog = page.get_by_role("dialog", name="Emergency announcement")
+    dialog.get_by_label("What is said").select_option("emergency.outage")
+    expect(dialog.get_by_text("No hay luz.")).to_be_visible()
+    expect(dialog.get_by_label("Words in en")).to_be_hidden()
+    dialog.get_by_label("What is said").select_option("")
+    dialog.get_by_label("Words in en").fill("The <b>office</b> is on fire.")
+    dialog.get_by_label("And then").select_option("hang_up")
+    assert tab.violations() == []
+    page.once("dialog", lambda asked: asked.dismiss())
+    dialog.get_by_role("button", name="Announce it now").click()
+    assert served.desk.messaging.told == []  # thought better of it
+    page.on("dialog", lambda asked: asked.accept())
+    dialog.get_by_role("button", name="Announce it now").click()
+    for seen in (page, other.page):
+        expect(seen.locator("#emergencies")).to_contain_text("The <b>office</b> is on fire.")
+    assert tab.violations() == []
+    expect(other.page.get_by_role("button", name="End it")).to_have_count(0)
+    page.get_by_role("button", name="End it").click()
+    expect(page.get_by_text("It is announced no longer.")).to_be_visible()
+    for seen in (page, other.page):
+        expect(seen.locator("#emergencies [data-emergency]")).to_have_count(0)
+    assert tab.complaints == other.complaints == []
+    tab.context.close()
+    other.context.close()
+
+
+def test_skills_and_presence_are_changed_and_a_call_ended(chromium: Browser, served: Served, board: Board) -> None:
+    ids, queues = busy(served.desk.engine, board), board.queues()
+    tab = Tab(chromium, served, "supervisor")
+    page = tab.page
+    page.goto("/desk/floor")
+    page.get_by_role("button", name="Actions: Tom Baker").click()
+    dialog = page.get_by_role("dialog", name="Tom Baker")
+    expect(dialog.get_by_label("spanish")).to_have_value("3")
+    dialog.get_by_label("sales").fill("4")
+    assert tab.violations() == []
+    dialog.get_by_role("button", name="Change until midnight").click()
+    row = page.locator("#agents tbody tr[data-key=tom]")
+    expect(row).to_contain_text("sales 4 spanish 3 today")
+    tom = queues.agent("tom")
+    assert tom is not None
+    assert tom.skills == {"sales": 4, "spanish": 3}
+    page.get_by_role("button", name="Actions: Tom Baker").click()
+    expect(dialog).to_contain_text("usually 0")
+    dialog.get_by_role("button", name="As usual again").click()
+    expect(row).not_to_contain_text("today")
+    page.get_by_role("button", name="Actions: Tom Baker").click()
+    dialog.get_by_label("Why").fill("needed now")
+    dialog.get_by_role("button", name="Set").click()
+    expect(row).to_contain_text("ready")
+    page.get_by_role("button", name="Actions: Ana Silva – Maria Ortiz").click()
+    talking = page.get_by_role("dialog", name="Ana Silva – Maria Ortiz")
+    talking.get_by_label("Why").fill("threats")
+    talking.get_by_role("button", name="End the call for both").click()
+    expect(page.get_by_text("Done.")).to_be_visible()
+    [(_, order)] = queues.client.xrange(control.key(ids["talks"]))  # type: ignore[union-attr]
+    assert (order[b"verb"], order[b"by"]) == (b"hang_up", b"maria")
+    assert tab.complaints == []
     tab.context.close()
