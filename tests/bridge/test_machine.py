@@ -11,6 +11,7 @@ from ivr.bridge.state import (
     CUSTOMER,
     Answer,
     Answered,
+    Charging,
     Complete,
     Connected,
     Dial,
@@ -19,8 +20,10 @@ from ivr.bridge.state import (
     Gone,
     HangUp,
     Hear,
+    Note,
     OfferLost,
     Order,
+    PaymentEnded,
     Play,
     Played,
     Record,
@@ -30,7 +33,10 @@ from ivr.bridge.state import (
     SendDigits,
     Started,
     State,
+    StopPayment,
+    TakePayment,
     Target,
+    Why,
 )
 
 
@@ -202,6 +208,72 @@ def test_a_secret_goes_nowhere() -> None:
     assert talk.orders("secret_end").did(Record) == []
     assert talk.hears() == BOTH
     assert talk.orders("record_resume").did(Record) == [Record("resume")]
+
+
+def paying() -> Talk:
+    talk = talking(recorded=True, payments=True).orders("pay", account="10203040", amount=8450)
+    assert talk.did(TakePayment) == [TakePayment("o1", "ann", "10203040", 8450)]
+    assert talk.done.index(Record("pause")) < talk.done.index(TakePayment("o1", "ann", "10203040", 8450))
+    return talk
+
+
+def test_a_payment_is_keyed_past_the_agent_and_both_talk_on() -> None:
+    talk = paying()
+    assert talk.hears() == {CUSTOMER: {"ann"}, "ann": "held"}
+    for verb in ("hold", "secret_start", "digits", "pay", "take_over"):
+        assert "payment" in talk.orders(verb, digits="1").answer
+    for verb in ("transfer", "consult", "conference"):
+        assert "payment" in talk.orders(verb, to={"agent": "bob"}).answer
+    talk.on(PaymentEnded("paid", {"confirmation": "123"}))
+    assert talk.did(Note) == [Note("payment_ended", {"result": "paid", "confirmation": "123"})]
+    assert (talk.hears(), talk.did(Record)) == (BOTH, [Record("resume")])
+    assert talk.on(PaymentEnded("paid")).done == ()
+
+
+def test_a_payment_is_stopped_by_the_agent_but_not_while_the_card_is_charged() -> None:
+    talk = paying().orders("pay_stop")
+    assert talk.did(StopPayment) == [StopPayment(told=True)]
+    # the customer may still be keying while he is told
+    assert talk.hears() == {CUSTOMER: {"ann"}, "ann": "held"}
+    assert talk.orders("pay_stop").did(StopPayment) == []
+    assert talk.on(PaymentEnded("stopped")).hears() == BOTH
+    assert talk.orders("pay_stop").answer == "no payment is being taken"
+    talk = paying().on(Charging())
+    assert "charged" in talk.orders("pay_stop").answer
+    assert talk.on(Charging(False)).orders("pay_stop").did(StopPayment) == [StopPayment(told=True)]
+
+
+@pytest.mark.parametrize("why", ["hung_up", "failed"])
+def test_whoever_goes_during_a_payment_ends_it(why: Why) -> None:
+    talk = paying().on(Gone(AGENT, why))
+    assert talk.did(StopPayment) == [StopPayment(told=False)]
+    # also an agent who put down the receiver: somebody has to see to the customer
+    assert isinstance(end := talk.done[-1], End)
+    assert end.how == "requeue"
+    talk = paying().on(Charging(), Gone(CUSTOMER, why))
+    assert talk.did(StopPayment) == [StopPayment(told=False)]
+    assert isinstance(end := talk.done[-1], End)
+    assert end.how == "ended"
+    assert talk.on(PaymentEnded("paid")).done == ()
+
+
+def test_a_supervisor_who_had_joined_goes_on_without_the_payment() -> None:
+    talk = talking(payments=True).orders("join", "sue").on(Answered("p1")).orders("pay")
+    assert talk.hears() == {CUSTOMER: {"ann", "sue"}, "ann": {"sue"}, "sue": {"ann"}}
+    talk.on(Gone(AGENT, "failed"))
+    assert talk.did(StopPayment) == [StopPayment(told=False)]
+    assert talk.hears() == {CUSTOMER: {"sue"}, "sue": {CUSTOMER}}
+
+
+def test_no_payment_where_none_can_be_taken() -> None:
+    assert talking().orders("pay").answer == "no payment can be taken on this call"
+    able = {"payments": True}
+    assert talking(**able).orders("hold").orders("pay").answer == "hear the customer first"
+    assert talking(**able).orders("secret_start").orders("pay").answer == "hear the customer first"
+    assert "third party" in talking(**able).orders("consult", to={"agent": "bob"}).orders("pay").answer
+    for wrong in ({"account": "1 2"}, {"account": 5}, {"account": "1", "amount": 1.5}, {"account": "1", "amount": -1},
+                  {"account": "1", "amount": True}, {"amount": 100}):  # fmt: skip
+        assert talking(**able).orders("pay", **wrong).answer
 
 
 @pytest.mark.parametrize("order", ["", "hold", "consult"])

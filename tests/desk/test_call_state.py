@@ -10,16 +10,16 @@ import pytest
 from callcenter.desk.call_state import CallState, fold
 from callcenter.events import Event
 from ivr.bridge.machine import begin, step
-from ivr.bridge.state import Answered, Gone, Note, Order, Started, State
+from ivr.bridge.state import Answered, Charging, Gone, Note, Order, PaymentEnded, Started, State
 from ivr.bridge.state import Event as Happening
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 BEN: dict[str, Any] = {"to": {"agent": "ben"}}
 
 
-def told(*happenings: Happening) -> tuple[State, CallState]:
+def both(*happenings: Happening) -> tuple[State, CallState]:
     """The machine's state, and what the desk makes of the notes."""
-    state = begin(queue="general", agent="ana", recorded=True)
+    state = begin(queue="general", agent="ana", recorded=True, payments=True)
     events: list[Event] = []
     for happening in (Started(), *happenings):
         state, commands = step(state, happening)
@@ -57,13 +57,22 @@ UP = Answered("p1")
         (order("record_pause"), order("record_resume"), order("secret_start"), order("secret_end")),
         (order("listen", "sue"), Answered("p1"), CONSULT),
         (order("merge"), order("return"), order("explode")),
+        (order("pay", account="1", amount=5),),
+        (order("pay"), order("hold"), order("pay_stop")),
+        (order("pay"), order("pay_stop"), PaymentEnded("stopped")),
+        (order("pay"), Charging(), PaymentEnded("paid", {"confirmation": "1"})),
+        (order("pay"), Gone("agent", "failed")),
+        (order("join", "sue"), Answered("p1"), order("pay"), Gone("agent", "failed")),
     ],
 )
 def test_it_knows_what_the_machine_knows(happenings: tuple[Happening, ...]) -> None:
-    state, call = told(*happenings)
+    state, call = both(*happenings)
     third = state.consulted
-    known = (state.held, bool(third), state.private, state.paused, state.secret, state.over)
-    assert (call.held, bool(call.third), call.private, call.paused, call.secret, call.over) == known
+    known = (state.held, bool(third), state.private, state.paused, state.secret, bool(state.paying), state.over)
+    told = (call.held, bool(call.third), call.private, call.paused, call.secret, call.paying, call.over)
+    assert told == known
+    if state.over:
+        return
     assert call.serving == state.parties[state.agent].who
     if third:
         assert call.third == ("up" if state.parties[third].up else "rings")
@@ -71,9 +80,9 @@ def test_it_knows_what_the_machine_knows(happenings: tuple[Happening, ...]) -> N
 
 
 def test_a_transfer_that_is_under_way_and_one_that_failed() -> None:
-    assert told(order("transfer", **BEN))[1].leaving
-    assert told(CONSULT, order("complete"))[1].leaving
-    state, call = told(order("transfer", **BEN), Gone("p1", "busy"))
+    assert both(order("transfer", **BEN))[1].leaving
+    assert both(CONSULT, order("complete"))[1].leaving
+    state, call = both(order("transfer", **BEN), Gone("p1", "busy"))
     assert state.over
     assert (call.over, call.leaving) == (True, False)
 
