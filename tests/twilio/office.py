@@ -90,7 +90,10 @@ class Office:
 
     def ordered(self, call: Call, verb: str, by: str = "ana", **args: object) -> str:
         """Why not, "" where it was done."""
-        order = control.order(self.queues.client, self.contact(call), verb, by=by, args=args)
+        return self.ordered_of(self.contact(call), verb, by, **args)
+
+    def ordered_of(self, contact: str, verb: str, by: str = "ana", **args: object) -> str:
+        order = control.order(self.queues.client, contact, verb, by=by, args=args)
         before = Tail(self.queues.client)
         self.orders.once()
         self.step()
@@ -112,7 +115,7 @@ class Office:
         """Dana asks to be called back on the number that she calls from."""
         self.queues.set_presence("ana", "unavailable", "lunch")
         dana = self.waits()
-        for _ in range(2):
+        for _ in ("call me back", "on this number", "when it is my turn"):
             dana.finish_speaking()
             dana.press("1")
         dana.hang_up()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.twilio.office import DANA, Open
+from ivr.rehearsal.twilio_double import Call
+from tests.twilio.office import ANA, BANK, BEN, DANA, Office, Open
 from tests.twilio.support import words
 
 
@@ -64,3 +65,88 @@ def test_an_agent_who_leaves_before_lets_the_customers_telephone_be(open_office:
     requested = office.queues.requested(contact)
     assert requested is not None
     assert requested.state == "waiting"
+
+
+def talking(office: Office) -> tuple[Call, Call, str]:
+    """Dana, called back, and Ana."""
+    _, contact = office.books()
+    office.queues.set_presence("ana", "available")
+    ana = office.rung().start()
+    ana.press("1")
+    home = office.rung().start()
+    home.press("1")
+    office.step()
+    assert home.conference is ana.conference is not None
+    return home, ana, contact
+
+
+def test_who_was_called_back_is_done_when_the_agent_is(open_office: Open) -> None:
+    office = open_office("ana")
+    home, ana, contact = talking(office)
+    ana.hang_up()
+    office.step()
+    assert home.over
+    assert office.queues.entry(contact)["state"] == "done"
+
+
+def test_who_was_called_back_waits_on_the_line_for_another_agent(open_office: Open) -> None:
+    office = open_office("ana")
+    home, ana, contact = talking(office)
+    joined = office.queues.entry(contact)["joined_at"]
+    office.queues.set_presence("ana", "unavailable", "lunch")
+    assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
+    assert ana.over
+    assert not home.over
+    assert home.heard[-1].audio.endswith("/audio/music-1.wav")
+    entry = office.queues.entry(contact)
+    assert (entry["state"], entry["leg"], entry["joined_at"]) == ("waiting", "present", joined)
+    assert contact in office.orders.conversations.links.backs(), "whoever keeps legs keeps this one"
+    office.queues.sign_in("ben")
+    ben = office.rung().start()
+    office.step()
+    assert (office.hears(home), office.hears(ben)) == ({BEN}, {DANA})
+    assert office.queues.entry(contact)["state"] == "connected"
+    home.hang_up()
+    office.step()
+    assert ben.over
+    assert office.queues.entry(contact)["state"] == "done"
+    assert contact not in office.orders.conversations.links.backs()
+
+
+def test_who_was_called_back_and_hangs_up_while_waiting_leaves(open_office: Open) -> None:
+    office = open_office("ana")
+    home, _, contact = talking(office)
+    office.queues.set_presence("ana", "unavailable", "lunch")
+    assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
+    home.hang_up()
+    office.step()
+    assert office.queues.entry(contact)["state"] == "left"
+    assert contact not in office.orders.conversations.links.backs()
+
+
+def test_an_offer_that_is_refused_lets_who_waits_on_the_line_be(open_office: Open) -> None:
+    office = open_office("ana")
+    home, _, contact = talking(office)
+    office.queues.set_presence("ana", "unavailable", "lunch")
+    assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
+    office.queues.sign_in("ben")
+    office.rung().refuse("busy")
+    office.step()
+    assert not home.over
+    assert office.queues.entry(contact)["state"] == "waiting"
+    assert contact in office.orders.conversations.links.backs()
+
+
+def test_three_of_them_with_who_was_called_back(open_office: Open) -> None:
+    office = open_office("ana")
+    home, ana, contact = talking(office)
+    assert office.ordered_of(contact, "conference", to={"number": BANK}) == ""
+    bank = office.rung().start()
+    office.step()
+    assert office.hears(home) == {ANA, BANK}
+    ana.hang_up()
+    office.step()
+    assert office.hears(home) == {BANK}
+    bank.hang_up()
+    office.step()
+    assert home.over

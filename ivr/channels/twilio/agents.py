@@ -180,9 +180,12 @@ class Talks:
         place = self.queues.place(link.contact)
         if place is None or place.state not in ("waiting", "offered", "accepted"):
             return goodbye()
+        here = f"{self.fold.base_url}/twilio/back/{link.offer}/wait"
         response = VoiceResponse()
-        response.play(self.fold.music) if self.fold.music else response.pause(length=10)
-        response.redirect(f"{self.fold.base_url}/twilio/back/{link.offer}/wait")
+        gather = Gather(input="dtmf", num_digits=1, timeout=1, finish_on_key="", action=here)
+        gather.play(self.fold.music) if self.fold.music else gather.pause(length=10)
+        response.append(gather)
+        response.redirect(here)
         return str(response)
 
     def not_reached(self, link: Link, status: str) -> None:
