@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, get_args
 
 import phonenumbers
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.engine import Connection
 
+from callcenter import searching
 from callcenter.tables import customers, identifiers
 
 Kind = Literal["phone", "email", "chat_visitor", "account", "social"]
@@ -30,6 +32,26 @@ PROOFS: tuple[Proof, ...] = get_args(Proof)
 is the word of the company's own."""
 STRONG = frozenset({"agent", "pin", "login", "one_time_code"})
 LONGEST = 254
+
+# Every contact that begins asks these two: to build a query costs more than to run it.
+_ROOT = customers.alias("root")
+_CANDIDATES = (
+    sa.select(_ROOT.c.id, _ROOT.c.name, _ROOT.c.language, _ROOT.c.provisional, identifiers.c.proof)
+    .join(customers, customers.c.id == identifiers.c.customer_id)
+    .join(_ROOT, _ROOT.c.id == customers.c.root_id)
+    .where(identifiers.c.kind == sa.bindparam("kind"), identifiers.c.value == sa.bindparam("value"))
+)
+_OWNER = (
+    sa.select(identifiers.c.customer_id)
+    .join(customers, customers.c.id == identifiers.c.customer_id)
+    .where(
+        identifiers.c.kind == sa.bindparam("kind"),
+        identifiers.c.value == sa.bindparam("value"),
+        customers.c.root_id == sa.bindparam("root_id"),
+    )
+    .order_by(sa.case((identifiers.c.customer_id == sa.bindparam("root_id"), 0), else_=1), identifiers.c.created_at)
+    .limit(1)
+)
 
 
 class InvalidIdentifier(ValueError):
@@ -95,6 +117,7 @@ def normalise(kind: str, value: str, region: str = "") -> str:
     raise InvalidIdentifier(f"{kind!r} is no kind of identifier; there are {', '.join(KINDS)}")
 
 
+@lru_cache(4096)
 def _phone(value: str, region: str) -> str:
     try:
         number = phonenumbers.parse(value, region.upper() or None)
@@ -125,13 +148,15 @@ def add(
     weaker = identifiers.c.proof.in_(PROOFS[: PROOFS.index(proof) + 1])
     renewed = sa.update(identifiers).where(*same, weaker).values(proof=proof, proven_at=proven_at)
     if proof == "none" or conn.execute(renewed).rowcount == 0:
-        _insert_new(conn, same, id=uuid.uuid4().hex, customer_id=customer_id, kind=kind, value=value, proof=proof,
-                    proven_at=proven_at, created_at=at)  # fmt: skip
+        id = uuid.uuid4().hex
+        if _insert_new(conn, id=id, customer_id=customer_id, kind=kind, value=value, proof=proof, proven_at=proven_at,
+                       created_at=at):  # fmt: skip
+            searching.put_identifier(conn, id, customer_id, kind, value)
     return _identifier(conn.execute(sa.select(identifiers).where(*same)).one())
 
 
-def _insert_new(conn: Connection, same: Sequence[sa.ColumnElement[bool]], **values: object) -> None:
-    """Insert unless it is there; two that come at once leave one row."""
+def _insert_new(conn: Connection, **values: object) -> bool:
+    """Insert unless it is there; two that come at once leave one row. False when it was there."""
     insert: sa.Insert
     if conn.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as postgres_insert
@@ -141,11 +166,12 @@ def _insert_new(conn: Connection, same: Sequence[sa.ColumnElement[bool]], **valu
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
         insert = sqlite_insert(identifiers).on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
-    conn.execute(insert.values(**values))
+    return conn.execute(insert.values(**values)).rowcount == 1
 
 
 def remove(conn: Connection, identifier_id: str) -> bool:
     """Let it no longer name its customer; False when it is gone already."""
+    searching.drop_identifier(conn, identifier_id)
     return conn.execute(sa.delete(identifiers).where(identifiers.c.id == identifier_id)).rowcount == 1
 
 
@@ -163,27 +189,14 @@ def of_customers(conn: Connection, customer_ids: Sequence[str]) -> list[Identifi
 def owner(conn: Connection, root_id: str, kind: str, value: str) -> str | None:
     """Which of the customers merged into `root_id` a (normalised) identifier was given to: the root if it has it,
     else the first that got it. Contacts go to that one, so that undoing a merge takes them along."""
-    query = (
-        sa.select(identifiers.c.customer_id)
-        .join(customers, customers.c.id == identifiers.c.customer_id)
-        .where(identifiers.c.kind == kind, identifiers.c.value == value, customers.c.root_id == root_id)
-        .order_by(sa.case((identifiers.c.customer_id == root_id, 0), else_=1), identifiers.c.created_at)
-        .limit(1)
-    )
-    return conn.execute(query).scalar_one_or_none()
+    return conn.execute(_OWNER, {"kind": kind, "value": value, "root_id": root_id}).scalar_one_or_none()
 
 
 def identify(conn: Connection, kind: str, value: str, *, region: str = "") -> list[Candidate]:
     """The customers whom an identifier may mean, the best proven first. Raises `InvalidIdentifier`."""
-    root = customers.alias("root")
-    query = (
-        sa.select(root.c.id, root.c.name, root.c.language, root.c.provisional, identifiers.c.proof)
-        .join(customers, customers.c.id == identifiers.c.customer_id)
-        .join(root, root.c.id == customers.c.root_id)
-        .where(identifiers.c.kind == kind, identifiers.c.value == normalise(kind, value, region))
-    )
+    found = conn.execute(_CANDIDATES, {"kind": kind, "value": normalise(kind, value, region)})
     best: dict[str, Candidate] = {}
-    for row in sorted(conn.execute(query), key=lambda row: (-PROOFS.index(row.proof), row.id)):
+    for row in sorted(found, key=lambda row: (-PROOFS.index(row.proof), row.id)):
         best.setdefault(row.id, Candidate(row.id, row.name, row.language, row.proof, row.provisional))
     return list(best.values())
 

@@ -30,6 +30,10 @@ AUTHENTICATED: frozenset[Kind] = frozenset({"phone", "social"})
 ANONYMOUS: frozenset[Kind] = frozenset({"chat_visitor"})
 """Kinds that name nobody until they have proven who they are: no customer is made for them."""
 
+_ASSIGN = (
+    sa.update(contacts).where(contacts.c.id == sa.bindparam("contact")).values(customer_id=sa.bindparam("customer"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
@@ -121,7 +125,7 @@ def assume(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof,
 
 
 def _assign(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, by: str, at: datetime) -> None:
-    conn.execute(sa.update(contacts).where(contacts.c.id == contact_id).values(customer_id=customer_id))
+    conn.execute(_ASSIGN, {"contact": contact_id, "customer": customer_id})
     data = {"customer": customer_id, "proof": proof} | ({"by": by} if by else {})
     events.record(conn, contact_id, None, "identified", data, at)
     webhooks.emit(conn, "contact.identified", {"contact_id": contact_id, "customer_id": customer_id}, at)
@@ -138,13 +142,13 @@ def _release(conn: Connection, customer_id: str, kind: str, value: str) -> None:
     for table in (contacts, notes, cases):
         if conn.execute(sa.select(table.c.id).where(table.c.customer_id == customer_id).limit(1)).first():
             return
-    conn.execute(
-        sa.delete(identifiers_table).where(
-            identifiers_table.c.customer_id == customer_id,
-            identifiers_table.c.kind == kind,
-            identifiers_table.c.value == value,
-        )
+    own = sa.select(identifiers_table.c.id).where(
+        identifiers_table.c.customer_id == customer_id,
+        identifiers_table.c.kind == kind,
+        identifiers_table.c.value == value,
     )
+    for identifier_id in conn.execute(own).scalars().all():
+        identifiers.remove(conn, identifier_id)
 
 
 def _address(conn: Connection, contact_id: str) -> tuple[str, str]:
