@@ -1,0 +1,108 @@
+"""What the desk offers to take a payment for, on which calls, and what a page shows of one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from callcenter import assisted, contacts, control, customers, events, identifiers
+from callcenter.tables import contacts as contacts_table
+from ivr.actions.bills.importing import DEMO, import_bills
+from tests.desk.floors import Board, drain, post, talk
+from tests.desk.support import NOW, Browser, Desk, make_desk
+from tests.valkey import Valkey
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def board(valkey: Valkey) -> Board:
+    return Board(valkey)
+
+
+@pytest.fixture
+def desk(sqlite_engine: Engine, tmp_path: Path, board: Board) -> Desk:
+    import_bills(sqlite_engine, DEMO, dt.date(2026, 11, 22))
+    return make_desk(sqlite_engine, tmp_path, switchboard=board)
+
+
+@pytest.fixture
+def maria(desk: Desk) -> Browser:
+    browser = desk.browser("agent")
+    post(browser, "/desk/agent/presence", presence="available")
+    return browser
+
+
+def call(desk: Desk, board: Board, *, channel: str = "sip", account: str = "", said: str = "") -> str:
+    """Somebody on the line of maria: whose `account` is known, and who `said` another."""
+    with desk.engine.begin() as conn:
+        contact = contacts.start(conn, channel=channel, caller="+12125550100", called="1", at=NOW, served_by="queue")
+        if account:
+            who = customers.create(conn, name="Dana", at=NOW)
+            identifiers.add(conn, who, "account", account, at=NOW)
+            conn.execute(sa.update(contacts_table).where(contacts_table.c.id == contact).values(customer_id=who))
+        if said:
+            events.record(conn, contact, None, "slot_filled", {"slot": "account", "value": said}, NOW)
+    board.queues().join(contact, "sales", channel=channel, caller="+12125550100")
+    talk(board.queues(), contact, "maria")
+    drain(desk.engine, board.queues())
+    return contact
+
+
+def test_the_next_bill_of_each_account_of_the_caller(desk: Desk, board: Board, maria: Browser) -> None:
+    contact = call(desk, board, account="10203040", said="99999999")
+    other, bill = maria.get(f"/desk/calls/{contact}/bills", headers=JSON).json
+    assert (other["account"], other["balance"]) == ("99999999", None)  # in another system's books
+    assert (bill["account"], bill["balance"], bill["currency"]) == ("10203040", 8450, "USD")
+    assert bill["name"]
+    assert "2026" in bill["due_on"]
+
+
+def test_an_account_that_owes_nothing_is_left_out(desk: Desk, board: Board, maria: Browser) -> None:
+    with desk.engine.begin() as conn:
+        conn.execute(sa.text("UPDATE bills SET balance = 0"))
+    contact = call(desk, board, account="10203040")
+    assert maria.get(f"/desk/calls/{contact}/bills", headers=JSON).json == []
+
+
+def test_another_agents_caller_owes_me_nothing(desk: Desk, board: Board, maria: Browser) -> None:
+    contact = call(desk, board, account="10203040")
+    assert maria.get(f"/desk/calls/{contact}/bills", headers=JSON).status_code == 200
+    assert desk.browser("supervisor").get(f"/desk/calls/{contact}/bills", headers=JSON).status_code == 422
+
+
+def test_the_order_goes_to_the_line(desk: Desk, board: Board, maria: Browser) -> None:
+    contact = call(desk, board)
+    args = {"account": "10203040", "amount": 5000}
+    assert post(maria, f"/desk/calls/{contact}/order", verb="pay", args=json.dumps(args)).status_code == 200
+    assert post(maria, f"/desk/calls/{contact}/order", verb="pay_stop").status_code == 200
+    supervisor = desk.browser("supervisor")
+    assert post(supervisor, f"/desk/calls/{contact}/order", verb="pay_stop").status_code == 422
+    entries = board.queues().client.xrange(control.key(contact))
+    assert [fields[b"verb"] for _, fields in entries] == [b"pay", b"pay_stop"]  # type: ignore[union-attr]
+    assert json.loads(entries[0][1][b"args"]) == args  # type: ignore[index]
+
+
+def test_a_call_by_twilio_says_why_not(desk: Desk, board: Board, maria: Browser) -> None:
+    contact = call(desk, board, channel="twilio")
+    answer = post(maria, f"/desk/calls/{contact}/order", verb="pay")
+    assert answer.status_code == 422
+    assert "Twilio" in answer.json["error"]
+    assert board.queues().client.xlen(control.key(contact)) == 0
+    [offer] = maria.get("/desk/agent", headers=JSON).json["offers"]
+    assert "came by Twilio" in maria.get(f"/desk/offers/{offer['id']}/card").text
+
+
+def test_a_page_that_comes_later_shows_how_it_goes(desk: Desk, board: Board, maria: Browser) -> None:
+    contact = call(desk, board)
+    assert maria.get("/desk/agent", headers=JSON).json["offers"][0]["payment"] is None
+    progress = {"contact": contact, "state": "asking", "field": "card", "keyed": {"card": 7}}
+    told: list[object] = []
+    assisted.tell(board.queues().client, lambda *event: told.append(event), "maria", progress)
+    assert maria.get("/desk/agent", headers=JSON).json["offers"][0]["payment"] == progress
+    assert told == [("agent:maria", "payment", progress)]
