@@ -15,7 +15,7 @@ MEDIA_PORTS = 4000
 
 _HEADERS = """\
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
-      From: "caller" <sip:caller[call_number]@[local_ip]:[local_port]>;tag=[pid]SIPpTag00[call_number]"""
+      From: "caller" <sip:+15550100@[local_ip]:[local_port]>;tag=[pid]SIPpTag00[call_number]"""
 
 SCENARIO = f"""\
 <?xml version="1.0" encoding="ISO-8859-1" ?>
