@@ -8,6 +8,7 @@ process left is found by a timed job (`ivr.tending`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa

@@ -57,13 +57,13 @@ def deliver_messages() -> int:
 
 def answer_messages() -> int:
     """Answer what processes that died have left unanswered, go on where their actions stopped, and tell those who wait
-    what is announced."""
+    what is announced, and that they may be called back."""
     from ivr.assembly import make_conversations
 
     with _runner() as (runner, settings):
         conversations = make_conversations(settings, runner, submit=lambda work, *arguments: work(*arguments))
         return _noted(
-            "messages answered", conversations.answer_left() + conversations.go_on_left() + conversations.announce()
+            "messages answered", conversations.answer_left() + conversations.go_on_left() + conversations.tell_waiting()
         )
 
 

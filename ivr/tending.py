@@ -1,0 +1,87 @@
+"""What timed jobs see to in threads of messages: what processes that died have left, and what those who wait for an
+agent are told without having written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from callcenter import contacts
+from callcenter.db import reading
+from callcenter.messages import inbound as inbox
+from ivr.emergency import due
+from ivr.flow.inputs import Announced, Input
+from ivr.flow.session import Session
+from ivr.queueing import Queueing
+from ivr.runner import Runner, Turn
+from ivr.threads import OneAtATime, Threads
+
+log = structlog.get_logger("callwright.conversations")
+
+LEFT = timedelta(seconds=5)
+"""A message that nobody has taken for so long was left by a process that died."""
+
+
+class Tending:
+    """The part of `ivr.conversations.Conversations` that has no customer at the other end."""
+
+    runner: Runner
+    _alone: OneAtATime
+    _threads: Threads
+    _queueing: Queueing | None
+
+    def _answer_quietly(self, message_id: str) -> None:
+        raise NotImplementedError
+
+    def _go_on(self, contact_id: str) -> None:
+        raise NotImplementedError
+
+    def _tell(self, contact: Any, session: Session, given: Input, carried: str) -> Turn:
+        raise NotImplementedError
+
+    def answer_left(self) -> int:
+        """Answer what processes that died have left; returns how many messages there were."""
+        with reading(self.runner.engine) as conn:
+            waiting = inbox.left(conn, self.runner.now() - LEFT)
+        for message_id in waiting:
+            self._answer_quietly(message_id)
+        return len(waiting)
+
+    def go_on_left(self) -> int:
+        """Run the actions again whose processes died; returns how many."""
+        found = self._threads.with_actions(self.runner.now() - LEFT)
+        for contact_id in found:
+            try:
+                self._go_on(contact_id)
+            except Exception as error:
+                log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
+        return len(found)
+
+    def tell_waiting(self) -> int:
+        """Tell those who wait for an agent what a supervisor announces, and that they may be called back, once the
+        queue's rule says so; returns how many were told something."""
+        return sum(self._told(contact_id) for contact_id in self._threads.waiting())
+
+    def _told(self, contact_id: str) -> bool:
+        try:
+            with self._alone.at(contact_id):
+                with reading(self.runner.engine) as conn:
+                    contact: Any = contacts.get(conn, contact_id)
+                stored = self._threads.stored(contact)
+                if stored is None or stored.session.ended:
+                    return False
+                given: Input | None = self._announced(stored.session)
+                if given is None and self._queueing is not None:
+                    given = self._queueing.offer(stored.session)
+                return given is not None and self._tell(contact, stored.session, given, "").fresh
+        except Exception as error:
+            log.exception("a thread could not be told", contact=contact_id, error=type(error).__name__)
+            return False
+
+    def _announced(self, session: Session) -> Announced | None:
+        """What this contact hasn't been told that a supervisor announces."""
+        if self._queueing is not None:
+            return self._queueing.announcement(session)
+        return due(self.runner.announcements.lately(), session)

@@ -1,0 +1,204 @@
+"""Callbacks and threads of messages, on a real Valkey: offered by rule, found by any identifier, one for one person."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+
+from callcenter import customers, identifiers
+from callcenter.queues.store import Queues
+from ivr.callbacks import Callbacks, Person, clock_time, moment
+from ivr.conversations import Conversations
+from ivr.flow.effects import RequestCallback
+from ivr.queue_config import PublishedQueues, connect
+from ivr.queueing import Queueing
+from tests.conversations.support import DANA, Desk
+from tests.valkey import Valkey
+
+OTHER = "+12025550177"
+HOME = "+12025550155"
+ZONE = "America/New_York"
+
+
+@pytest.fixture
+def queues(desk: Desk, valkey: Valkey) -> Iterator[Queues]:
+    """The desk's conversations with queues behind them, all by the desk's clock; an agent is there."""
+    client = connect(valkey.url)
+    published = PublishedQueues(desk.runner.published, client)
+    published.queues.clock = lambda: desk.clock[0].timestamp()
+    before = desk.conversations
+    desk.conversations = Conversations(
+        desk.runner, desk.chosen, submit=before._submit, queueing=Queueing(published, desk.engine, lambda: ZONE)
+    )
+    found = published.queues
+    found.sign_in(next(name for name in found.config.agents if found.config.serves(name, "general")))
+    yield found
+    client.close()
+
+
+@pytest.fixture
+def dana(desk: Desk) -> str:
+    """A customer with two telephones."""
+    with desk.engine.begin() as conn:
+        customer = customers.create(conn, at=desk.clock[0], name="Dana")
+        for number in (DANA, OTHER):
+            identifiers.add(conn, customer, "phone", number, at=desk.clock[0], proof="agent")
+    return customer
+
+
+def last(desk: Desk, contact_id: str) -> str:
+    return desk.thread(contact_id)[-1][1]
+
+
+def passes(desk: Desk, **time: float) -> None:
+    desk.clock[0] += dt.timedelta(**time)
+
+
+def booked(desk: Desk, queues: Queues, number: str = HOME) -> str:
+    """Dana has asked for a callback, by a call that is over."""
+    queues.join("earlier", "general", channel="sip", caller=DANA, holder="sip1")
+    queues.request_callback("earlier", number)
+    return "earlier"
+
+
+def test_a_callback_is_offered_once_when_the_rule_says_so(desk: Desk, queues: Queues) -> None:
+    thread = desk.text("agent").contact_id
+    assert "called back" not in last(desk, thread)
+    passes(desk, seconds=100)
+    assert desk.conversations.tell_waiting() == 0
+    passes(desk, seconds=30)
+    assert desk.conversations.tell_waiting() == 1
+    assert "1. be called back" in last(desk, thread).casefold()
+    written = len(desk.thread(thread))
+    passes(desk, seconds=300)
+    assert desk.conversations.tell_waiting() == 0
+    assert len(desk.thread(thread)) == written
+    desk.text("It is about my meter.")
+    assert desk.conversations.tell_waiting() == 0  # offered is offered, whatever was written since
+    desk.text("1")
+    assert "Is that right?" in last(desk, thread)
+
+
+def test_whoever_has_asked_already_is_offered_nothing(desk: Desk, queues: Queues) -> None:
+    thread = desk.text("agent").contact_id
+    for words in ("call me back", "yes", "1"):
+        desk.text(words)
+    passes(desk, seconds=300)
+    assert desk.conversations.tell_waiting() == 0
+    assert [one.contact_id for one in queues.callbacks_of(DANA)] == [thread]
+
+
+def test_the_person_is_known_by_another_telephone(desk: Desk, queues: Queues, dana: str) -> None:
+    """The callback was asked for to a third number, by the customer; a text comes from the second telephone."""
+    queues.join("earlier", "general", channel="sip", caller="anonymous", customer_id=dana)
+    queues.request_callback("earlier", HOME)
+    thread = desk.text("agent", sender=OTHER).contact_id
+    assert desk.contact(thread).customer_id == dana
+    assert "your turn comes" in last(desk, thread)
+    assert queues.place(thread) is None
+
+
+def test_keeping_it(desk: Desk, queues: Queues) -> None:
+    contact = booked(desk, queues, DANA)
+    thread = desk.text("agent").contact_id
+    assert "You have asked us to call you back" in last(desk, thread)
+    desk.text("1")
+    assert "as you have asked" in last(desk, thread)
+    assert [one.contact_id for one in queues.callbacks_of(DANA)] == [contact]
+    assert queues.place(thread) is None
+
+
+def test_cancelling_it(desk: Desk, queues: Queues) -> None:
+    contact = booked(desk, queues, DANA)
+    desk.text("agent")
+    thread = desk.text("3").contact_id
+    assert "won't call" in last(desk, thread)
+    assert queues.callbacks_of(DANA) == []
+    assert queues.entry(contact)["why"] == "cancelled"
+
+
+def test_moving_it_keeps_the_number_and_the_place(desk: Desk, queues: Queues) -> None:
+    contact = booked(desk, queues, DANA)
+    joined = queues.entry(contact)["joined_at"]
+    passes(desk, minutes=5)
+    for words in ("agent", "2", "2", "tomorrow", "4 pm"):
+        thread = desk.text(words).contact_id
+    assert "4:00" in last(desk, thread)
+    [one] = queues.callbacks_of(DANA)
+    tomorrow = desk.clock[0].date() + dt.timedelta(days=1)
+    assert (one.contact_id, one.number, clock_time(one.at, ZONE)) == (contact, DANA, f"{tomorrow}T16:00")
+    assert queues.entry(contact)["joined_at"] == joined
+
+
+def test_a_time_outside_the_hours_is_refused_with_the_next_one(desk: Desk, queues: Queues) -> None:
+    thread = desk.text("agent").contact_id
+    for words in ("call me back", "yes", "another time", "tomorrow", "11 pm"):
+        desk.text(words)
+    assert "8:00" in last(desk, thread)
+    assert queues.callbacks_of(DANA) == []
+    desk.text("yes")
+    [one] = queues.callbacks_of(DANA)
+    day_after = desk.clock[0].date() + dt.timedelta(days=2)
+    assert clock_time(one.at, ZONE) == f"{day_after}T08:00"
+
+
+def test_waiting_here_takes_the_place(desk: Desk, queues: Queues) -> None:
+    contact = booked(desk, queues, DANA)
+    joined = queues.entry(contact)["joined_at"]
+    passes(desk, minutes=5)
+    queues.join("later", "general", channel="sip")
+    desk.text("agent")
+    thread = desk.text("4").contact_id
+    place = queues.place(thread)
+    assert place is not None
+    assert (place.position, f"{place.joined_at:.6f}") == (1, joined)
+    assert queues.callbacks_of(DANA) == []
+    assert queues.place(contact).state == "left"  # type: ignore[union-attr]
+    assert queues.entry(thread)["medium"] == "sms"
+
+
+def test_nobody_there_leaves_the_callback_as_it_was(desk: Desk, queues: Queues) -> None:
+    contact = booked(desk, queues, DANA)
+    for agent in queues.agents():
+        queues.sign_out(agent)
+    desk.text("agent")
+    thread = desk.text("4").contact_id
+    assert "as you have asked" in last(desk, thread)
+    assert [one.contact_id for one in queues.callbacks_of(DANA)] == [contact]
+
+
+def test_asking_again_elsewhere_is_no_second_callback(desk: Desk, queues: Queues) -> None:
+    """A full queue leads to a callback past the question; the person's one is moved."""
+    contact = booked(desk, queues, DANA)
+    session = desk.runner.store.find("sms", desk.text("hours").contact_id).session
+    queueing = desk.conversations._queueing
+    assert queueing is not None
+    told = queueing.book(session, RequestCallback("general", HOME))
+    assert told.booked
+    [one] = queues.callbacks_of(DANA, HOME)
+    assert (one.contact_id, one.number) == (contact, HOME)
+
+
+def test_of_a_shared_telephone_each_has_their_own(desk: Desk, queues: Queues, dana: str) -> None:
+    """A callback that another customer asked for on the same telephone isn't told to Dana, or moved."""
+    queues.join("theirs", "general", channel="sip", customer_id="somebody")
+    queues.request_callback("theirs", DANA)
+    found = Callbacks(queues, desk.engine, lambda: ZONE)
+    keys = (f"customer:{dana}", f"number:{DANA}")
+    assert found.waiting(Person(dana, keys)) == []
+    assert [one.contact_id for one in found.waiting(Person("", (f"number:{DANA}",)))] == ["theirs"]
+    queues.join("nobodys", "general", channel="sip")
+    queues.request_callback("nobodys", DANA)
+    assert [one.contact_id for one in found.waiting(Person(dana, keys))] == ["nobodys"]
+
+
+def test_times_are_the_companys() -> None:
+    at = moment("2026-03-08T03:30", ZONE)
+    assert at is not None
+    assert clock_time(at, ZONE) == "2026-03-08T03:30"
+    assert moment("2026-03-08T03:30+00:00", ZONE) == at - 4 * 3600
+    assert moment("", ZONE) is None
+    with pytest.raises(ValueError, match="isoformat"):
+        moment("tomorrow", ZONE)
