@@ -9,10 +9,11 @@ import pytest
 
 from callcenter import customers, identifiers
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from ivr.callbacks import Callbacks, Person, clock_time, moment
 from ivr.conversations import Conversations
 from ivr.flow.effects import RequestCallback
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.queueing import Queueing
 from tests.conversations.support import DANA, Desk
 from tests.valkey import Valkey
