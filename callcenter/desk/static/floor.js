@@ -178,6 +178,7 @@ async function emergencies() {
 }
 
 function showAll() {
+  place.dataset.ready = "yes"; // until then nothing is shown that would jump away
   show("queues", state.queues);
   show("agents", state.agents);
   show("waiting", state.waiting, state.waiting_beyond);
@@ -230,6 +231,7 @@ function heard({ topic }) {
 let wrong = "";
 function fault(text, stays = "") {
   wrong = stays || wrong;
+  if (text || wrong) place.dataset.ready = "yes";
   by("fault").textContent = text || wrong;
   by("fault").hidden = !(text || wrong);
 }
