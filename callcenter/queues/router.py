@@ -141,7 +141,7 @@ class Router:
         """Nobody is called back while the queue is closed."""
         if not proposal.absent or self.queues.open_at(proposal.queue, now):
             return True
-        hours = self.queues.queue(proposal.queue).hours
+        hours = self.queues.queue(proposal.queue).callback_hours
         opens = self.queues.hours.next_open(hours or "", now)
         self.queues.postpone(proposal.contact_id, now + 3600 if opens is None else opens, "closed")
         return False
