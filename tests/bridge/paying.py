@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import shutil
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,16 @@ async def counter(
         here = Counter(made, ana, dana, made.events()[0].contact_id or "")
         await here.talk()
         yield here
+
+
+def story(told: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """A test that takes its time: what is said and keyed is in real time, and the machine may be busy."""
+
+    @functools.wraps(told)
+    def test(*arguments: Any, **fixtures: Any) -> None:
+        asyncio.run(told(*arguments, **fixtures))
+
+    return test
 
 
 def heard(phone: TonePhone) -> bytes:

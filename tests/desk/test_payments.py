@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -38,6 +39,12 @@ def maria(desk: Desk) -> Browser:
     return browser
 
 
+def got(browser: Browser, path: str) -> Any:
+    answer = browser.get(path, headers=JSON)
+    assert answer.status_code == 200
+    return answer.json
+
+
 def call(desk: Desk, board: Board, *, channel: str = "sip", account: str = "", said: str = "") -> str:
     """Somebody on the line of maria: whose `account` is known, and who `said` another."""
     with desk.engine.begin() as conn:
@@ -56,7 +63,7 @@ def call(desk: Desk, board: Board, *, channel: str = "sip", account: str = "", s
 
 def test_the_next_bill_of_each_account_of_the_caller(desk: Desk, board: Board, maria: Browser) -> None:
     contact = call(desk, board, account="10203040", said="99999999")
-    other, bill = maria.get(f"/desk/calls/{contact}/bills", headers=JSON).json
+    other, bill = got(maria, f"/desk/calls/{contact}/bills")
     assert (other["account"], other["balance"]) == ("99999999", None)  # in another system's books
     assert (bill["account"], bill["balance"], bill["currency"]) == ("10203040", 8450, "USD")
     assert bill["name"]
@@ -67,7 +74,7 @@ def test_an_account_that_owes_nothing_is_left_out(desk: Desk, board: Board, mari
     with desk.engine.begin() as conn:
         conn.execute(sa.text("UPDATE bills SET balance = 0"))
     contact = call(desk, board, account="10203040")
-    assert maria.get(f"/desk/calls/{contact}/bills", headers=JSON).json == []
+    assert got(maria, f"/desk/calls/{contact}/bills") == []
 
 
 def test_another_agents_caller_owes_me_nothing(desk: Desk, board: Board, maria: Browser) -> None:
@@ -83,9 +90,9 @@ def test_the_order_goes_to_the_line(desk: Desk, board: Board, maria: Browser) ->
     assert post(maria, f"/desk/calls/{contact}/order", verb="pay_stop").status_code == 200
     supervisor = desk.browser("supervisor")
     assert post(supervisor, f"/desk/calls/{contact}/order", verb="pay_stop").status_code == 422
-    entries = board.queues().client.xrange(control.key(contact))
-    assert [fields[b"verb"] for _, fields in entries] == [b"pay", b"pay_stop"]  # type: ignore[union-attr]
-    assert json.loads(entries[0][1][b"args"]) == args  # type: ignore[index]
+    entries: Any = board.queues().client.xrange(control.key(contact))
+    assert [fields[b"verb"] for _, fields in entries] == [b"pay", b"pay_stop"]
+    assert json.loads(entries[0][1][b"args"]) == args
 
 
 def test_a_call_by_twilio_says_why_not(desk: Desk, board: Board, maria: Browser) -> None:
@@ -94,15 +101,15 @@ def test_a_call_by_twilio_says_why_not(desk: Desk, board: Board, maria: Browser)
     assert answer.status_code == 422
     assert "Twilio" in answer.json["error"]
     assert board.queues().client.xlen(control.key(contact)) == 0
-    [offer] = maria.get("/desk/agent", headers=JSON).json["offers"]
+    [offer] = got(maria, "/desk/agent")["offers"]
     assert "came by Twilio" in maria.get(f"/desk/offers/{offer['id']}/card").text
 
 
 def test_a_page_that_comes_later_shows_how_it_goes(desk: Desk, board: Board, maria: Browser) -> None:
     contact = call(desk, board)
-    assert maria.get("/desk/agent", headers=JSON).json["offers"][0]["payment"] is None
+    assert got(maria, "/desk/agent")["offers"][0]["payment"] is None
     progress = {"contact": contact, "state": "asking", "field": "card", "keyed": {"card": 7}}
     told: list[object] = []
     assisted.tell(board.queues().client, lambda *event: told.append(event), "maria", progress)
-    assert maria.get("/desk/agent", headers=JSON).json["offers"][0]["payment"] == progress
+    assert got(maria, "/desk/agent")["offers"][0]["payment"] == progress
     assert told == [("agent:maria", "payment", progress)]
