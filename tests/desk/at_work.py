@@ -215,7 +215,7 @@ def shot(tab: Page, name: str) -> None:
 def flawless(tab: Page, name: str) -> None:
     """No violation, light and dark, and nothing wider than the screen, down to a tablet."""
     for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        tab.emulate_media(color_scheme=scheme)
         for size in ((1280, 720), (820, 1180)):
             tab.set_viewport_size({"width": size[0], "height": size[1]})
             assert tab.evaluate("document.documentElement.scrollWidth") <= size[0], (name, size)
