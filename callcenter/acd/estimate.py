@@ -88,14 +88,29 @@ def staffing(
     """How many agents each queue has. `queues` gives each queue's groups. An agent of several queues is divided among
     them as those who wait are, each queue counted with one more."""
     found = dict.fromkeys(queues, 0.0)
+    served = by_group(queues)
     for agent in agents:
         if agent.presence != "available" and not agent.load:
             continue
-        own = [name for name, groups in queues.items() if not groups.isdisjoint(agent.groups)]
+        own = queues_of(agent, served)
         total = sum(waiting.get(name, 0) + 1 for name in own)
         for name in own:
             found[name] += (waiting.get(name, 0) + 1) / total
     return found
+
+
+def by_group(queues: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
+    """`queues` the other way round: the queues that each group may come to serve."""
+    found: dict[str, list[str]] = {}
+    for name, groups in queues.items():
+        for group in groups:
+            found.setdefault(group, []).append(name)
+    return found
+
+
+def queues_of(agent: Agent, served: Mapping[str, Sequence[str]]) -> set[str]:
+    """The queues that an agent may come to serve; `served` is `by_group`'s."""
+    return {name for group in agent.groups for name in served.get(group, ())}
 
 
 def gamma_quantile(mean: float, variance: float, probability: float) -> float:

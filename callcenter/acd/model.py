@@ -72,6 +72,11 @@ class Agent:
         """Whether the agent may be asked at all."""
         return self.presence == "available" and not self.offer and self.blocked_until <= now
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether there is a medium that the agent may be asked for, now or once a delay is over."""
+        return self.presence == "available" and not self.offer and any(map(self.room_for, self.capacity))
+
     def room_for(self, medium: str) -> bool:
         """Whether another contact of this medium fits: within its capacity, and interrupting only what it may."""
         if self.load.get(medium, 0) >= self.capacity.get(medium, 0):

@@ -80,11 +80,11 @@ class Waiting:
         found = [entry for key, group in self._groups.items() if key.queue == queue for entry in group.entries]
         return sorted(found, key=lambda entry: entry.rank)
 
-    def add(self, entry: Entry) -> None:
-        """Add an entry; one of the same contact is replaced."""
+    def add(self, entry: Entry) -> bool:
+        """Add an entry; one of the same contact is replaced. False if it was there already."""
         known = self._entries.get(entry.contact_id)
         if known == entry:
-            return
+            return False
         if known is not None:
             self.remove(entry.contact_id)
         self._entries[entry.contact_id] = entry
@@ -93,6 +93,7 @@ class Waiting:
             heapq.heappush(self._later, (entry.not_before, entry.contact_id))
         else:
             self._place(entry)
+        return True
 
     def remove(self, contact_id: str) -> None:
         """Take an entry out, if it is there."""

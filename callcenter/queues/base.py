@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import redis
+from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from callcenter.acd.config import Config, Queue
 from callcenter.acd.model import Estimate
@@ -84,7 +86,7 @@ class Base:
         self.hours: Hours = hours or AlwaysOpen()
         self.region = region
         self.timing = timing
-        self._scripts: dict[str, Any] = {}
+        self._scripts: dict[str, Script] = {}
 
     def now(self) -> str:
         return f"{self.clock():.6f}"
@@ -97,12 +99,28 @@ class Base:
     def run_all(self, script: str, calls: Sequence[Sequence[str]]) -> list[list[str]]:
         """Run a script that gives a list, once for each of these arguments, in one round trip."""
         known = self._script(script)
+        answers = self._evaluate(known, calls)
+        missing = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if missing:  # a server that has been started since
+            self.client.script_load(known.script)
+            again = self._evaluate(known, [calls[number] for number in missing])
+            for number, answer in zip(missing, again, strict=True):
+                answers[number] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return [[text(item) for item in answer] for answer in answers]
+
+    def _evaluate(self, script: Script, calls: Sequence[Sequence[str]]) -> list[Any]:
+        """Answers, or errors in their place. A pipeline's own way with scripts asks first whether the server has them,
+        which takes as long as the call."""
         with self.client.pipeline(transaction=False) as pipeline:
             for arguments in calls:
-                known(keys=["cw:journal"], args=arguments, client=pipeline)
-            return [[text(item) for item in answer] for answer in pipeline.execute()]
+                pipeline.evalsha(script.sha, 1, "cw:journal", *arguments)
+            found: list[Any] = pipeline.execute(raise_on_error=False)
+            return found
 
-    def _script(self, script: str) -> Any:
+    def _script(self, script: str) -> Script:
         known = self._scripts.get(script)
         if known is None:
             known = self._scripts[script] = self.client.register_script(PRELUDE + script)
@@ -125,8 +143,11 @@ class Base:
 
     def epoch(self) -> str:
         """The name of the store's data, which changes when all of it was lost."""
-        self.client.set("cw:epoch", uuid.uuid4().hex, nx=True)
-        return text(self.client.get("cw:epoch"))
+        found = self.client.get("cw:epoch")
+        if found is None:
+            self.client.set("cw:epoch", uuid.uuid4().hex, nx=True)
+            found = self.client.get("cw:epoch")
+        return text(found)
 
 
 def estimate_json(estimate: Estimate) -> str:

@@ -16,13 +16,17 @@ from callcenter.queues.store import Queues
 
 
 class Mirror:
-    """`snapshot` is the copy. `changed` are facts of the last `update`, in order."""
+    """`snapshot` is the copy; `next_timer` is when the next lease or wrap-up was to be over at the last `update`.
+    `promising` says that matching may find what it didn't find before: somebody came to wait, or has room for one more.
+    Whoever matches resets it; what comes with time alone doesn't set it."""
 
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
         self._config: Config = queues.config
         self._stale_contacts: set[str] = set()
         self._stale_agents: set[str] = set()
+        self.next_timer: float | None = None
+        self.promising = True
         self.reload()
 
     @property
@@ -42,6 +46,7 @@ class Mirror:
         self.snapshot = Snapshot(found.queues, self._agents, found.waiting)
         self._stale_contacts.clear()
         self._stale_agents.clear()
+        self.promising = True
 
     def update(self, block: float | None = None) -> list[Fact]:
         """Take in what changed, waiting up to `block` seconds for something; gives the facts. Raises
@@ -73,17 +78,22 @@ class Mirror:
                 agent = self._agents.get(agent_id)
                 if agent is not None:
                     self._agents[agent_id] = replace(agent, offer=ids[0])
+        else:
+            self.promising = True  # somebody was quicker; who is left may fit still
 
     def _refresh(self) -> None:
-        for contact_id, entry in self._queues.waiting_entries(self._stale_contacts).items():
+        found = self._queues.look(self._stale_contacts, self._stale_agents)
+        for contact_id, entry in found.entries.items():
             if entry is None:
                 self.waiting.remove(contact_id)
-            else:
-                self.waiting.add(entry)
-        for agent_id, agent in self._queues.signed_in(self._stale_agents).items():
+            elif self.waiting.add(entry):
+                self.promising = True
+        for agent_id, agent in found.agents.items():
             if agent is None:
                 self._agents.pop(agent_id, None)
-            else:
+            elif agent != self._agents.get(agent_id):
                 self._agents[agent_id] = agent
+                self.promising |= agent.may_be_asked
+        self.next_timer = found.next_timer
         self._stale_contacts.clear()
         self._stale_agents.clear()

@@ -16,15 +16,6 @@ def _due(queues: Queues, key: str, before: float) -> list[str]:
     return [text(item) for item in found]
 
 
-def next_timer(queues: Queues) -> float | None:
-    """When the next lease or wrap-up is over."""
-    with queues.client.pipeline(transaction=False) as pipeline:
-        for key in ("cw:leases", "cw:wrapups"):
-            pipeline.zrange(key, 0, 0, withscores=True)
-        found: list[Any] = pipeline.execute()
-    return min((score for first in found for _, score in first), default=None)
-
-
 def reap_timers(queues: Queues) -> int:
     """End leases and wrap-ups whose time is over; gives how many."""
     now = queues.clock()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import redis
 from sqlalchemy.engine import Engine
@@ -33,6 +33,8 @@ WAIT = 0.25
 RARELY = 1.0
 BATCH = 50
 """Proposals claimed in one round trip."""
+STEP = 10
+"""Contacts moved before a look at what has happened."""
 AGAIN = 0.2
 """Seconds before another try, where the store or the database doesn't answer."""
 
@@ -58,8 +60,8 @@ class Router:
         self._on_facts = on_facts
         self._on_start = on_start
         self._mirror: Mirror | None = None
-        self._rarely_at = 0.0
-        self._timer: float | None = None
+        self._rarely_at = self._matched_at = 0.0
+        self._chores: Iterator[None] | None = None
         self._epoch = ""
         self._patient_until = 0.0
 
@@ -79,23 +81,23 @@ class Router:
 
     def forget(self) -> None:
         """Read all anew the next time. Nobody could keep a leg while the store was away, so legs get time for it."""
-        self._mirror = None
+        self._mirror = self._chores = None
 
     def once(self, block: float | None = None) -> int:
         """One round; waits up to `block` seconds for something to happen. Gives the number of offers made."""
         if self._mirror is None:
             self._begin()
         assert self._mirror is not None
-        facts = self._mirror.update(self._until_timer(block))
-        if self._timer is not None and self._timer <= self.queues.clock() and reaper.reap_timers(self.queues):
+        facts = self._mirror.update(None if self._chores is not None else self._until_timer(block))
+        timer = self._mirror.next_timer
+        if timer is not None and timer <= self.queues.clock() and reaper.reap_timers(self.queues):
             facts += self._mirror.update()
         if facts:
             self.staffing.note(facts)
             if self._on_facts is not None:
                 self._on_facts(facts)
         made = self._offer()
-        self._rarely()
-        self._timer = reaper.next_timer(self.queues)
+        self._go_on(finish=block is None)
         return made
 
     def _begin(self) -> None:
@@ -120,14 +122,19 @@ class Router:
         self._patient_until = self.queues.clock() + self.queues.timing.kept
 
     def _until_timer(self, block: float | None) -> float | None:
-        if block is None or self._timer is None:
+        timer = self._mirror.next_timer if self._mirror is not None else None
+        if block is None or timer is None:
             return block
-        return min(block, max(0.001, self._timer - self.queues.clock()))
+        return min(block, max(0.001, timer - self.queues.clock()))
 
     def _offer(self) -> int:
         mirror = self._mirror
         assert mirror is not None
         now = self.queues.clock()
+        # A clock that was set back doesn't stop it.
+        if not mirror.promising and 0 <= now - self._matched_at < WAIT:
+            return 0
+        mirror.promising, self._matched_at = False, now
         proposals = [proposal for proposal in match(mirror.snapshot, now) if self._in_hours(proposal, now)]
         made = 0
         for start in range(0, len(proposals), BATCH):
@@ -146,23 +153,37 @@ class Router:
         self.queues.postpone(proposal.contact_id, now + 3600 if opens is None else opens, "closed")
         return False
 
-    def _rarely(self) -> None:
+    def _go_on(self, *, finish: bool) -> None:
+        """One step of what is done rarely, or all that are left."""
         now = self.queues.clock()
         # A clock that was set back doesn't stop it.
-        if 0 <= now - self._rarely_at < RARELY:
-            return
-        self._rarely_at = now
+        if self._chores is None and not 0 <= now - self._rarely_at < RARELY:
+            self._rarely_at, self._chores = now, self._rarely(now)
+        if self._chores is not None:
+            for _ in self._chores:
+                if not finish:
+                    return
+            self._chores = None
+
+    def _rarely(self, now: float) -> Iterator[None]:
+        """In steps, so that an offer need not wait for more than one of them."""
         self._look_for_loss()
+        yield
         if self._reload is not None:
             self._reload()
-        assert self._mirror is not None
-        snapshot = self._mirror.snapshot
+            yield
         if now >= self._patient_until:
             reaper.reap_legs(self.queues)
+            yield
             reaper.reap_desks(self.queues)
-        self.staffing.publish(self.queues, snapshot)
-        for move in overflows(snapshot, now, self.staffing.current):
+            yield
+        assert self._mirror is not None
+        snapshot = self._mirror.snapshot
+        yield from self.staffing.publish(self.queues, snapshot)
+        for number, move in enumerate(overflows(snapshot, now, self.staffing.current), 1):
             self.queues.move(move.contact_id, move.to, why=move.why, from_=move.from_queue)
+            if number % STEP == 0:
+                yield
         self._rehome()
 
     def _rehome(self) -> None:

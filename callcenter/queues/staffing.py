@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from callcenter.acd.config import Config
-from callcenter.acd.estimate import Staff, handling, staffing
+from callcenter.acd.config import Config, Queue
+from callcenter.acd.estimate import Staff, by_group, handling, queues_of, staffing
 from callcenter.acd.model import Snapshot
 from callcenter.queues.journal import Fact
 from callcenter.queues.redis_hash import text
@@ -17,6 +17,8 @@ from callcenter.queues.store import Queues
 
 WINDOW = 100
 """Contacts of each queue whose end is remembered."""
+STEP = 10
+"""Queues looked at in one step."""
 GAVE_UP = ("abandoned", "lost")
 
 
@@ -35,31 +37,42 @@ class Staffing:
             elif fact.kind == "queue.left" and fact.data.get("why") in GAVE_UP:
                 self._ends[fact.queue].append(True)
 
-    def publish(self, queues: Queues, snapshot: Snapshot) -> None:
-        """Compute and store each queue's staff. Raises `redis.RedisError`."""
-        now = queues.clock()
-        names = list(queues.config.queues)
+    def publish(self, queues: Queues, snapshot: Snapshot) -> Iterator[None]:
+        """Compute and store each queue's staff, in steps. Raises `redis.RedisError`."""
+        config = queues.config
+        names = list(config.queues)
         if not names:
             return
-        with queues.client.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.lrange(f"cw:handled:{name}", 0, WINDOW - 1)
-            measured: list[Any] = pipeline.execute()
-        groups = {name: groups_of(queues.config, name) for name in names}
+        measured: dict[str, tuple[float, float, int]] = {}
+        for first in range(0, len(names), STEP):
+            measured |= _handling(queues, {name: config.queues[name] for name in names[first : first + STEP]})
+            yield
+        now = queues.clock()
+        groups = {name: groups_of(config, name) for name in names}
         agents = staffing(snapshot.agents.values(), snapshot.waiting.sizes(), groups)
-        for name, seconds in zip(names, measured, strict=True):
-            mean, cv2, count = handling([float(text(value)) for value in seconds], queues.config.queues[name].handling)
-            free = sum(
-                agent.available(now) and not agent.load and not groups[name].isdisjoint(agent.groups)
-                for agent in snapshot.agents.values()
-            )
+        yield
+        served = by_group(groups)
+        idle = (agent for agent in snapshot.agents.values() if agent.available(now) and not agent.load)
+        free = Counter(name for agent in idle for name in queues_of(agent, served))
+        for name in groups:
             ends = self._ends[name]
             gave_up = sum(ends) / len(ends) if ends else 0.0
-            self.current[name] = Staff(agents[name], mean, cv2, count, now, free, gave_up)
-        stored = {
-            name: json.dumps(asdict(staff)) for name, staff in self.current.items() if name in queues.config.queues
-        }
+            self.current[name] = Staff(agents[name], *measured[name], now, free[name], gave_up)
+        yield
+        stored = {name: json.dumps(asdict(self.current[name])) for name in names}
         queues.client.hset("cw:staff", mapping=stored)  # type: ignore[arg-type]
+
+
+def _handling(queues: Queues, configured: Mapping[str, Queue]) -> dict[str, tuple[float, float, int]]:
+    """What contacts of each queue took lately, as `estimate.handling` gives it."""
+    with queues.client.pipeline(transaction=False) as pipeline:
+        for name in configured:
+            pipeline.lrange(f"cw:handled:{name}", 0, WINDOW - 1)
+        measured: list[Any] = pipeline.execute()
+    return {
+        name: handling([float(text(value)) for value in seconds], queue.handling)
+        for (name, queue), seconds in zip(configured.items(), measured, strict=True)
+    }
 
 
 def groups_of(config: Config, queue: str) -> frozenset[str]:

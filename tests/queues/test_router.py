@@ -12,7 +12,10 @@ import redis
 from sqlalchemy.engine import Engine
 
 from callcenter.acd.config import Config
+from callcenter.acd.match import match
+from callcenter.acd.model import Proposal
 from callcenter.queues import journal
+from callcenter.queues import router as routing
 from callcenter.queues.router import Drain, Router
 from callcenter.queues.store import Queues
 from tests.queues.conftest import FILES, NOW, Clock
@@ -133,13 +136,13 @@ def test_estimates_are_published(queues: Queues, clock: Clock) -> None:
 
 def test_two_routers_offer_nothing_twice(valkey: Valkey, config: Config) -> None:
     """Agents who answer at once, and contacts that never stop coming."""
-    clients = [valkey.client() for _ in range(4)]
+    clients = [valkey.client() for _ in range(5)]
     queues, agents = Queues(clients[0], config), Queues(clients[1], config)
     for agent in config.agents:
         queues.sign_in(agent)
     total, served = 150, []
     tail = journal.Tail(clients[2], journal.START)
-    with running(Router(Queues(clients[3], config)), Router(Queues(valkey.client(), config))):
+    with running(Router(Queues(clients[3], config)), Router(Queues(clients[4], config))):
         for number in range(total):
             queues.join(f"c{number}", "general", channel="chat", joined_at=number)
         deadline = time.monotonic() + 60
@@ -176,6 +179,58 @@ def test_the_router_outlives_its_store(mortal_valkey: Valkey, config: Config, sq
             client.flushall()
             until(lambda: queues.place("c2"))
             assert queues.place("c1").state == "connected"  # type: ignore[union-attr]
+
+
+def test_a_server_that_forgot_its_scripts_learns_them_again(queues: Queues) -> None:
+    for contact, agent in (("c1", "ana"), ("c2", "ben")):
+        queues.join(contact, "billing", channel="sip")
+        queues.sign_in(agent)
+    queues.client.script_flush()
+    made = queues.claim_all(
+        [Proposal("c1", "billing", "voice", ("ana",)), Proposal("c2", "billing", "voice", ("ben",))]
+    )
+    assert [queues.offer(offer).contact_id for (offer,) in made] == ["c1", "c2"]
+
+
+def test_what_can_come_to_nothing_is_not_matched(queues: Queues, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(routing, "match", lambda snapshot, now: tried.append(now) or match(snapshot, now))
+    router = Router(queues)
+    for contact in ("c1", "c2"):
+        queues.join(contact, "billing", channel="sip")
+    queues.sign_in("ana")
+    assert router.once() == 1
+    before = len(tried)
+    queues.accept(queues.agents()["ana"].offer)
+    router.once()
+    queues.connected(queues.agents()["ana"].offer)
+    router.once()
+    assert len(tried) == before  # ana is busy, and nobody new waits
+    queues.sign_in("ben")
+    assert router.once() == 1
+    assert len(tried) == before + 1
+    clock.sleep(1)  # time alone may change what fits
+    router.once()
+    assert len(tried) == before + 2
+
+
+def test_an_offer_waits_for_one_step_of_rare_work_at_most(queues: Queues, clock: Clock) -> None:
+    steps: list[str] = []
+    router = Router(queues, reload=lambda: steps.append("reload"))
+    router.once()
+    steps.clear()
+    clock.sleep(30)
+    queues.client.delete("cw:staff")
+    router.once(0.001)
+    assert steps == []  # only the first step was taken
+    queues.join("c1", "billing", channel="sip")
+    queues.sign_in("ana")
+    assert router.once(0.001) == 1
+    assert not queues.client.exists("cw:staff")
+    for _ in range(20):
+        router.once(0.001)
+    assert steps == ["reload"]
+    assert queues.client.exists("cw:staff")
 
 
 def test_a_new_configuration_counts_at_once(queues: Queues) -> None:
