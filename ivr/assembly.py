@@ -15,6 +15,7 @@ from callcenter.live import Live
 from callcenter.redis_client import connect
 from callcenter.tickets import Tickets
 from ivr.actions import specs
+from ivr.channels.twilio.sip_host import carried
 from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, address, redis_url
 from ivr.prompts.catalogue import Catalogue
@@ -57,7 +58,7 @@ def make_recognition(settings: Settings, renderer: Renderer) -> RecognitionServi
 
 def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Queueing:
     """What flows want of queues, on the published version's. Raises `NoRedis`."""
-    published = PublishedQueues(runner.published, connect(redis_url(settings)))
+    published = PublishedQueues(runner.published, connect(redis_url(settings)), carried(settings))
 
     def timezone() -> str:
         flows = runner.published.latest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import redis
@@ -59,10 +60,11 @@ class PublishedHours:
 
 
 class PublishedQueues:
-    """The configuration of queues, kept up with what is published. `refresh` looks at most every two seconds."""
+    """The configuration of queues, kept up with what is published. `refresh` looks at most every two seconds.
+    `carried`: see `callcenter.acd.carriers`."""
 
-    def __init__(self, published: Published, client: redis.Redis) -> None:
-        self._published = published
+    def __init__(self, published: Published, client: redis.Redis, carried: frozenset[str] = frozenset()) -> None:
+        self._published, self._carried = published, carried
         self._hash = ""
         self._looked_at = 0.0
         self._flows: FlowSet | None = None
@@ -82,7 +84,7 @@ class PublishedQueues:
         if flows.hash == self._hash:
             return
         try:
-            config = Config.from_files(flows.files)
+            config = replace(Config.from_files(flows.files), carried=self._carried)
         except ConfigError as error:
             log.error("queues stay as they were", version=flows.hash, why=str(error))
             config = self.queues.config

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.acd import announce
+from callcenter.acd.carriers import public
 from callcenter.acd.model import Place
 from callcenter.db import reading
 from callcenter.queues import closing
@@ -97,7 +98,7 @@ class Queueing:
             return Refused("closed")
         if self._closed(effect.queue):
             return Refused("closed")
-        return None if self.staffed(effect.queue) else Refused("nobody")
+        return None if self.staffed(effect.queue, session.channel) else Refused("nobody")
 
     def _taken(self, session: Session, effect: Enqueue, person: Person) -> Place | None:
         """The place of the callback that this person gives up for waiting on the line. The contact's own gets its leg
@@ -185,11 +186,18 @@ class Queueing:
         except redis.RedisError as error:
             log.warning("a place can't be held", contact=contact_id, error=_words(error))
 
-    def staffed(self, queue: str) -> bool:
-        """Whether an agent of the queue has signed in."""
+    def staffed(self, queue: str, channel: str) -> bool:
+        """Whether an agent of the queue has signed in, on a telephone that calls of this channel can reach."""
         members: Any = self.queues.client.smembers("cw:agents")
-        names = (one.decode() if isinstance(one, bytes) else str(one) for one in members)
-        return any(self.queues.config.serves(name, queue) for name in names)
+        names = [one.decode() if isinstance(one, bytes) else str(one) for one in members]
+        serving = [name for name in names if self.queues.config.serves(name, queue)]
+        if channel not in self.queues.config.carried or not serving:
+            return bool(serving)
+        if any(public(self.queues.agent_of(name) or "") for name in serving):
+            return True
+        log.error("no agent of this queue has a telephone that Twilio can ring: give the agents numbers or sip: "
+                  "addresses in agents.yaml, or set TWILIO_SIP_HOST", queue=queue, agents=serving)  # fmt: skip
+        return False
 
     def _closed(self, queue: str) -> bool:
         """Whether a supervisor has closed it. A database that doesn't answer closes nothing."""

@@ -15,6 +15,7 @@ from callcenter.redis_client import connect
 from ivr.assembly import make_published
 from ivr.channels.twilio.orders import Orders
 from ivr.channels.twilio.ringing import Ringing
+from ivr.channels.twilio.sip_host import carried
 from ivr.embedded import redis_url
 from ivr.queue_config import PublishedQueues
 from ivr.settings import Settings
@@ -29,7 +30,7 @@ def serve(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    published = PublishedQueues(make_published(settings, engine), connect(url))
+    published = PublishedQueues(make_published(settings, engine), connect(url), carried(settings))
     queues = published.queues
     drain = Drain(engine, queues, published.message)
     draining = threading.Thread(target=drain.run, args=(stopping,), name="journal")

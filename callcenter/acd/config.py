@@ -206,10 +206,11 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """Both files together."""
+    """Both files together. `carried`: see `callcenter.acd.carriers`."""
 
     queues: Mapping[str, Queue] = field(default_factory=dict)
     people: AgentsFile = field(default_factory=AgentsFile)
+    carried: frozenset[str] = frozenset()
 
     @classmethod
     def from_files(cls, files: Mapping[str, Any]) -> Config:

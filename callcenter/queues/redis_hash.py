@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from callcenter.acd import skills
+from callcenter.acd import carriers, skills
 from callcenter.acd.config import Config, medium
 from callcenter.acd.model import Agent, AgentState, Entry, Offer, OfferState
 from callcenter.acd.strategies import strategies
@@ -32,6 +32,9 @@ def entry_of(contact_id: str, found: Hash, config: Config) -> Entry:
     """An entry that is in a queue."""
     queue = config.queues.get(found["queue"])
     keeps_last = queue is not None and strategies()[queue.strategy].last_first
+    absent = found["leg"] == "absent"
+    required = json.loads(found["skills"])
+    required.update(carriers.required(found["channel"], absent=absent, carried=config.carried))
     return Entry(
         contact_id=contact_id,
         queue=found["queue"],
@@ -39,11 +42,11 @@ def entry_of(contact_id: str, found: Hash, config: Config) -> Entry:
         priority=int(found["priority"]),
         joined_at=float(found["joined_at"]),
         queued_at=float(found["queued_at"]),
-        skills=tuple(sorted((name, int(level)) for name, level in json.loads(found["skills"]).items())),
+        skills=tuple(sorted((name, int(level)) for name, level in required.items())),
         language=found["language"],
         last_agent=found["last_agent"] if keeps_last else "",
         not_before=float(found["not_before"]),
-        absent=found["leg"] == "absent",
+        absent=absent,
         customer_id=found["customer_id"],
         visited=tuple(found["visited"].split()),
     )
@@ -56,16 +59,17 @@ def agent_of(agent_id: str, found: Hash, config: Config, now: float) -> Agent | 
     if configured is None or found.get("state", "offline") == "offline":
         return None
     changed, until = skills_of(found, now)
+    device = found.get("device") or configured.device
     return Agent(
         id=agent_id,
         queues=frozenset(configured.queues),
         groups=config.groups(agent_id),
-        skills=skills.merged(configured.skills, changed),
+        skills=carriers.with_telephone(skills.merged(configured.skills, changed), device, config.carried),
         skills_until=until,
         languages=frozenset(configured.languages),
         capacity=config.capacity(agent_id),
         interrupts=config.interrupts(agent_id),
-        device=found.get("device") or configured.device,
+        device=device,
         presence=found["presence"],
         state=cast(AgentState, found["state"]),
         offer=found.get("offer", ""),

@@ -48,7 +48,25 @@ def phone_line(tmp_path: Path) -> Iterator[Line]:
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey) -> Iterator[tuple[Line, Rest]]:
     """The demo company with three agents, and the API that it rings them by; made once, since it takes seconds."""
-    folder = tmp_path_factory.mktemp("company")
+    with Rest() as rest:
+        made = _company(tmp_path_factory.mktemp("company"), valkey_server, rest)
+        yield made, rest
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def reachable_company(tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey) -> Iterator[tuple[Line, Rest]]:
+    """The same, whose own SIP endpoint Twilio reaches."""
+    with Rest() as rest:
+        made = _company(
+            tmp_path_factory.mktemp("company"), valkey_server, rest, sip_users="carrier:pass word",
+            twilio_sip_user="carrier", twilio_sip_host="sip.example.com;transport=tls",
+        )  # fmt: skip
+        yield made, rest
+        made.close()
+
+
+def _company(folder: Path, valkey: Valkey, rest: Rest, **changes: Any) -> Line:
     flows = folder / "flows"
     shutil.copytree(ROOT / "flows", flows)
     shutil.rmtree(flows / "calls")
@@ -60,18 +78,23 @@ def company(tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey) -> 
         for rule in (queue, queue.get("callback", {})):  # callbacks are made whenever the tests run
             rule.pop("hours", None)
     (flows / "queues.yaml").write_text(yaml.safe_dump(queues))
-    with Rest() as rest:
-        chosen = settings(folder, redis_url=valkey_server.url, twilio_api_base=rest.base_url)
-        made = line(chosen, flows=flows, prompts=ROOT / "prompts")
-        yield made, rest
-        made.close()
+    chosen = settings(folder, redis_url=valkey.url, twilio_api_base=rest.base_url, **changes)
+    return line(chosen, flows=flows, prompts=ROOT / "prompts")
 
 
 @pytest.fixture
 def open_office(company: tuple[Line, Rest], valkey: Valkey) -> Iterator[Open]:
     """An office with these agents signed in, on an empty store, before an account at Twilio of its own."""
+    yield from _offices(*company, valkey)
+
+
+@pytest.fixture
+def open_reachable_office(reachable_company: tuple[Line, Rest], valkey: Valkey) -> Iterator[Open]:
+    yield from _offices(*reachable_company, valkey)
+
+
+def _offices(shared: Line, rest: Rest, valkey: Valkey) -> Iterator[Open]:
     made: list[Office] = []
-    shared, rest = company
 
     def opened(*agents: str, **options: Any) -> Office:
         twilio = Twilio(FlaskTransport(shared.app), TOKEN, BASE_URL, ACCOUNT_SID, **options)

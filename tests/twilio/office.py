@@ -12,6 +12,7 @@ from callcenter.queues.store import Queues
 from callcenter.redis_client import connect
 from ivr.channels.twilio.orders import Orders
 from ivr.channels.twilio.ringing import Ringing
+from ivr.channels.twilio.sip_host import carried
 from ivr.queue_config import PublishedQueues
 from ivr.rehearsal.twilio_double import Call
 from ivr.rehearsal.twilio_double.rest import Rest
@@ -29,7 +30,7 @@ class Office:
     def __init__(self, made: Line, valkey: Valkey, rest: Rest) -> None:
         self.line, self.rest, self.twilio = made, rest, made.twilio
         rest.twilio, rest.refuses = made.twilio, None
-        published = PublishedQueues(made.runner.published, connect(valkey.url))
+        published = PublishedQueues(made.runner.published, connect(valkey.url), carried(made.chosen))
         self.queues: Queues = published.queues
         self.router = Router(self.queues)
         self.ringing = Ringing(made.chosen, self.queues, made.engine)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.channels.twilio.reach import public
 from ivr.rehearsal.twilio_double.rest import Refused
-from tests.twilio.office import ANA, BEN, Open
+from tests.twilio.office import ANA, Open
 from tests.twilio.support import words
 
 
@@ -111,15 +110,6 @@ def test_twilio_that_refuses_gives_the_place_back(open_office: Open) -> None:
     assert office.state(dana) == "waiting"
 
 
-def test_an_agent_whom_twilio_cannot_ring_is_not_asked(open_office: Open) -> None:
-    office = open_office("cleo")
-    dana = office.waits()
-    office.step()
-    assert not [call for call in office.twilio.calls.values() if call.outbound]
-    assert office.state(dana) == "waiting"
-    assert "offer.refused" in office.kinds
-
-
 def test_an_offer_that_lapsed_connects_nobody(open_office: Open) -> None:
     office = open_office("ana")
     dana = office.waits()
@@ -144,9 +134,3 @@ def test_a_choice_while_the_telephone_rings_takes_the_offer_back(open_office: Op
     assert "offer.withdrawn" in office.kinds
     assert dana.asks == "gather"
     assert words(dana)
-
-
-def test_what_anybody_can_ring() -> None:
-    assert public(ANA)
-    assert public(BEN)
-    assert not any(map(public, ("desk", "user:ana", "2025550143", "sip:ana", "")))

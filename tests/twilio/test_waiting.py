@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from callcenter import emergency
 from ivr.channels.twilio import calls as calls_module
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.twiml import Fold
@@ -66,6 +67,36 @@ def test_a_store_that_goes_away_is_not_heard(tmp_path: Path, mortal_valkey: Valk
         later.press("0")
         assert not later.over
         assert words(later)[-1]
+        call.hang_up()
+        assert call.failures == later.failures == []
+        queues.client.close()
+    finally:
+        made.close()
+
+
+def test_who_waits_is_told_what_a_supervisor_announces_and_waits_on(tmp_path: Path, valkey: Valkey) -> None:
+    made = line(settings(tmp_path, redis_url=valkey.url))
+    try:
+        queues = PublishedQueues(made.runner.published, connect(valkey.url)).queues
+        queues.sign_in(next(name for name in queues.config.agents if queues.config.serves(name, "general")))
+        call = made.call()
+        call.finish_speaking()
+        call.press("0")
+        assert "/waiting/" in made.session(call).reply
+        with made.engine.begin() as conn:
+            emergency.begin(conn, "general", {"en": "The river is rising."}, by="agent:sam", at=made.runner.now())
+        call.wait(90)
+        assert [text for text in words(call) if "river" in text] == ["The river is rising."]
+        assert made.kinds(call).count("announced") == 1
+        assert queues.entry(made.session(call).contact_id)["state"] == "waiting"
+        with made.engine.begin() as conn:
+            emergency.begin(
+                conn, emergency.ALL, {"en": "Go home."}, then="hang_up", by="agent:sam", at=made.runner.now()
+            )
+        later = made.call()
+        later.finish_speaking()
+        assert later.over
+        assert [text for text in words(later) if text] == ["Go home."]
         call.hang_up()
         assert call.failures == later.failures == []
         queues.client.close()

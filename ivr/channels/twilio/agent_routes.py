@@ -19,9 +19,10 @@ from ivr.channels.twilio.agents import Talks, goodbye, held
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.links import Link
-from ivr.channels.twilio.reach import Reach, sip_host
+from ivr.channels.twilio.reach import Reach
 from ivr.channels.twilio.routes import twiml as _twiml
 from ivr.channels.twilio.signature import guard
+from ivr.channels.twilio.sip_host import sip_host
 from ivr.channels.twilio.waiting import queued_again
 from ivr.logs import about
 from ivr.queueing import Queueing

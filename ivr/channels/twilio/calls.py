@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from ivr.channels.twilio.sip_host import CHANNEL as CHANNEL
 from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import Waiting, lost, music_again
 from ivr.flow.collect import SWALLOW
@@ -27,7 +28,6 @@ from ivr.store import Unknown
 
 log = structlog.get_logger("callwright.twilio")
 
-CHANNEL = "twilio"
 WORDS = VOICE | {"words"}
 """What a call can do where Twilio recognises speech. Secrets are keyed all the same: see docs/twilio.md."""
 PATIENCE = 8.0

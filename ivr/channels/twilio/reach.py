@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 
+from callcenter.acd.carriers import public
 from callcenter.queues.store import Queues
 from callcenter.softphones import Softphones
 from ivr.bridge.state import Target
-from ivr.channels.sip.values import BadValue, parse_uri
 from ivr.channels.twilio.api import Api
 from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.sip_host import sip_host
 from ivr.channels.voice.extensions import Extension, Extensions
 from ivr.settings import Settings
 
 RING_SECONDS = 30
 """How long a party that an order calls may ring; Twilio adds up to five."""
-_PUBLIC = re.compile(r"\+\d{6,15}|sips?:[^\s@]+@[^\s@]+")
 _OWN = re.compile(r"desk|user:.+")
 
 
@@ -78,32 +78,6 @@ class Reach:
         return api.ring(to, shown=link.shown, url=url, status=status, seconds=seconds, credentials=credentials)
 
 
-def public(device: str) -> bool:
-    """Whether anybody can call it: a number in E.164 or a SIP address. A browser, or a telephone that is registered
-    with us, is ours alone."""
-    return _PUBLIC.fullmatch(device) is not None
-
-
 def by_key(device: str) -> bool:
     """Whether who answers has to press a key: a number may be answered by a machine, a telephone of ours is not."""
     return device.startswith("+")
-
-
-def sip_host(settings: Settings) -> tuple[str, tuple[str, str] | None]:
-    """Where Twilio reaches our SIP endpoint, "" where it can't, and the user and password that it shows there. Raises
-    ValueError that names the setting that is wrong."""
-    host, user = settings.twilio_sip_host.strip(), settings.twilio_sip_user.strip()
-    if not host:
-        return "", None
-    try:
-        uri = parse_uri(f"sip:agent@{host}")
-    except BadValue:
-        uri = None
-    if uri is None or uri.user != "agent" or not uri.host or "@" in host:
-        raise ValueError("TWILIO_SIP_HOST: write sip.example.com, sip.example.com:5070 or HOST:5061;transport=tls")
-    if not user:
-        return host, None
-    accounts = dict(part.strip().partition(":")[::2] for part in settings.sip_users.split(",") if part.strip())
-    if user not in accounts:
-        raise ValueError(f"TWILIO_SIP_USER: {user!r} is none of SIP_USERS")
-    return host, (user, accounts[user])

@@ -62,6 +62,8 @@ class Call(Handset):
         self.over = self.answered = False
         self.ended_as = ""
         """The CallStatus that it ended with."""
+        self.credentials = ("", "")
+        """What a SIP address is shown."""
         self._transfers = transfers
         self._on_heard = on_heard
         self._gather: OpenGather | None = None

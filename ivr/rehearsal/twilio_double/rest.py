@@ -19,7 +19,12 @@ from ivr.rehearsal.twilio_double.platform import Twilio
 Form = dict[str, list[str]]
 ADDRESS = re.compile(r"\+\d{6,15}|sips?:[^\s@]+@[^\s@]+|client:\S+")
 EVENTS = {"initiated", "ringing", "answered", "completed"}
-CREATE = {"To", "From", "Url", "Method", "Timeout", "StatusCallback", "StatusCallbackMethod", "StatusCallbackEvent"}
+CREATE = {
+    "To", "From", "Url", "Method", "Timeout", "StatusCallback", "StatusCallbackMethod", "StatusCallbackEvent",
+    "SipAuthUsername", "SipAuthPassword",
+}  # fmt: skip
+MAX_SIP = 255
+"""https://www.twilio.com/docs/voice/api/sip-making-calls"""
 UPDATE = {"Url", "Method", "Status"}
 PARTICIPANT = {"Hold", "HoldUrl", "HoldMethod", "Muted", "Coaching", "CallSidToCoach", "EndConferenceOnExit"}
 
@@ -83,7 +88,13 @@ class Rest(Loopback):
             raise Refused(400, 21220, "Timeout is 1 to 600 seconds")
         if set(form.get("StatusCallbackEvent", ())) - EVENTS:
             raise Refused(400, 21626, "there is no such StatusCallbackEvent")
+        credentials = _one(form, "SipAuthUsername", ""), _one(form, "SipAuthPassword", "")
+        if any(credentials) and not (all(credentials) and to.startswith("sip")):
+            raise Refused(400, 20001, "SipAuthUsername and SipAuthPassword are for SIP addresses, and go together")
+        if len(to) > MAX_SIP:
+            raise Refused(400, 21211, f"a SIP URI has at most {MAX_SIP} characters")
         call = self.twilio.call(shown, to, url=_one(form, "Url"), status_url=_one(form, "StatusCallback", ""))
+        call.credentials = credentials
         return {"sid": call.sid, "status": "queued", "to": to, "from": shown}
 
     def _update(self, sid: str, form: Form) -> dict[str, object]:
