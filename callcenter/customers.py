@@ -16,11 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from callcenter import webhooks
+from callcenter import searching, webhooks
 from callcenter.identifiers import Identifier, of_customers
 from callcenter.tables import customers
 
-FIELDS = ("name", "given_name", "family_name", "language", "preferred_channel")
+NAMES = ("name", "given_name", "family_name")
+FIELDS = (*NAMES, "language", "preferred_channel")
 
 
 class UnknownCustomer(LookupError):
@@ -75,6 +76,8 @@ def create(
             updated_at=at,
         )
     )
+    if not provisional:
+        searching.put_name(conn, customer_id, (name, given_name, family_name))
     webhooks.emit(conn, "customer.created", {"customer_id": customer_id}, at)
     return customer_id
 
@@ -96,6 +99,8 @@ def update(
     conn.execute(
         sa.update(customers).where(customers.c.id == root_id).values(**values, provisional=False, updated_at=at)
     )
+    if fields.keys() & set(NAMES):
+        searching.put_name(conn, root_id, (fields.get(name, getattr(row, name)) for name in NAMES))
     webhooks.emit(conn, "customer.updated", {"customer_id": root_id, "changed": sorted(values)}, at)
 
 

@@ -166,7 +166,7 @@ def _insert_new(conn: Connection, **values: object) -> bool:
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
         insert = sqlite_insert(identifiers).on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
-    return conn.execute(insert.values(**values)).rowcount == 1
+    return conn.execute(insert.values(**values).returning(identifiers.c.id)).first() is not None
 
 
 def remove(conn: Connection, identifier_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from callcenter.db import Json, UtcDateTime
 from callcenter.metadata import RowNumber, metadata
@@ -38,6 +39,19 @@ identifiers = sa.Table(
     sa.Column("proven_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("kind", "value", "customer_id"),  # its index is the look-up
+)
+
+search_words = sa.Table(  # names and identifiers as they are found by, see `callcenter.searching`
+    "search_words",
+    metadata,
+    sa.Column("id", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Text, nullable=False),  # name, or the identifier's kind
+    sa.Column("source", sa.Text, nullable=False),  # the customer's or the identifier's id
+    sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("grams", ARRAY(sa.Text).with_variant(sa.Text, "sqlite"), nullable=False),
+    sa.Index(None, "source", "kind"),
+    sqlite_autoincrement=True,
 )
 
 merges = sa.Table(

@@ -43,6 +43,7 @@ from callcenter.record_tables import (
     merges,
     notes,
     one_time_codes,
+    search_words,
     suppressions,
     undeliverable,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "recordings",
     "recovery_codes",
     "sandbox_charges",
+    "search_words",
     "sessions",
     "skills_today",
     "snoozes",

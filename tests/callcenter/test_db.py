@@ -32,7 +32,12 @@ HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 def test_migrations_give_the_tables(engine: Engine) -> None:
     with engine.begin() as conn:
-        context = MigrationContext.configure(conn, opts={"compare_server_default": False})
+        # The index of trigrams is of another kind on each database: only the migration knows it.
+        options = {
+            "compare_server_default": False,
+            "include_name": lambda name, *_: not (name or "").startswith("search_index"),
+        }
+        context = MigrationContext.configure(conn, opts=options)
         assert compare_metadata(context, metadata) == []
         predicates = conn.execute(
             sa.text(

@@ -1,0 +1,122 @@
+"""Finding customers by a part of a name or of what names them, by an index whatever the script.
+
+Names and identifiers are kept a second time, folded: without case and accents, words apart. A word of three letters or
+more is found anywhere in another, a shorter one at the beginning of one. The index has all groups of three letters
+("trigrams"): FTS5's trigram tokeniser on SQLite (https://www.sqlite.org/fts5.html), an array of them under GIN on
+PostgreSQL, where `pg_trgm` would need an extension and drops what the database's locale takes for no letter. Both only
+narrow it down; the words themselves decide, so that both find the same.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from callcenter.tables import customers, search_words
+
+LONGEST = 300
+"""Characters that are kept of a name or identifier."""
+MARGIN = "  "
+"""Before each word, so that its beginning makes groups of three of its own."""
+NAME = "name"
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
+_JOINED = re.compile(r"['’ʼ`´]")
+_APART = re.compile(r"[\W_]+")
+_ACCENTS = 10
+"""Combining classes from here on are accents, points and tones; below are signs that make another letter (the marks of
+kana, viramas)."""
+
+
+def fold(text: str) -> str:
+    """The text without case and accents: "Łódź" and "LODZ" are one, and so are "ß" and "ss"."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(sign for sign in apart if unicodedata.combining(sign) < _ACCENTS)
+    return unicodedata.normalize("NFC", bare.casefold()).translate(_LETTERS)
+
+
+def words_of(text: str) -> list[str]:
+    """The folded words of a name, each once: O'Brien is one, Smith-Jones two."""
+    return list(dict.fromkeys(word for word in _APART.split(_JOINED.sub("", fold(text))) if word))
+
+
+def trigrams(text: str) -> list[str]:
+    """All groups of three characters, each once."""
+    return sorted({text[start : start + 3] for start in range(len(text) - 2)})
+
+
+def put_name(conn: Connection, customer_id: str, names: Iterable[str]) -> None:
+    """Keep a customer's names to be found by; they replace what was kept."""
+    conn.execute(sa.delete(search_words).where(search_words.c.kind == NAME, search_words.c.source == customer_id))
+    if row := name_row(customer_id, names, conn.dialect.name):
+        conn.execute(sa.insert(search_words).values(row))
+
+
+def put_identifier(conn: Connection, identifier_id: str, customer_id: str, kind: str, value: str) -> None:
+    """Keep an identifier to be found by a part of it; a browser's is none that anybody knows."""
+    if row := identifier_row(identifier_id, customer_id, kind, value, conn.dialect.name):
+        conn.execute(sa.insert(search_words).values(row))
+
+
+def drop_identifier(conn: Connection, identifier_id: str) -> None:
+    conn.execute(sa.delete(search_words).where(search_words.c.kind != NAME, search_words.c.source == identifier_id))
+
+
+def name_row(customer_id: str, names: Iterable[str], dialect: str) -> dict[str, object] | None:
+    """The row of `search_words` for a customer's names; `None` for nobody's name."""
+    words = words_of(" ".join(names)[:LONGEST])
+    return _row(customer_id, customer_id, NAME, "".join(MARGIN + word for word in words), dialect) if words else None
+
+
+def identifier_row(
+    identifier_id: str, customer_id: str, kind: str, value: str, dialect: str
+) -> dict[str, object] | None:
+    """The row of `search_words` for a (normalised) identifier; `None` where nobody looks for such a one."""
+    if kind == "chat_visitor":
+        return None
+    return _row(identifier_id, customer_id, kind, MARGIN + fold(value)[:LONGEST], dialect)
+
+
+def _row(source: str, customer_id: str, kind: str, words: str, dialect: str) -> dict[str, object]:
+    grams: object = trigrams(words) if dialect == "postgresql" else ""
+    return {"source": source, "customer_id": customer_id, "kind": kind, "words": words, "grams": grams}
+
+
+def by_name(conn: Connection, text: str, limit: int) -> list[str]:
+    """The ids (of roots) of those who have all words of `text` in their names, the newest name first."""
+    return _found(conn, [word if len(word) > 2 else MARGIN + word for word in words_of(text)], True, limit)
+
+
+def by_part(conn: Connection, part: str, limit: int) -> list[str]:
+    """The ids (of roots) of those of whom an identifier contains this, three characters or more."""
+    return _found(conn, [fold(part)] if len(fold(part)) > 2 else [], False, limit)
+
+
+def _found(conn: Connection, needles: Sequence[str], names: bool, limit: int) -> list[str]:
+    if not needles:
+        return []
+    kind = search_words.c.kind == NAME if names else search_words.c.kind != NAME
+    all_of_them = [search_words.c.words.contains(needle, autoescape=True) for needle in needles]
+    query = (
+        sa.select(customers.c.root_id)
+        .select_from(search_words)
+        .join(customers, customers.c.id == search_words.c.customer_id)
+        .where(_narrowed(conn.dialect.name, needles), kind, *all_of_them)
+        .order_by(search_words.c.id.desc())
+        .limit(limit * 3)  # of a merged customer several may be found
+    )
+    return list(dict.fromkeys(conn.execute(query).scalars()))[:limit]
+
+
+def _narrowed(dialect: str, needles: Sequence[str]) -> sa.ColumnElement[bool]:
+    """What the index can tell."""
+    if dialect == "postgresql":
+        grams = sorted({gram for needle in needles for gram in trigrams(needle)})
+        return search_words.c.grams.op("@>")(sa.cast(grams, search_words.c.grams.type))
+    quoted = " AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles)
+    index = sa.table("search_index", sa.column("rowid"), sa.column("search_index"))
+    matching = sa.select(index.c.rowid).where(index.c.search_index.op("MATCH")(quoted))
+    return search_words.c.id.in_(matching)
