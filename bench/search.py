@@ -78,7 +78,7 @@ def fill(engine: Engine, low: int, high: int) -> None:
         with engine.begin() as conn:
             conn.execute(sa.insert(customers), people)
             conn.execute(sa.insert(identifiers), known)
-            conn.execute(sa.insert(search_words), words)
+            conn.execute(sa.insert(search_words), [row for row in words if row])
 
 
 def timed(engine: Engine, question: Callable[[int], str], numbers: list[int]) -> tuple[float, float]:
@@ -131,7 +131,7 @@ def main() -> int:
             print(f"{size:>10} " + " ".join(f"{median:>7.2f} /{high:>6.1f}" for median, high in figures), flush=True)
         busy, cores = os.getloadavg()[0], os.cpu_count()
         print(
-            f"\nload average {busy:.1f} on {cores} cores at the end: over {cores}, figures hold waiting for a core too"
+            f"\nload average {busy:.1f} on {cores} cores at the end: over {cores}, figures hold waiting for them, too"
         )
         engine.dispose()
     return int(worst > TARGET)

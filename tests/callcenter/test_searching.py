@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -148,10 +149,10 @@ def test_the_index_does_it(people: Engine, text: str) -> None:
     """Of twenty rows PostgreSQL would read all, or all of a kind, if it might."""
     seen: list[str] = []
 
-    def explain(conn: Connection, cursor: object, statement: str, parameters: object, *_: object) -> None:
+    def explain(conn: Connection, cursor: object, statement: str, parameters: Any, *_: object) -> None:
         if "search_words" in statement and not statement.startswith("EXPLAIN"):
             how = "EXPLAIN QUERY PLAN " if conn.dialect.name == "sqlite" else "EXPLAIN "
-            seen.extend(str(row[-1]) for row in conn.exec_driver_sql(how + statement, parameters))  # type: ignore[call-overload]
+            seen.extend(str(row[-1]) for row in conn.exec_driver_sql(how + statement, parameters))
 
     with people.connect() as conn, conn.begin() as change:
         if conn.dialect.name == "postgresql":
