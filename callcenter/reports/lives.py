@@ -131,7 +131,7 @@ def take(life: Life, row: Any) -> None:
             # After a transfer it waits anew; joined_at, which decides its place, is the first one.
             joined = row.at if data.get("transferred") else datetime.fromtimestamp(float(data["joined_at"]), UTC)
             life.visits.append(Visit(data["queue"], joined, callback=_absent(data)))
-        case "step":
+        case "step" if not data.get("assisted"):  # in an agent's payment the contact stays with the agent
             life.last = (str(data.get("flow", "")), str(data.get("step", "")))
         case "asked_again":
             life.asked_again += 1

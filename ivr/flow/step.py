@@ -111,7 +111,7 @@ def _enter(turn: Turn) -> Leave:
     flow, name = turn.stack[-1]
     turn.tries = {}
     turn.state = {}
-    turn.event("step", flow=flow, step=name)
+    turn.event("step", flow=flow, step=name, **({"assisted": True} if turn.can("assisted") else {}))
     if not all(turn.can(capability) for capability in turn.step.needs()):
         return "unsupported"
     if turn.step.asks:
@@ -162,12 +162,13 @@ def _jump(turn: Turn, flow: str) -> None:
 def _person(turn: Turn, because: str) -> Leave:
     """The route to a person; from within that route there is only an apology left."""
     person = turn.company.person
-    turn.event("to_person", because=because)
     if turn.can("assisted"):  # a person is on the line
+        turn.event("to_agent", because=because)
         if because in ("failed", "unsupported"):
             turn.say("system.fault")
         turn.end("to_agent")
         return because
+    turn.event("to_person", because=because)
     if person is None or any(flow == person for flow, _ in turn.stack):
         _apologise(turn)
         return "failed"
