@@ -105,6 +105,8 @@ class Wanted:
     order: str
     agent_id: str
     language: str
+    caller: str = ""
+    """The customer's number, for the receipt."""
     account: str = ""
     amount: int = 0
 

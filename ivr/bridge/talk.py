@@ -266,7 +266,13 @@ class Conversation:
         assert self._payments is not None
         offer = self._offer
         wanted = Wanted(
-            offer.contact_id, command.order, command.by, self._manner.language, command.account, command.amount
+            offer.contact_id,
+            command.order,
+            command.by,
+            self._manner.language,
+            offer.caller,
+            command.account,
+            command.amount,
         )
         self._payment = Payment(self._payments, wanted, self._legs[CUSTOMER], self._others, self._events.put_nowait)
         self._facts.watch(self._payment.task)

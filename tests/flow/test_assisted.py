@@ -127,7 +127,7 @@ def test_nothing_leads_away_from_the_agent(runner: Runner, given: list[Input]) -
     payment = Payment(runner).at_card().feed(*given)
     assert payment.session.outcome == "to_agent"
     assert not [effect for effect in payment.effects if isinstance(effect, Collect | Enqueue)]
-    assert [effect.kind for effect in payment.effects if isinstance(effect, Event)].count("to_person") == 1
+    assert [effect.kind for effect in payment.effects if isinstance(effect, Event)].count("to_agent") == 1
 
 
 def test_star_starts_over_with_the_card_and_pound_goes_back_by_one(runner: Runner) -> None:

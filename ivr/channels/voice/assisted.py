@@ -95,7 +95,7 @@ class AssistedCall(VoiceCall):
             channel=self.channel,
             external_id=f"{self.leg.id}:{wanted.order}",
             contact_id=wanted.contact_id,
-            caller=self.leg.caller,
+            caller=wanted.caller or self.leg.caller,
             called=self.leg.called,
             language=wanted.language,
             slots={name: value for name, value in agreed.items() if value},
@@ -105,7 +105,7 @@ class AssistedCall(VoiceCall):
 
     async def _carry_out(self, effects: Sequence[Effect]) -> Input | None:
         for effect in effects:
-            if isinstance(effect, Event) and effect.kind == "to_person":
+            if isinstance(effect, Event) and effect.kind == "to_agent":
                 self._why = str(effect.data.get("because", ""))
             if isinstance(effect, Event) and effect.kind == "action_done":
                 self._last = str(effect.data.get("exit", ""))
