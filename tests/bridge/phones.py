@@ -49,10 +49,11 @@ class TonePhone:
         self._watch()
         return self
 
-    async def call(self, *, events: bool = True) -> TonePhone:
-        """Place a call; on from its answer. Without `events` the telephone knows no keys but tones in the audio."""
+    async def call(self, *, events: bool = True, extra: str = "") -> TonePhone:
+        """Place a call, with the headers `extra`; on from its answer. Without `events` the telephone knows no keys but
+        tones in the audio."""
         self._events = events
-        answer = await self.client.call(self.client.sdp("0 101" if events else "0"))
+        answer = await self.client.call(self.client.sdp("0 101" if events else "0"), extra=extra)
         assert answer.status == 200, answer
         self._talk_to(answer)
         self._watch()

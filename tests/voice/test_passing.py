@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from ivr.channels.twilio.api import Api
+from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.reach import Reach
 from ivr.channels.voice.extensions import Extension, Extensions, is_extension
+from ivr.rehearsal.twilio_double import HttpTransport, Twilio
+from ivr.rehearsal.twilio_double.rest import Rest
+from ivr.settings import Settings
 from tests.bridge.phones import TonePhone
+from tests.channels.sip.test_gate import challenged, credentials
+from tests.twilio.support import ACCOUNT_SID
 from tests.valkey import Valkey
 from tests.voice.office import Office, office
 
@@ -120,3 +128,47 @@ def test_what_is_no_such_address_is_the_flows(name: str, valkey: Valkey) -> None
     assert not is_extension(name)
     with valkey.client() as client:
         assert Extensions(client).take(name) is None
+
+
+@pytest.mark.sip
+@pytest.mark.timeout(120)
+def test_twilio_rings_a_telephone_of_ours_with_its_password(
+    tmp_path: Path, audio: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the request to Twilio's API to the sound: Twilio's call comes from a network that nobody knows."""
+    monkeypatch.setenv("TEST_PHONE", "secret")
+
+    async def story() -> None:
+        made = Office(tmp_path / "office", audio, valkey, ("ana",), {})
+        made.settings.sip_allow, made.settings.sip_users = "192.0.2.0/24", "desk:correct horse"
+        await made.start()
+        try:
+            ana = await made.agent("ana", ANA)
+            with Rest() as rest:
+                asked = Settings(
+                    _env_file=None, twilio_account_sid=ACCOUNT_SID, twilio_auth_token="token",
+                    sip_users="desk:correct horse", twilio_sip_host="sip.example.com", twilio_sip_user="desk", twilio_api_base=rest.base_url,
+                )  # fmt: skip
+                rest.twilio = Twilio(HttpTransport("http://127.0.0.1:9"), "token", "http://127.0.0.1:9", ACCOUNT_SID)
+                reach = Reach(made.queues, asked)
+                to = await asyncio.to_thread(reach.device, "ana", "user:ana", CALLER)
+                link = Link("o", "c", "general", "ana", "s", "", "user:ana", "+12025550100")
+                url = "http://127.0.0.1:9/x"
+                sid = await asyncio.to_thread(reach.call, Api(asked), to, link, url=url, status=url, seconds=20)
+                call = rest.twilio.calls[sid]
+            assert call.credentials == ("desk", "correct horse")
+            twilio = await carrier(made, call.called.removeprefix("sip:").partition("@")[0])
+            uri = f"sip:{twilio.client.called}@127.0.0.1:{twilio.client.server[1]}"
+            challenge = await challenged(twilio.client)
+            shown = credentials(twilio.client, challenge, password=call.credentials[1], uri=uri)
+            twilio.client.cseq += 1
+            calling = asyncio.ensure_future(twilio.call(extra=shown))
+            await ana.rings()
+            await ana.answer()
+            await calling
+            await twilio.hears(ANA)
+            await ana.hears(CARRIER)
+        finally:
+            await made.close()
+
+    asyncio.run(story())
