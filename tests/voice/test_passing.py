@@ -147,7 +147,8 @@ def test_twilio_rings_a_telephone_of_ours_with_its_password(
             with Rest() as rest:
                 asked = Settings(
                     _env_file=None, twilio_account_sid=ACCOUNT_SID, twilio_auth_token="token",
-                    sip_users="desk:correct horse", twilio_sip_host="sip.example.com", twilio_sip_user="desk", twilio_api_base=rest.base_url,
+                    sip_users="desk:correct horse", twilio_sip_host="sip.example.com", twilio_sip_user="desk",
+                    twilio_api_base=rest.base_url,
                 )  # fmt: skip
                 rest.twilio = Twilio(HttpTransport("http://127.0.0.1:9"), "token", "http://127.0.0.1:9", ACCOUNT_SID)
                 reach = Reach(made.queues, asked)
