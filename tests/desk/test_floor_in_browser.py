@@ -137,9 +137,9 @@ def test_an_emergency_is_announced_and_everybody_on_the_floor_sees_it(
     dialog = page.get_by_role("dialog", name="Emergency announcement")
     dialog.get_by_label("What is said").select_option("emergency.outage")
     expect(dialog.get_by_text("No hay luz.")).to_be_visible()
-    expect(dialog.get_by_label("Words in en")).to_be_hidden()
+    expect(dialog.get_by_label("Words in English")).to_be_hidden()
     dialog.get_by_label("What is said").select_option("")
-    dialog.get_by_label("Words in en").fill("The <b>office</b> is on fire.")
+    dialog.get_by_label("Words in English").fill("The <b>office</b> is on fire.")
     dialog.get_by_label("And then").select_option("hang_up")
     assert tab.violations() == []
     page.once("dialog", lambda asked: asked.dismiss())

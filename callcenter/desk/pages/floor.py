@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 from callcenter import alerts, control, emergency
 from callcenter.desk.alert_words import sentence
 from callcenter.desk.calling import SUPERVISORS, Calling, NotYours
-from callcenter.desk.pages.emergency import scopes
+from callcenter.desk.pages.emergency import language_name, scopes
 from callcenter.desk.pages.emergency import shown as announced
 from callcenter.desk.routing import link, page
 from callcenter.desk.visit import Refused, Visit
@@ -56,6 +56,7 @@ def floor(visit: Visit) -> Response:
             config = board.queues().config
             queues = {name: one.label or name for name, one in config.queues.items()}
             reasons = tuple(config.people.reasons)
+    offered = visit.desk.flows.announcements()
     return visit.render(
         "floor.html",
         queues=queues,
@@ -65,7 +66,8 @@ def floor(visit: Visit) -> Response:
         end=visit.may("emergencies.write"),
         emergencies=announced(visit),
         scopes=scopes(visit),
-        offered=visit.desk.flows.announcements(),
+        offered=offered,
+        languages={one: language_name(visit, one) for one in offered.languages},
         longest=emergency.LONGEST,
     )
 
