@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from callcenter import customers
 from callcenter.db import reading
 from callcenter.identifiers import InvalidIdentifier
 from callcenter.queues.base import Hours
@@ -68,12 +69,29 @@ class Callbacks:
 
     def waiting(self, person: Person) -> list[Requested]:
         """The callbacks that this person waits for, the oldest first. Of those to a telephone that others have too,
-        not theirs."""
+        not theirs: where it is settled who both of them are."""
         if not person.keys:
             return []
         found = self._queues.callbacks_of(*sorted({key.partition(":")[2] for key in person.keys}))
         mine = {"", *(key.removeprefix("customer:") for key in person.keys if key.startswith("customer:"))}
-        return [one for one in found if not person.customer_id or one.customer_id in mine]
+        strangers = {one.customer_id for one in found} - mine
+        if strangers:
+            strangers = self._settled({*strangers, person.customer_id})
+            strangers = strangers - mine if person.customer_id in strangers else set()
+        return [one for one in found if one.customer_id not in strangers]
+
+    def _settled(self, customer_ids: set[str]) -> set[str]:
+        """Those of whom more is known than an address."""
+        settled = set()
+        try:
+            with reading(self._engine) as conn:
+                for customer_id in customer_ids - {""}:
+                    with contextlib.suppress(customers.UnknownCustomer):
+                        if not customers.get(conn, customer_id).provisional:
+                            settled.add(customer_id)
+        except SQLAlchemyError as error:
+            log.warning("customers can't be looked up", error=type(error).__name__)
+        return settled
 
     def told(self, callback: Requested) -> str:
         """When a callback is to be made, as flows know it: "" for when its turn comes."""

@@ -184,15 +184,21 @@ def test_asking_again_elsewhere_is_no_second_callback(desk: Desk, queues: Queues
 
 def test_of_a_shared_telephone_each_has_their_own(desk: Desk, queues: Queues, dana: str) -> None:
     """A callback that another customer asked for on the same telephone isn't told to Dana, or moved."""
-    queues.join("theirs", "general", channel="sip", customer_id="somebody")
+    with desk.engine.begin() as conn:
+        ben = customers.create(conn, at=desk.clock[0], name="Ben")
+        stranger = customers.create(conn, at=desk.clock[0], provisional=True)
+    queues.join("theirs", "general", channel="sip", customer_id=ben)
     queues.request_callback("theirs", DANA)
     found = Callbacks(queues, desk.engine, lambda: ZONE)
     keys = (f"customer:{dana}", f"number:{DANA}")
     assert found.waiting(Person(dana, keys)) == []
-    assert [one.contact_id for one in found.waiting(Person("", (f"number:{DANA}",)))] == ["theirs"]
-    queues.join("nobodys", "general", channel="sip")
-    queues.request_callback("nobodys", DANA)
-    assert [one.contact_id for one in found.waiting(Person(dana, keys))] == ["nobodys"]
+    for somebody in (Person("", (f"number:{DANA}",)), Person(stranger, (f"customer:{stranger}", f"number:{DANA}"))):
+        assert [one.contact_id for one in found.waiting(somebody)] == ["theirs"]  # it may be Ben
+    for contact, customer in (("nobodys", ""), ("strangers", stranger)):
+        queues.join(contact, "general", channel="sip", customer_id=customer)
+        queues.request_callback(contact, DANA)
+        passes(desk, seconds=1)
+    assert [one.contact_id for one in found.waiting(Person(dana, keys))] == ["nobodys", "strangers"]
 
 
 def test_times_are_the_companys() -> None:

@@ -97,6 +97,8 @@ def test_nothing_to_take(queues: Queues) -> None:
     queues.join("c2", "billing", channel="sip")
     assert take(queues, callback="nobody") == ""
     assert take(queues, callback="c2") == ""  # it waits on the line itself
+    assert take(queues, "c2", "c2") == "waiting"  # and stays where it is
+    assert queues.place("c2").position == 1  # type: ignore[union-attr]
     assert queues.place("c9") is None
 
 

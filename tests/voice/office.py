@@ -17,12 +17,13 @@ from callcenter.db import migrate, open_database, reading
 from callcenter.events import Event, of_contact
 from callcenter.queues.router import Drain, Router
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from callcenter.tables import contacts
 from ivr.assembly import make_published
 from ivr.channels.sip.service import SipService
 from ivr.channels.sip.switchboard import Switchboard
 from ivr.prompts.catalogue import Catalogue
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.renderer import Renderer
