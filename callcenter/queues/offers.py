@@ -15,6 +15,7 @@ from callcenter.acd.model import Offer, Proposal
 from callcenter.queues.base import Base, CodeRequired, NoSuchOffer
 from callcenter.queues.redis_hash import entry_fields, moment, offer_of, text
 from callcenter.queues.scripts import agents as agent_scripts
+from callcenter.queues.scripts import consulting
 from callcenter.queues.scripts import offers as scripts
 
 TRANSFER_PRIORITY = 10
@@ -173,6 +174,16 @@ class Offers(Base):
         seconds, required = self.wrap_up(found["queue"], found["medium"])
         new = uuid.uuid4().hex
         return str(self.run(scripts.HAND_OVER, self.now(), offer_id, agent_id, new, agent, seconds, required, why))
+
+    def consult(self, contact_id: str, agent_id: str) -> bool:
+        """An agent is being asked something, or called in, by the one in conversation with this contact: nothing else
+        of this medium is offered to them until `consult_over`, the hand-over to them, or the conversation's end. Again
+        is True again; False where the contact isn't in conversation, or the agent hasn't signed in."""
+        return bool(self.run(consulting.CONSULT, self.now(), contact_id, agent_id) == "yes")
+
+    def consult_over(self, contact_id: str, agent_id: str) -> None:
+        """The agent is free of it, if they were consulted."""
+        self.run(consulting.FREE, self.now(), contact_id, agent_id)
 
     def agent_of(self, agent_id: str) -> str | None:
         """The device that an agent has signed in with."""

@@ -9,8 +9,9 @@ import asyncio
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +83,19 @@ class Facts:
                 log.exception("the queues refuse", what=_name(work))
                 return None
         return None
+
+    @asynccontextmanager
+    async def consulting(self, contact_id: str, agent_id: str) -> AsyncIterator[None]:
+        """Meanwhile the agent is busy with this contact, which is another agent's. Nobody waits for that to be told."""
+        told = self.tell(self.queues.consult, contact_id, agent_id)
+        try:
+            yield
+        finally:
+            self.watch(asyncio.ensure_future(self._consulted(contact_id, agent_id, told)))
+
+    async def _consulted(self, contact_id: str, agent_id: str, told: asyncio.Task[bool | None]) -> None:
+        await asyncio.wait({told})  # the end is not told before the beginning
+        await self.say(self.queues.consult_over, contact_id, agent_id)
 
     def journal(self, kind: str, offer: Offer, data: Mapping[str, object], *, by: str = "") -> None:
         """An entry of the journal, after those before it."""

@@ -176,6 +176,7 @@ end
 redis.call('HSET', 'cw:entry:' .. o.contact, 'state', 'done')
 redis.call('EXPIRE', 'cw:entry:' .. o.contact, KEPT_SECONDS)
 redis.call('ZREM', 'cw:kept', o.contact)
+release(o.contact, now)
 finish(id, o, ARGV[3], now, tonumber(ARGV[4]), ARGV[5] == '1')
 return 'yes'
 """
@@ -212,6 +213,7 @@ if o.state ~= 'connected' or entry.state ~= 'connected' then
 end
 entry.priority = tostring(math.max(tonumber(entry.priority), tonumber(ARGV[4])))
 redis.call('HSET', 'cw:offer:' .. id, 'transferred', to)
+release(o.contact, now)
 set(key, {queue = to, queued_at = now, state = 'waiting', offers = '', offer = '', priority = entry.priority,
           not_before = '0', leg = 'present', visited = '', why = ''})
 redis.call('PERSIST', key)
@@ -239,6 +241,7 @@ local entry = hash(key)
 local a = hash('cw:agent:' .. agent)
 if o.state ~= 'connected' or entry.state ~= 'connected' or next(a) == nil or o.agent == agent then return '' end
 redis.call('HSET', 'cw:offer:' .. id, 'handed', new)
+release(o.contact, now, agent)
 finish(id, o, ARGV[8], now, tonumber(ARGV[6]), ARGV[7] == '1')
 set('cw:offer:' .. new, {contact = o.contact, agent = agent, queue = o.queue, medium = o.medium, state = 'connected',
     device = ARGV[5], made_at = now, lease_until = now, accepted_at = now, connected_at = now, holder = o.holder or '',

@@ -120,6 +120,22 @@ local function free_slot(id, o, at)
   settle(o.agent, at)
 end
 
+-- Agents who were asked during a conversation (all, or only one) are busy with it no longer.
+local function release(contact, at, only)
+  local key, asked = 'cw:entry:' .. contact, {}
+  for agent in string.gmatch(redis.call('HGET', key, 'asked') or '', '%S+') do
+    local known = 'cw:agent:' .. agent
+    if only and agent ~= only then asked[#asked + 1] = agent
+    elseif redis.call('EXISTS', known) == 1 then
+      local load = 'load:' .. redis.call('HGET', key, 'medium')
+      redis.call('HINCRBY', known, 'live', -1)
+      if redis.call('HINCRBY', known, load, -1) <= 0 then redis.call('HDEL', known, load) end
+      settle(agent, at)
+    end
+  end
+  if redis.call('HEXISTS', key, 'asked') == 1 then redis.call('HSET', key, 'asked', table.concat(asked, ' ')) end
+end
+
 -- The conversation is over. Wrap-up keeps its place in the agent's capacity; a code that was given already ends it.
 local function finish(id, o, why, at, wrap_seconds, required)
   local early = (o.code or '') ~= ''
