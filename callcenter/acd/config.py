@@ -126,7 +126,7 @@ class Callback(Model):
 
 class Record(Model):
     """Recording of conversations. `consent` says when it is announced: `by_region` to customers whose number is, or
-    may be, from one of `regions`."""
+    may be, from one of `regions`; to all where none are given."""
 
     on: bool = False
     consent: Literal["always", "by_region", "never"] = "always"
@@ -134,14 +134,6 @@ class Record(Model):
         default_factory=list, description="countries, US states, Canadian provinces: DE, US-CA, CA-QC"
     )
     keep_days: int = Field(90, ge=1)
-
-    @model_validator(mode="after")
-    def _by_region(self) -> Record:
-        if self.consent == "by_region" and not self.regions:
-            raise ValueError("`consent: by_region` needs `regions`, such as [US-CA, DE]")
-        if self.regions and self.consent != "by_region":
-            raise ValueError("`regions` counts only with `consent: by_region`")
-        return self
 
 
 class Extra(Model):

@@ -52,8 +52,8 @@ def problems(tmp_path: Path, queues: str, agents: str = AGENTS, flow: str = FLOW
         ("wrap_up: {required: true}", "required codes need a list `codes`"),
         ("callback: {offer_hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
         ("callback: {hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
-        ("record: {consent: by_region}", "`consent: by_region` needs `regions`, such as [US-CA, DE]"),
-        ("record: {consent: never, regions: [DE]}", "`regions` counts only with `consent: by_region`"),
+        ("record: {consent: by_region}", "queues.yaml:3:14 `consent` needs `regions`; write both: {consent: by_region"),
+        ("record: {consent: never, regions: [DE]}", "queues.yaml:3:30 `consent` isn't `by_region`, so that"),
         ("record: {consent: by_region, regions: [DE, US-ZZ]}", "queues.yaml:3:48 there is no region 'US-ZZ'; write a "
          "country as DE"),
         ("record: {consent: by_region, regions: [Texas]}", "queues.yaml:3:44 '0': String should match pattern"),

@@ -42,6 +42,7 @@ class Renderer:
         ({"consent": "by_region", "regions": ["US-NY", "DE"]}, CALLER.caller, False),
         ({"consent": "by_region", "regions": ["US-NY"]}, "anonymous", True),
         ({"consent": "by_region", "regions": ["US-NY"]}, "", True),
+        ({"consent": "by_region"}, CALLER.caller, True),  # as versions have it that were published before
     ],
 )
 def test_a_recording_is_announced_by_rule(tmp_path: Path, record: dict[str, Any], number: str, announced: bool) -> None:

@@ -80,8 +80,8 @@ class Manners:
 
     async def _announced(self, record: Record, number: str) -> bool:
         """Whether a customer with this number is told of a recording."""
-        if record.consent != "by_region":
-            return record.consent == "always"
+        if record.consent != "by_region" or not record.regions:
+            return record.consent != "never"
         # The tables of area codes take seconds to load.
         return await asyncio.to_thread(regions.within, number, record.regions)
 

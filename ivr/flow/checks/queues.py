@@ -81,6 +81,12 @@ def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Proble
 
 def _regions(node: Node, name: str, queue: Any) -> Iterator[Problem]:
     """Those where a recording is announced. Also by name."""
+    by_region = queue.record.consent == "by_region"
+    if by_region != bool(queue.record.regions):
+        what = "needs `regions`" if by_region else "isn't `by_region`, so that `regions` count for nothing"
+        fix = "write both: {consent: by_region, regions: [US-CA, DE]}"
+        mark = node.at(("queues", name, "record", "consent" if by_region else "regions"))
+        yield error(mark, f"`consent` {what}", fix, "consent_regions")
     for number, region in enumerate(queue.record.regions):
         if not importlib.import_module("callcenter.regions").known(region):
             mark = node.at(("queues", name, "record", "regions", number))
