@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 from typing import cast
 
 import structlog
@@ -16,6 +15,7 @@ from ivr.bridge.parts import Accepted, Address, Dialler, Ending, Manner, Payment
 from ivr.bridge.payment import Payment
 from ivr.bridge.sounds import sound
 from ivr.bridge.soundscape import heard
+from ivr.bridge.standing import Standing
 from ivr.bridge.state import (
     CUSTOMER,
     Answer,
@@ -73,7 +73,7 @@ class Conversation:
         payments: Payments | None = None,
     ) -> None:
         self._dial, self._address, self._facts = dial, address, facts
-        self._offer, self._manner = accepted.offer, manner
+        self._standing, self._manner = Standing(accepted.offer, facts), manner
         recording = manner.recording
         self._state = begin(
             queue=accepted.offer.queue,
@@ -84,12 +84,12 @@ class Conversation:
         )
         self._payments = payments
         self._payment: Payment | None = None
-        self._taping = Taping(customer, recording, facts, lambda: self._offer)
+        self._taping = Taping(customer, recording, facts, lambda: self._standing.offer)
         self._legs: dict[str, BridgeLeg] = {CUSTOMER: customer, AGENT: cast(BridgeLeg, accepted.leg)}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._consents: dict[str, int] = {}
-        self._connected = self._lost = self._waiting = self._given_away = False
+        self._lost = self._waiting = False
         self._referring: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
 
@@ -137,8 +137,7 @@ class Conversation:
             if party != CUSTOMER:
                 leg.hang_up()
         self._legs[CUSTOMER].stop_recording()
-        over = self._facts.queues.complete if self._connected else self._facts.queues.refuse
-        self._facts.tell(over, self._offer.id, "failed")
+        self._standing.abandoned()
 
     async def _happened(self, event: Event) -> None:
         self._state, commands = step(self._state, event)
@@ -146,7 +145,9 @@ class Conversation:
             try:
                 await self._do(command)
             except Exception:
-                log.exception("a command failed", contact=self._offer.contact_id, command=type(command).__name__)
+                log.exception(
+                    "a command failed", contact=self._standing.offer.contact_id, command=type(command).__name__
+                )
             if self._lost:
                 # no further: the two must not be connected
                 self._lost = False
@@ -176,7 +177,7 @@ class Conversation:
             case Answer():
                 self._answer(command)
             case Note(kind, data):
-                self._facts.journal(f"call.{kind}", self._offer, data)
+                self._facts.journal(f"call.{kind}", self._standing.offer, data)
             case End(how, why, queue):
                 if how == "requeue":
                     self._music()
@@ -184,8 +185,13 @@ class Conversation:
                     self._legs[CUSTOMER].hear(())
                     self._legs[CUSTOMER].stop()
                 self._ending = Ending(how, queue, why)
-            case Connected() | Complete() | Requeue():
-                await self._tell(command)
+            case Connected():
+                self._lost = not await self._standing.connected()
+            case Complete(why, heir):
+                await self._standing.complete(why, heir)
+            case Requeue(queue, why, fresh):
+                self._music()
+                await self._standing.requeue(queue, why, fresh=fresh)
 
     def _sound(self, command: Hear | Play) -> None:
         match command:
@@ -198,35 +204,6 @@ class Conversation:
                 clips = sound(name, self._manner)
                 self._legs[party].hear(())
                 self._consents[party] = self._legs[party].play(clips, loop=name != "consent")
-
-    async def _tell(self, command: Connected | Complete | Requeue) -> None:
-        queues, offer = self._facts.queues, self._offer
-        match command:
-            case Connected():
-                # None: Redis is away, and hears of it later. Two people on the line are not kept waiting for that.
-                answer = await self._facts.say(queues.connected, offer.id)
-                self._connected, self._lost = answer is not False, answer is False
-            case Complete(why, heir):
-                await self._complete(why, heir)
-            case Requeue(queue, why, fresh):
-                self._music()
-                if not self._connected:
-                    await self._facts.say(queues.refuse, offer.id, "failed")
-                elif fresh or self._given_away or not await self._facts.say(queues.transfer, offer.id, queue, why=why):
-                    await self._facts.rejoin(offer, queue)
-
-    async def _complete(self, why: str, heir: str) -> None:
-        """The agent is done. An heir who is an agent has the offer from now on; anybody else ends the queue's part."""
-        queues, offer = self._facts.queues, self._offer
-        if not self._connected:
-            await self._facts.say(queues.refuse, offer.id, "failed")
-        elif not self._given_away:
-            following = await self._facts.say(queues.hand_over, offer.id, heir, why=why) if heir else ""
-            if following:
-                self._offer = replace(offer, id=following, agent_id=heir)
-                return
-            self._given_away = True
-            await self._facts.say(queues.complete, offer.id, why)
 
     def _music(self) -> None:
         """He waits again."""
@@ -245,7 +222,14 @@ class Conversation:
             leg.hang_up()
 
     async def _call(self, party: str, target: Target) -> None:
-        """Call a party and tell what becomes of it."""
+        """Call a party and tell what becomes of it. An agent is busy meanwhile."""
+        if target.kind == "number":
+            await self._reach(party, target)
+            return
+        async with self._facts.consulting(self._standing.offer.contact_id, target.value):
+            await self._reach(party, target)
+
+    async def _reach(self, party: str, target: Target) -> None:
         try:
             found = target.value
             if target.kind == "agent":
@@ -253,10 +237,10 @@ class Conversation:
             if not found:
                 raise ValueError(f"there is no device of {target.value!r}")
             # a provider refuses calls that claim to come from a customer's number
-            caller = self._offer.caller if target.kind == "agent" else ""
+            caller = self._standing.offer.caller if target.kind == "agent" else ""
             leg = await self._dial(found, caller=caller, timeout=RING_SECONDS)
         except Exception as error:
-            log.warning("a party can't be called", contact=self._offer.contact_id, why=str(error))
+            log.warning("a party can't be called", contact=self._standing.offer.contact_id, why=str(error))
             self._events.put_nowait(Gone(party, "failed"))
             return
         self._legs[party] = cast(BridgeLeg, leg)
@@ -264,15 +248,15 @@ class Conversation:
 
     def _take_payment(self, command: TakePayment) -> None:
         assert self._payments is not None
-        offer = self._offer
+        offer = self._standing.offer
         wanted = Wanted(
-            offer.contact_id,
-            command.order,
-            command.by,
-            self._manner.language,
-            offer.caller,
-            command.account,
-            command.amount,
+            contact_id=offer.contact_id,
+            order=command.order,
+            agent_id=command.by,
+            language=self._manner.language,
+            caller=offer.caller,
+            account=command.account,
+            amount=command.amount,
         )
         self._payment = Payment(self._payments, wanted, self._legs[CUSTOMER], self._others, self._events.put_nowait)
         self._facts.watch(self._payment.task)
@@ -296,7 +280,9 @@ class Conversation:
             self._events.put_nowait(ReferEnded(False))
 
     def _answer(self, answer: Answer) -> None:
-        self._facts.journal("call.answer", self._offer, {"order": answer.order, "ok": answer.ok, "why": answer.why})
+        self._facts.journal(
+            "call.answer", self._standing.offer, {"order": answer.order, "ok": answer.ok, "why": answer.why}
+        )
 
     # Events
 
