@@ -133,14 +133,19 @@ def listed(conn: Connection, *, limit: int, before: tuple[datetime, str] | None 
         query = query.where(
             sa.tuple_(customers.c.created_at, customers.c.id) < before_bound(customers.c.created_at, before)
         )
-    roots = list(
-        conn.execute(query.order_by(customers.c.created_at.desc(), customers.c.id.desc()).limit(limit)).scalars()
-    )
+    newest = query.order_by(customers.c.created_at.desc(), customers.c.id.desc()).limit(limit)
+    return several(conn, list(conn.execute(newest).scalars()))
+
+
+def several(conn: Connection, roots: Sequence[str]) -> list[Customer]:
+    """The people of these roots, in that order; ids that are no roots are left out."""
     rows = conn.execute(sa.select(customers).where(customers.c.root_id.in_(roots))).all()
     known = of_customers(conn, [row.id for row in rows])
     people = []
     for root_id in roots:
         own = [row for row in rows if row.root_id == root_id]
+        if not own:
+            continue
         ids = {row.id for row in own}
         people.append(_person(own, [identifier for identifier in known if identifier.customer_id in ids]))
     return people

@@ -284,7 +284,7 @@ def _outgoing(conn: Connection, row: Row[Any]) -> Outgoing:
         html=row.html,
         contact_id=row.contact_id or "",
         author=row.author,
-        meta=row.meta,
+        meta=row.meta if row.purpose == "answer" else {**row.meta, "unsubscribe": True},
         files=tuple(
             OutgoingFile(file.name, file.media_type, Path(file.path))
             for file in sorted(found, key=lambda file: ids.index(file.id))

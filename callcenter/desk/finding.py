@@ -29,4 +29,4 @@ def search(conn: Connection, text: str, *, region: str = "") -> list[Customer]:
     if not found:
         part = text.replace(" ", "") if "@" in text else "".join(sign for sign in text if sign.isalnum())
         found.update(dict.fromkeys(searching.by_part(conn, part, MOST)))
-    return [customers.get(conn, root) for root in list(found)[:MOST]]
+    return customers.several(conn, list(found)[:MOST])

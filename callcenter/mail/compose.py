@@ -17,9 +17,12 @@ MOST_BYTES = 20_000_000
 """Of all files together: what most servers take, once it is encoded."""
 
 
-def compose(message: Outgoing, sender: str, ours: OurAddresses | None, *, plus_address: bool = True) -> EmailMessage:
+def compose(
+    message: Outgoing, sender: str, ours: OurAddresses | None, *, plus_address: bool = True, unsubscribe: str = ""
+) -> EmailMessage:
     """The mail, ready to be sent. `sender` is as in MAIL_FROM; `ours` are the addresses that mails come in at, None if
-    none do. Raises RefusedError for what can't stand in a mail, or a file that is gone."""
+    none do; `unsubscribe` is the https link that stops such mails, "" if there is none. Raises RefusedError for what
+    can't stand in a mail, or a file that is gone."""
     name, address = parseaddr(sender)
     # The customer is answered from the address that they wrote to, if it is of the same domain.
     if message.sender and _domain(message.sender) == _domain(address) and is_address(message.sender):
@@ -38,7 +41,7 @@ def compose(message: Outgoing, sender: str, ours: OurAddresses | None, *, plus_a
             mail[header] = value
         if ours is not None and plus_address and address in ours:
             mail["Reply-To"] = Address(display_name=name, addr_spec=plus(address, message.id))
-        for header, value in _manners(message, address).items():
+        for header, value in _manners(message, address, unsubscribe).items():
             mail[header] = value
         mail.set_content(message.body)
         if message.html:
@@ -49,18 +52,17 @@ def compose(message: Outgoing, sender: str, ours: OurAddresses | None, *, plus_a
     return mail
 
 
-def _manners(message: Outgoing, address: str) -> Mapping[str, str]:
+def _manners(message: Outgoing, address: str, unsubscribe: str) -> Mapping[str, str]:
     """What keeps machines from answering machines (RFC 3834, section 5), and lets people stop what comes unasked (RFC
     2369, one click: RFC 8058)."""
     found: dict[str, str] = {}
     if not message.author.startswith("agent:"):
         found["Auto-Submitted"] = "auto-replied" if message.meta.get("reply_to") else "auto-generated"
         found["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # Exchange's
-    unsubscribe = message.meta.get("unsubscribe")
-    if isinstance(unsubscribe, str) and unsubscribe.startswith("https://"):
+    if message.meta.get("unsubscribe") and unsubscribe:
         found["List-Unsubscribe"] = f"<{unsubscribe}>, <mailto:{address}?subject=unsubscribe>"
         found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    elif unsubscribe:
+    elif message.meta.get("unsubscribe"):
         found["List-Unsubscribe"] = f"<mailto:{address}?subject=unsubscribe>"
     return found
 

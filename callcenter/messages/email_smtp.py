@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from callcenter.mail import bounces
+from callcenter.mail import bounces, unsubscribing
 from callcenter.mail.addresses import OurAddresses
 from callcenter.mail.compose import compose
 from callcenter.messages import (
@@ -60,7 +61,13 @@ class SmtpMail(Sender):
     """`ours` are the addresses that mails come in at, None if none do: then answers get no plus-address either."""
 
     def __init__(
-        self, url: str, sender_address: str, ours: OurAddresses | None = None, *, plus_address: bool = True
+        self,
+        url: str,
+        sender_address: str,
+        ours: OurAddresses | None = None,
+        *,
+        plus_address: bool = True,
+        unsubscribe: Callable[[str], str] | None = None,
     ) -> None:
         """`url` is smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…; a password is only sent over TLS. Raises
         ValueError for anything else."""
@@ -73,9 +80,11 @@ class SmtpMail(Sender):
         self.sender_address = sender_address
         self._ours = ours
         self._plus = plus_address
+        self._unsubscribe = unsubscribe
 
     def send(self, message: Outgoing) -> str:
-        mail = compose(message, self.sender_address, self._ours, plus_address=self._plus)
+        stop = self._unsubscribe(message.id) if self._unsubscribe is not None else ""
+        mail = compose(message, self.sender_address, self._ours, plus_address=self._plus, unsubscribe=stop)
         try:
             self._deliver(mail)
         except smtplib.SMTPRecipientsRefused as error:
@@ -126,6 +135,6 @@ def open_mail(settings: Any) -> Sender:
     wanted = setting(settings, "MAIL_PLUS_ADDRESS").lower() in ("true", "1", "yes")
     try:
         ours = OurAddresses.read(incoming) if incoming else None
-        return SmtpMail(url, address, ours, plus_address=wanted)
+        return SmtpMail(url, address, ours, plus_address=wanted, unsubscribe=unsubscribing.links(settings))
     except ValueError as error:
         raise NotConfiguredError(str(error)) from None

@@ -28,7 +28,7 @@ from ivr.published import NothingPublished
 from ivr.queue_config import LazyQueues
 from ivr.runner import Runner
 from ivr.settings import Settings
-from ivr.web import audio, health, pages, surveys
+from ivr.web import audio, health, pages, surveys, unsubscribe
 from ivr.web.desk import make_desk
 
 log = structlog.get_logger("callwright.web")
@@ -83,6 +83,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.register_blueprint(make_desk(settings, engine, published, schema, queues, conversations))
     app.register_blueprint(pages.blueprint(settings, published))
     app.register_blueprint(surveys.blueprint(settings, engine, published))
+    app.register_blueprint(unsubscribe.blueprint(settings, engine, published))
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]
 

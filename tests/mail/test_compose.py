@@ -96,9 +96,11 @@ def test_unsubscribing() -> None:
     by_mail = compose(outgoing(meta={"unsubscribe": True}), FROM, OURS)
     assert by_mail["List-Unsubscribe"] == "<mailto:support@example.com?subject=unsubscribe>"
     assert by_mail["List-Unsubscribe-Post"] is None
-    by_click = compose(outgoing(meta={"unsubscribe": "https://example.com/u/1"}), FROM, OURS)
+    by_click = compose(outgoing(meta={"unsubscribe": True}), FROM, OURS, unsubscribe="https://example.com/u/1")
     assert by_click["List-Unsubscribe"].startswith("<https://example.com/u/1>, <mailto:")
     assert by_click["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    answer = compose(outgoing(), FROM, OURS, unsubscribe="https://example.com/u/1")
+    assert answer["List-Unsubscribe"] is None
 
 
 @pytest.mark.parametrize(
