@@ -84,8 +84,10 @@ async def test_a_consulted_agent_who_is_busy_leaves_the_customer_with_the_first(
         bob = await here.agent("bob")
         here.order("consult", to={"agent": "bob"})
         await bob.rings()
+        await here.until(lambda: here.queues.agents()["bob"].state == "busy")
         bob.refuse(486)
         assert (await here.fact("call.consulted_left")).data["why"] == "busy"
+        await here.until(lambda: here.queues.agents()["bob"].state == "idle")
         await customer.hears(ANN)
         here.order("consult", to={"agent": "nobody"})
         assert (await here.fact("call.consulted_left")).data["why"] == "failed"
