@@ -1,14 +1,12 @@
 """Callers who wait for an agent: music, announcements, choices by key, and the ringing of agents meanwhile.
 
-One `Lobby` for each process with legs. It follows the journal of queues for its own contacts, keeps their entries
-alive, and puts them back with their original joining time when the store has lost them.
+One `Lobby` for each process with legs. Its `Keeper` follows the journal of queues and keeps its contacts' places.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,15 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import redis
 import structlog
 
-from callcenter.queues.journal import Fact, Tail
+from callcenter.queues.journal import Fact
 from ivr.bridge.parts import Accepted, Offer
 from ivr.channels.leg import CallLeg, Clip, Digit, PlayEnded
 from ivr.channels.voice.hold import Said
+from ivr.channels.voice.keeper import PATIENCE, WITHDRAWN, Keeper
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.transcript import Tell
 from ivr.channels.voice.waiter import Waiter, choice, taken
-from ivr.emergency import due
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import CallbackBooked, Input, Queued, Refused, Served
 from ivr.flow.session import Session
@@ -35,13 +33,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("callwright.voice")
 T = TypeVar("T")
-
-KEEP_SECONDS = 5.0
-LOOK_SECONDS = 1.0
-"""How often it is asked whether something is announced to those who wait."""
-PATIENCE = 2.0
-"""Seconds until Redis is tried again."""
-WITHDRAWN = ("offer.withdrawn", "offer.expired", "offer.refused")
 
 
 class Lobby:
@@ -64,31 +55,18 @@ class Lobby:
         self._manners = manners
         self._executor = executor
         self._address = address
-        self._on_callback: Callable[[Fact], None] = lambda fact: None
         self._waiters: dict[str, Waiter] = {}
-        self._kept: Callable[[], Sequence[str]] = lambda: ()
-        self._stopping = threading.Event()
-        self._following: threading.Thread | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._keeper = Keeper(queueing, executor, self._waiters)
 
     def start(
         self, on_callback: Callable[[Fact], None] = lambda fact: None, kept: Callable[[], Sequence[str]] = lambda: ()
     ) -> None:
         """Follow and keep, from now on. `on_callback` is given each `callback.due`, and the end of each offer that led
         to nothing; `kept` gives further contacts whose legs this process has."""
-        self._on_callback, self._kept = on_callback, kept
-        loop = asyncio.get_running_loop()
-        self._following = threading.Thread(target=self._follow, args=(loop,), name="journal", daemon=True)
-        self._following.start()
-        self._tasks = [loop.create_task(self._keep()), loop.create_task(self._look())]
+        self._keeper.start(on_callback, kept)
 
     async def close(self) -> None:
-        self._stopping.set()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._following is not None:
-            await asyncio.to_thread(self._following.join)
+        await self._keeper.close()
 
     # What a call does
 
@@ -260,75 +238,6 @@ class Lobby:
             return None
         self._waiters.pop(waiter.session.contact_id, None)
         return Served(accepted.offer.agent_id)
-
-    # The store
-
-    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In a thread of its own: the journal, from now on."""
-        tail: Tail | None = None
-        while not self._stopping.is_set():
-            try:
-                if tail is None:
-                    tail = Tail(self._queues.client)
-                facts = tail.read(block=0.5)
-            except redis.RedisError as error:
-                log.warning("the journal can't be read", error=type(error).__name__)
-                self._stopping.wait(PATIENCE)
-                continue
-            if facts:
-                loop.call_soon_threadsafe(self._told, facts)
-
-    def _told(self, facts: Sequence[Fact]) -> None:
-        for fact in facts:
-            if fact.kind == "callback.due" or fact.kind in WITHDRAWN:
-                self._on_callback(fact)
-            waiter = self._waiters.get(fact.contact)
-            if waiter is not None:
-                if "joined_at" in fact.data:  # it may have taken the place of a callback
-                    waiter.joined_at = float(fact.data["joined_at"])
-                waiter.facts.append(fact)
-                waiter.wake.set()
-
-    async def _look(self) -> None:
-        """Announcements to those who wait, and do nothing else."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            known = await self._blocking(self._queueing.announcements.lately)
-            for waiter in self._waiters.values():
-                if not waiter.out and waiter.talking is None:
-                    waiter.announced = due(known, waiter.session, waiter.effect.queue)
-                    if waiter.announced is not None:
-                        waiter.wake.set()
-
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_SECONDS)
-            try:
-                await self._keep_once()
-            except Exception as error:  # Redis is away: the entries are put back when it is here again
-                log.warning("places can't be kept", error=type(error).__name__)
-
-    async def _keep_once(self) -> None:
-        ids = [*self._waiters, *self._kept()]
-        for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids):
-            waiter = self._waiters.get(contact_id)
-            if waiter is None:
-                continue
-            session = waiter.session
-            if waiter.talking is None:
-                log.warning("a place is put back", contact=contact_id)
-                await self._blocking(
-                    functools.partial(self._queueing.enter, session, waiter.effect, joined_at=waiter.joined_at)
-                )
-                continue
-            offer, since = waiter.talking
-            await self._blocking(
-                functools.partial(
-                    self._queues.reconnect, offer.id, contact_id, offer.agent_id, offer.queue,
-                    channel=session.channel, connected_at=since, joined_at=waiter.joined_at, caller=session.caller,
-                    language=session.language, holder=self._queueing.holder,
-                )
-            )  # fmt: skip
 
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
