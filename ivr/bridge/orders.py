@@ -6,7 +6,6 @@ before an order is written; here it is only whether it makes sense now.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ivr.bridge.machine import Turn
@@ -18,8 +17,6 @@ from ivr.bridge.state import (
     Order,
     Refer,
     SendDigits,
-    StopPayment,
-    TakePayment,
     Target,
 )
 
@@ -28,8 +25,6 @@ VERBS: dict[str, Verb] = {}
 
 NO_AGENT = "a transfer is under way"
 PAYING = "a payment is being taken: wait for it, or stop it"
-_ACCOUNT = re.compile(r"[0-9A-Za-z-]{0,40}")
-MOST_AMOUNT = 10**12
 _KEYS = frozenset("0123456789*#ABCD")
 MOST_DIGITS = 64
 
@@ -53,7 +48,7 @@ def obey(turn: Turn, order: Order) -> None:
     turn.want(Answer(order.id, not why, why))
 
 
-def _busy(turn: Turn) -> str:
+def busy(turn: Turn) -> str:
     """Why nothing can be begun now, or ""."""
     state = turn.state
     if state.announcing:
@@ -61,7 +56,7 @@ def _busy(turn: Turn) -> str:
     return NO_AGENT if not state.agent or state.referring else ""
 
 
-def _paying(turn: Turn) -> str:
+def payment_goes_on(turn: Turn) -> str:
     """Why nothing may come between the customer and a payment, or ""."""
     return PAYING if turn.state.paying else ""
 
@@ -79,7 +74,7 @@ def _target(order: Order) -> Target | None:
 
 @verb
 def hold(turn: Turn, order: Order) -> str:
-    if why := _busy(turn) or _paying(turn):
+    if why := busy(turn) or payment_goes_on(turn):
         return why
     if turn.state.private:
         return "the customer hears music already"
@@ -122,7 +117,7 @@ def _mute(turn: Turn, order: Order, muted: bool) -> str:
 def transfer(turn: Turn, order: Order) -> str:
     """At once: to a queue; to an agent or number, who rings while the customer hears that; or, with `refer`, by the
     customer's own side."""
-    if why := _busy(turn) or _paying(turn):
+    if why := busy(turn) or payment_goes_on(turn):
         return why
     to = order.args.get("to")
     queue = to.get("queue") if isinstance(to, dict) else None
@@ -159,7 +154,7 @@ def conference(turn: Turn, order: Order) -> str:
 
 
 def _third(turn: Turn, order: Order, *, private: bool) -> str:
-    if why := _busy(turn) or _paying(turn):
+    if why := busy(turn) or payment_goes_on(turn):
         return why
     if turn.state.consulted:
         return "there is a third party already"
@@ -223,7 +218,7 @@ def join(turn: Turn, order: Order) -> str:
 
 
 def _supervise(turn: Turn, order: Order, mode: Mode) -> str:
-    if why := _busy(turn):
+    if why := busy(turn):
         return why
     mine = turn.named(order.by)
     if not order.by:
@@ -239,7 +234,7 @@ def _supervise(turn: Turn, order: Order, mode: Mode) -> str:
 
 @verb
 def take_over(turn: Turn, order: Order) -> str:
-    why = _paying(turn) or _supervise(turn, order, "take_over")
+    why = payment_goes_on(turn) or _supervise(turn, order, "take_over")
     mine = turn.named(order.by)
     if not why and turn.party(mine).up:
         turn.take_over(mine)
@@ -264,7 +259,7 @@ def digits(turn: Turn, order: Order) -> str:
     if not keys or len(keys) > MOST_DIGITS or not set(keys) <= _KEYS:
         return f"up to {MOST_DIGITS} of the keys 0-9 * # A-D"
     third = turn.state.consulted
-    if why := _paying(turn):
+    if why := payment_goes_on(turn):
         return why
     turn.want(SendDigits(third if third and turn.party(third).up else CUSTOMER, keys))
     return ""
@@ -290,7 +285,7 @@ def _pause(turn: Turn, paused: bool) -> str:
 @verb
 def secret_start(turn: Turn, order: Order) -> str:
     """The customer keys or says a secret: nobody hears him, his keys go nowhere, and silence is recorded."""
-    if why := _busy(turn) or _paying(turn):
+    if why := busy(turn) or payment_goes_on(turn):
         return why
     turn.set(secret=True)
     return ""
@@ -304,43 +299,6 @@ def secret_end(turn: Turn, order: Order) -> str:
     return ""
 
 
-@verb
-def pay(turn: Turn, order: Order) -> str:
-    """Take a payment, for `account` of `amount` minor units, or what the customer says of either: he is asked for his
-    card and keys it, nobody hears him, and the agent stays."""
-    if why := _busy(turn) or _paying(turn):
-        return why
-    state = turn.state
-    if not state.payments:
-        return "no payment can be taken on this call"
-    if state.consulted:
-        return "there is a third party: complete, or return"
-    if state.held or state.secret:
-        return "hear the customer first"
-    account, amount = order.args.get("account") or "", order.args.get("amount") or 0
-    if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
-        return "that is no account"
-    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= MOST_AMOUNT:
-        return "the amount is a whole number of minor units"
-    if amount and not account:
-        return "say for which account"
-    turn.set(paying="asking")
-    turn.want(TakePayment(order.id, order.by, account, amount))
-    return ""
-
-
-@verb
-def pay_stop(turn: Turn, order: Order) -> str:
-    """Stop a payment before the card is charged."""
-    match turn.state.paying:
-        case "":
-            return "no payment is being taken"
-        case "charging":
-            return "the card is being charged: its outcome comes in a moment"
-        case "asking":
-            turn.set(paying="stopping")
-            turn.want(StopPayment(told=True))
-    return ""
-
-
 VERBS["return"] = VERBS.pop("return_")
+
+from ivr.bridge import paying  # noqa: E402, F401 - registers its verbs
