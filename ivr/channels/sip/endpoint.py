@@ -104,8 +104,8 @@ class SipEndpoint(Agent):
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 - how long it may ring; this coroutine returns at once
     ) -> OutgoingLeg:
-        """Call `target`: a SIP URI, `sip:USER@local` for a telephone registered with us (the one that registered last),
-        or a number or name to be dialled at the first registrar.
+        """Call `target`: a SIP URI, `sip:USER@local` for all telephones that this user has registered with us (the
+        first to answer has the call), or a number or name to be dialled at the first registrar.
 
         Returns at once; `Answered` or `HungUp` follows, whose reason starts with the status of a refusal. `caller` is a
         number, a name or a SIP URI for the From; `headers` are added to the INVITE. Raises ValueError for a target
@@ -118,14 +118,18 @@ class SipEndpoint(Agent):
         return leg
 
     async def _dial_local(self, leg: OutgoingLeg, sender: str) -> None:
-        """Call a telephone where its REGISTER came from."""
+        """Call a user's telephones where their REGISTERs came from. Of two bindings from one address, the later one
+        counts: a telephone that was started anew."""
         user = leg.called
+        found: dict[tuple[str, tuple[str, int]], tuple[Uri, Flow]] = {}
         for binding in await self.telephones.bindings.find(user) if self.telephones else []:
             flow = self.transports.flow_of(binding.protocol, binding.source)
             if flow is not None:
-                await leg.start(sender, parse_uri(binding.contact), flow)
-                return
-        leg.end("error", "480 not registered")
+                found.setdefault((binding.protocol, binding.source), (parse_uri(binding.contact), flow))
+        if found:
+            await leg.start(sender, list(found.values()))
+        else:
+            leg.end("error", "480 not registered")
 
     def _addresses(self, target: str, caller: str) -> tuple[Uri, str]:
         home = self.settings.registrations[0] if self.settings.registrations else None

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipRequest
 
 from ivr.channels.leg import Answered
-from ivr.channels.sip.client import ClientRequest
+from ivr.channels.sip.branch import Branch, ignore
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Response
-from ivr.channels.sip.running import copy_for
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.session_timer import parse as parse_interval
 from ivr.channels.sip.values import BadValue, Uri, new_tag
@@ -23,8 +22,13 @@ if TYPE_CHECKING:
     from ivr.channels.sip.endpoint import SipEndpoint
 
 
+SILENCE = 2.0
+"""Seconds after which a telephone that has answered nothing isn't waited for, when all others have refused."""
+
+
 class OutgoingLeg(SipLeg):
-    """Dialling until `Answered` or `HungUp`, whose reason starts with the status where the peer refused."""
+    """Dialling until `Answered` or `HungUp`, whose reason starts with the status where the peer refused. Where several
+    telephones ring, the first to answer has the call, and the others' are cancelled."""
 
     placed = True
 
@@ -34,51 +38,54 @@ class OutgoingLeg(SipLeg):
         super().__init__(endpoint, new_tag() + new_tag(), caller, target.user, headers, None)
         self._target, self._timeout = target, timeout
         self._tag = new_tag()
-        self._client: ClientRequest | None = None
-        self._cancelling = False
-        self._early_sdp = b""
+        self._branches: list[Branch] = []
         self._acks: dict[str, tuple[bytes, Flow] | None] = {}
         self._limit: Handle | None = None
         self._cseq = 1
-        self._pinned = False
+        self._began = 0.0
 
-    async def start(self, sender: str, target: Uri | None = None, flow: Flow | None = None) -> None:
+    async def start(self, sender: str, telephones: Sequence[tuple[Uri, Flow]] = ()) -> None:
         """Find a flow and a media port, then send the INVITE with `sender`, a URI, in the From.
 
-        `target` is the Request-URI and `flow` the way there of a telephone that is registered with us: all of the call
+        `telephones` are those that are registered with us, each with its Request-URI and the way there: all of the call
         goes that way, because its Contact may be an address behind a NAT.
         """
-        self._target, self._pinned = target or self._target, flow is not None
         try:
             if self.endpoint.draining or self.endpoint.calls > self.endpoint.settings.max_calls:
                 raise BlockingIOError("no more calls")
-            flow = flow or await self.endpoint.transports.flow_to(self._target)
-            self.take_flow(flow)
+            places = telephones or [(self._target, await self.endpoint.transports.flow_to(self._target))]
+            self.take_flow(places[0][1])
             self.stream = await self.endpoint.open_stream(self.on_media)
             if self.over:
                 self.stream.close()
                 return
-            self._invite(sender)
+            self._invite(sender, [Branch(self.endpoint, *place, pinned=bool(telephones)) for place in places])
         except Exception as error:
             self.end("error", str(error) or type(error).__name__)
 
-    def _invite(self, sender: str) -> None:
+    def _invite(self, sender: str, branches: list[Branch]) -> None:
+        self._branches, self._began = branches, self.endpoint.clock.time()
+        self._limit = self.endpoint.clock.call_later(self._timeout, self.endpoint.guarded, self._too_long)
+        for branch in branches:
+            if not self.over:
+                branch.invite(self._request(sender, branch), self._next, self._responded, self._failed)
+
+    def _request(self, sender: str, branch: Branch) -> SipRequest:
         assert self.stream is not None
-        request = SipRequest(method="INVITE", uri=str(self._target))
+        request = SipRequest(method="INVITE", uri=str(branch.target))
         headers = request.headers
         headers.append("From", f"<{sender}>;tag={self._tag}")
-        headers.append("To", f"<{self._target}>")
+        headers.append("To", f"<{branch.target}>")
         headers.append("Call-ID", self.id)
         headers.append("CSeq", "1 INVITE")
         headers.append("Max-Forwards", "70")
-        self.endpoint.describe(request, self.flow, secure=self._target.scheme == "sips")
+        self.endpoint.describe(request, branch.flow, secure=branch.target.scheme == "sips")
         self.timer.offer(request)
         for name, value in self.headers.items():
             headers.set_single(name, value)
         headers.set_single("Content-Type", "application/sdp")
-        request.body = self.session.offer(self.stream.port)
-        self._limit = self.endpoint.clock.call_later(self._timeout, self.endpoint.guarded, self._too_long)
-        self._client = ClientRequest(self.endpoint, request, self.flow, self._next, self._responded, self._failed)
+        request.body = branch.session.offer(self.stream.port)
+        return request
 
     def _next(self) -> int:
         self._cseq += 1
@@ -90,69 +97,88 @@ class OutgoingLeg(SipLeg):
             self._abandon()
             self.end("us", "no answer")
 
-    def _responded(self, response: Response) -> None:
-        if response.status < 200:
-            if self._cancelling:
-                self._cancel()
-            elif response.body and not self._early_sdp:
-                self._early_sdp = response.body
-        elif response.status < 300:
-            self._accepted(response)
-        elif response.status == 422 and self._longer(response):
-            return
-        else:
+    def _responded(self, branch: Branch, response: Response) -> None:
+        if response.status < 300:
+            self._accepted(branch, response)
+        elif response.status != 422 or not self._longer(branch, response):
             # A redirection is not followed: where our calls go is not for the callee to say.
-            self.end("peer", f"{response.status} {response.reason}")
-            self._forget()
+            branch.refused = response
+            self._judge()
 
-    def _failed(self, why: str) -> None:
-        self.end("error", why)
-        self._forget()
+    def _failed(self, branch: Branch, why: str) -> None:
+        branch.refused = why
+        self._judge()
 
-    def _longer(self, response: Response) -> bool:
+    def _judge(self) -> None:
+        """A telephone has refused, or can't be reached. All of them have when the last has; when somebody declines for
+        good (6xx: section 16.7, step 5); and when those that are left are silent, as what is unplugged is."""
+        if self.over or self.up:
+            return
+        left = [branch for branch in self._branches if branch.refused is None]
+        worst = min((branch for branch in self._branches if branch.refused), key=lambda branch: branch.weight)
+        if left and worst.weight:
+            silent = self._began + SILENCE - self.endpoint.clock.time()
+            if any(branch.heard for branch in left):
+                return
+            if silent > 0:
+                self.endpoint.clock.call_later(silent, self.endpoint.guarded, self._judge)
+                return
+        self._abandon()
+        if isinstance(worst.refused, Response):
+            self.end("peer", f"{worst.refused.status} {worst.refused.reason}")
+        else:
+            self.end("error", worst.refused or "")
+
+    def _longer(self, branch: Branch, response: Response) -> bool:
         """RFC 4028 section 7.4: ask again with the interval that the peer wants at least."""
         least, _ = parse_interval(response.header("min-se"))
-        assert self._client is not None
-        asked, _ = parse_interval(self._client.request.headers.get_first("session-expires") or "")
-        if self.over or not asked < least <= 86_400:
+        assert branch.client is not None
+        asked, _ = parse_interval(branch.client.request.headers.get_first("session-expires") or "")
+        if self.over or self.up or not asked < least <= 86_400:
             return False
-        self._client.again(lambda request: _set_interval(request, least))
+        branch.client.again(lambda request: _set_interval(request, least))
         return True
 
-    def _accepted(self, response: Response) -> None:
+    def _accepted(self, branch: Branch, response: Response) -> None:
         if response.to.tag in self._acks:
             known = self._acks[response.to.tag]
             if known:
                 known[1].send(known[0])
             return
-        assert self._client is not None
-        invite = self._client.request
+        assert branch.client is not None
+        invite = branch.client.request
         try:
-            dialog = Dialog.of_response(invite, response, self._tag, self._client.cseq)
+            dialog = Dialog.of_response(invite, response, self._tag, branch.client.cseq)
         except BadValue as error:
-            self.end("error", f"unusable 2xx: {error}")
+            branch.refused = f"unusable 2xx: {error}"
+            self._judge()
             return
-        dialog.pinned = self._pinned
+        dialog.pinned = branch.pinned
         first = not self._acks
         self._acks[response.to.tag] = None
-        self._ack(dialog, invite, response.to.tag)
+        self._ack(branch, dialog, response.to.tag)
         if self.over or not first:
             # A second phone took the call too (section 13.2.2.4), or ours was cancelled too late.
-            self.endpoint.send_in_dialog(dialog.request("BYE"), dialog, self.flow, _ignore, _ignore)
+            self.endpoint.send_in_dialog(dialog.request("BYE"), dialog, branch.flow, ignore, ignore)
             return
-        self.dialog = dialog
+        self.dialog, self.flow, self.session = dialog, branch.flow, branch.session
         self.endpoint.adopt(self, dialog.key)
         self.up = True
         self._stop_limit()
+        for other in self._branches:
+            if other is not branch and other.refused is None:
+                other.abandon()
         try:
-            self.connect(self.session.accept(response.body or self._early_sdp))
+            self.connect(self.session.accept(response.body or branch.early_sdp))
         except NotAcceptable as error:
             self.fail(f"unusable answer: {error}")
             return
         self.timer.agreed(response)
         self.emit(Answered())
 
-    def _ack(self, dialog: Dialog, invite: SipRequest, to_tag: str) -> None:
+    def _ack(self, branch: Branch, dialog: Dialog, to_tag: str) -> None:
+        assert branch.client is not None
+        invite = branch.client.request
         ack = dialog.request("ACK", int((invite.headers.get_first("cseq") or "0").split()[0]))
         for name in ("Authorization", "Proxy-Authorization"):
             value = invite.headers.get_first(name)
@@ -162,7 +188,7 @@ class OutgoingLeg(SipLeg):
         def sent(data: bytes, flow: Flow) -> None:
             self._acks[to_tag] = (data, flow)
 
-        self.endpoint.send_ack(ack, dialog, self.flow, sent)
+        self.endpoint.send_ack(ack, dialog, branch.flow, sent)
 
     def end(self, by: Literal["peer", "us", "error"], reason: str = "") -> None:
         self._stop_limit()
@@ -174,33 +200,11 @@ class OutgoingLeg(SipLeg):
             self._limit = None
 
     def _abandon(self) -> None:
-        self._cancelling = True
-        if self._client and self._client.transaction.proceeding:
-            self._cancel()
-
-    def _cancel(self) -> None:
-        assert self._client is not None
-        self._cancelling = False
-        transaction = self._client.transaction
-        sent_by = self.endpoint.transports.sent_by(transaction.flow)
-        cancel = copy_for(transaction.request, "CANCEL")
-        self.endpoint.layer.send(cancel, transaction.flow, sent_by, _ignore, _ignore)
-        # Section 9.1: an INVITE that gets no final answer after its CANCEL is over after 64*T1.
-        self.endpoint.clock.call_later(self.endpoint.settings.timers.timeout, self._give_up)
-
-    def _give_up(self) -> None:
-        if self._client and self._client.transaction.pending:
-            self._client.transaction.end()
-
-    def _forget(self) -> None:
-        self._early_sdp = b""
-        self.release()
+        for branch in self._branches:
+            if branch.refused is None:
+                branch.abandon()
 
 
 def _set_interval(request: SipRequest, seconds: int) -> None:
     request.headers.set_single("Session-Expires", str(seconds))
     request.headers.set_single("Min-SE", str(seconds))
-
-
-def _ignore(_: object) -> None:
-    """Nothing depends on how this ends."""

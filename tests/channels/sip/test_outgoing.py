@@ -118,7 +118,7 @@ async def test_a_ringing_call_is_cancelled() -> None:
         leg = await server.endpoint.dial(target)
         invite = await peer.asked("INVITE")
         peer.answer(invite, 180)
-        await eventually(lambda: leg._client is not None and leg._client.transaction.proceeding)
+        await eventually(lambda: bool(leg._branches) and leg._branches[0].heard)
         leg.hang_up()
         cancel = await peer.asked("CANCEL")
         assert cancel["via"] == invite["via"]
