@@ -1,0 +1,163 @@
+"""The steps `queue` and `callback`, and callbacks that are offered by rule, wait already, or are given up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from ivr.flow.effects import Effect, Enqueue, RequestCallback, Say
+from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued, Refused, Started, Words
+from ivr.flow.inputs import from_json as input_from_json
+from ivr.flow.inputs import to_json as input_to_json
+from ivr.flow.model import FlowSet
+from ivr.flow.session import QUEUE, TEXT, VOICE, Session
+from ivr.flow.step import step
+from ivr.prompts.written import written
+from tests.flow import sample
+
+NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
+QUEUES = {"flows/bill.yaml": None, "flows/queues.yaml": "queues: {billing: {}}\n"}
+FLOW = """\
+steps:
+  wait:
+    queue: billing
+    say: Please wait.
+    hold: Still there.
+    choices:
+      - {key: 1, label: be called, words: [callback], by_rule: true, go: book}
+      - {key: 2, label: leave word, go: shut}
+    exits: {callback: known, closed: shut, full: shut, nobody: shut}
+  known:
+    branch:
+      - {if: "callback.on == ''", go: in_turn}
+      - else: at_a_time
+  in_turn: {say: You are called in turn., next: here}
+  at_a_time: {say: "You are called on {callback.on|date} at {callback.time|time}.", next: give_up}
+  here:
+    queue: billing
+    takes_callback: true
+    say: Please wait here.
+    exits: {closed: shut, full: shut, nobody: shut}
+  give_up:
+    callback: billing
+    cancel: true
+    exits: {done: gone, none: shut}
+  gone: {hang_up: Nobody calls.}
+  book:
+    callback: billing
+    at: "'2026-11-24T03:00'"
+    exits: {done: booked, bad_number: shut, closed: later}
+  later: {hang_up: "Then at {callback.time|time}."}
+  booked: {hang_up: "We call at {callback.time|time}."}
+  shut: {hang_up: Nobody is here.}
+"""
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> FlowSet:
+    return sample.usable(tmp_path, {"flows/main.yaml": FLOW, **QUEUES})
+
+
+def run(flows: FlowSet, *given: Input, text: bool = False) -> tuple[Session, list[Effect]]:
+    capabilities = (TEXT if text else VOICE) | QUEUE
+    session = Session("s", "c", "sip", capabilities, flows.hash, "en", caller="+12125550100")
+    effects: list[Effect] = []
+    for one in (Started(), *given):
+        session, effects = step(flows, session, one, NOW)  # type: ignore[assignment]
+    return session, list(effects)
+
+
+def said(flows: FlowSet, *given: Input, text: bool = False) -> list[str]:
+    return [written(effect.prompt) for effect in run(flows, *given, text=text)[1] if isinstance(effect, Say)]
+
+
+def place(effects: list[Effect]) -> Enqueue:
+    return next(effect for effect in effects if isinstance(effect, Enqueue))
+
+
+def test_a_callback_is_spoken_of_while_the_rule_holds(flows: FlowSet) -> None:
+    leave, called = "To leave word, press 2.", "To be called, press 1."
+    assert said(flows, Queued()) == ["Please wait.", leave]
+    assert said(flows, Queued(), Queued()) == ["Still there.", leave]
+    assert said(flows, Queued(), Queued(callback=True)) == ["Still there.", called, leave]
+    assert said(flows, Queued(callback=True), Queued(callback=True)) == ["Still there.", called, leave]
+    assert said(flows, Queued(callback=True), Queued()) == ["Still there.", leave]
+
+
+def test_in_messages_it_is_written_once(flows: FlowSet) -> None:
+    leave, called = "To leave word, press 2.", "To be called, press 1."
+    assert said(flows, Queued(), text=True) == ["Please wait.", leave]
+    assert said(flows, Queued(), Queued(callback=True), text=True) == ["Still there.", called]
+    assert said(flows, Queued(), Queued(callback=True), Queued(callback=True), text=True) == ["Still there."]
+    offered = [run(flows, *news, text=True)[0].waiting["state"]["offered"]  # type: ignore[index]
+               for news in ((Queued(),), (Queued(), Words("hello")), (Queued(), Queued(callback=True), Words("hello")))]  # fmt: skip
+    assert offered == [False, False, True]
+
+
+@pytest.mark.parametrize("asked", [Keys("1"), Words("callback please")])
+def test_whoever_asks_gets_it_all_the_same(flows: FlowSet, asked: Input) -> None:
+    _, effects = run(flows, Queued(), asked, text=isinstance(asked, Words))
+    request = next(effect for effect in effects if isinstance(effect, RequestCallback))
+    assert (request.queue, request.at, request.cancel) == ("billing", "2026-11-24T03:00", False)
+
+
+def test_a_step_without_a_rule_has_nothing_left_to_offer(tmp_path: Path) -> None:
+    flows = sample.usable(tmp_path, {"flows/main.yaml": FLOW.replace(", by_rule: true", ""), **QUEUES})
+    session, effects = run(flows, Queued(), text=True)
+    assert session.waiting["state"]["offered"]  # type: ignore[index]
+    assert "To be called, press 1." in [written(effect.prompt) for effect in effects if isinstance(effect, Say)]
+
+
+def test_a_callback_that_waits_is_told_and_its_place_taken(flows: FlowSet) -> None:
+    assert place(run(flows)[1]).callback == "tell"
+    session, effects = run(flows, Refused("callback", number="+12125550142"))
+    assert session.slots["callback"] == {"on": "", "time": "", "number": "+12125550142"}
+    assert place(effects).callback == "take"
+    assert said(flows, Refused("callback")) == ["You are called in turn."]
+    assert said(flows, Refused("callback"), Queued()) == ["Please wait here."]
+
+
+def test_a_callback_at_a_time_is_given_up(flows: FlowSet) -> None:
+    told = Refused("callback", at="2026-11-24T15:30", number="+12125550142")
+    _, effects = run(flows, told)
+    assert [written(effect.prompt) for effect in effects if isinstance(effect, Say)] == [
+        "You are called on Tuesday, November 24, 2026 at 3:30 PM."
+    ]
+    request = next(effect for effect in effects if isinstance(effect, RequestCallback))
+    assert request.cancel
+    assert said(flows, told, CallbackBooked(True)) == ["Nobody calls."]
+    assert said(flows, told, CallbackBooked(False, "none")) == ["Nobody is here."]
+
+
+def test_when_it_is_made_and_when_it_could_be(flows: FlowSet) -> None:
+    asked = (Queued(), Keys("1"))
+    assert said(flows, *asked, CallbackBooked(True, at="2026-11-24T03:00")) == ["We call at 3:00 AM."]
+    assert said(flows, *asked, CallbackBooked(False, "closed", "2026-11-24T08:00")) == ["Then at 8:00 AM."]
+    session, _ = run(flows, *asked, CallbackBooked(False, "closed", "2026-11-24T08:00"))
+    assert session.slots["callback"] == {"on": "2026-11-24", "time": "08:00", "number": "+12125550100"}
+
+
+def test_a_step_that_asks_for_nothing_joins_beside(tmp_path: Path) -> None:
+    flow = "steps:\n  wait:\n    queue: billing\n    exits: {closed: end, full: end, nobody: end}\n"
+    flows = sample.usable(tmp_path, {"flows/main.yaml": flow, **QUEUES})
+    assert place(run(flows)[1]).callback == "beside"
+
+
+def test_what_a_slot_holds_is_checked(tmp_path: Path) -> None:
+    flow = FLOW.replace("callback.on ==", "callback.day ==")
+    _, found = sample.flow_set(tmp_path, {"flows/main.yaml": flow, **QUEUES})
+    assert any("'callback' has no 'day'" in str(problem) for problem in found)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Queued(2, 10.0, 60.0, callback=True),
+        Refused("callback", at="2026-11-24T15:30", number="+12125550142"),
+        CallbackBooked(False, "closed", "2026-11-24T08:00"),
+    ],
+)
+def test_inputs_are_stored_and_read_again(given: Input) -> None:
+    assert input_from_json(input_to_json(given)) == given
