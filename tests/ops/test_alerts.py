@@ -1,0 +1,108 @@
+"""Alerts from end to end: queues on a real Valkey, the job's work, mails to a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from callcenter import outbox
+from callcenter.db import migrate, open_database, reading
+from callcenter.queues.store import Queues
+from callcenter.tables import alert_episodes
+from ivr import watching
+from ivr.actions import specs
+from ivr.messaging import policy
+from ivr.published import Published
+from ivr.queue_config import PublishedQueues, connect
+from ivr.settings import Settings
+from tests.callcenter.test_outbox import Mailbox, mailbox
+from tests.flow import sample
+from tests.valkey import Valkey
+
+__all__ = ["mailbox"]
+
+ALERTS = """\
+people:
+  floor: {mail: [floor@example.com, boss@example.com]}
+alerts:
+  crowd: {waiting: 2, to: [floor]}
+"""
+NOW = datetime.now(UTC)
+
+
+class Company:
+    """A company that watches its queue."""
+
+    def __init__(self, folder: Path, valkey: Valkey, mail: dict[str, str]) -> None:
+        files: dict[str, str | None] = {
+            "flows/alerts.yaml": ALERTS,
+            "flows/queues.yaml": "queues: {billing: {label: Billing}}\n",
+            "flows/agents.yaml": "agents: {ana: {queues: [billing]}}\n",
+        }
+        sample.write(folder, files)
+        self.settings = Settings(_env_file=None, data_dir=folder, redis_url=valkey.url, log_format="json")
+        self.mail = mail
+        self.engine: Engine = open_database(self.settings.database)
+        migrate(self.engine)
+        self.published = Published(self.engine, {**specs(), **sample.ACTIONS}, folder / "versions")
+        self.flows = self.published.publish(folder / "flows", folder / "prompts")
+        self.client = connect(valkey.url)
+        self.queues: Queues = PublishedQueues(self.published, self.client).queues
+
+    def look(self, seconds: float) -> int:
+        """The job's work, then the outbox's."""
+        at = NOW + timedelta(seconds=seconds)
+        queued = watching.watch(self.settings, self.engine, self.published, at)
+        outbox.sweep(self.engine, self.mail, at, policy=policy(self.flows))
+        return queued
+
+
+@pytest.fixture
+def company(tmp_path: Path, valkey: Valkey, mailbox: tuple[Mailbox, dict[str, str]]) -> Iterator[Company]:
+    made = Company(tmp_path, valkey, mailbox[1])
+    yield made
+    made.client.close()
+    made.engine.dispose()
+
+
+def test_people_are_mailed_once_and_told_when_it_is_over(company: Company, mailbox: Any) -> None:
+    mails = mailbox[0].mails
+    company.queues.join("c1", "billing", channel="sip")
+    assert company.look(0) == 0
+    company.queues.join("c2", "billing", channel="sip")
+    assert company.look(15) == 2
+    assert company.look(30) == 0
+    assert sorted(mail["To"] for mail in mails) == ["boss@example.com", "floor@example.com"]
+    assert mails[0]["Subject"] == "Sample, Billing: 2 or more wait"
+    text = mails[0].get_body().get_content()
+    assert "Waiting: 2" in text
+    assert "Available agents: 0" in text
+    company.queues.leave("c1", "abandoned")
+    assert company.look(45) == 2
+    assert [mail["Subject"] for mail in mails[2:]] == ["Sample, Billing: it is over (crowd)"] * 2
+    assert company.look(60) == 0
+    assert len(mails) == 4
+
+
+def test_while_the_store_is_away_nothing_begins_or_ends(
+    tmp_path: Path, mortal_valkey: Valkey, mailbox: tuple[Mailbox, dict[str, str]]
+) -> None:
+    company = Company(tmp_path, mortal_valkey, mailbox[1])
+    for contact in ("c1", "c2"):
+        company.queues.join(contact, "billing", channel="sip")
+    assert company.look(0) == 2
+    mortal_valkey.kill()
+    assert company.look(15) == 0
+    with reading(company.engine) as conn:
+        assert conn.execute(sa.select(alert_episodes.c.began_at)).scalar_one() is not None
+    mortal_valkey.start()
+    assert company.look(30) == 0  # it goes on
+    assert len(mailbox[0].mails) == 2
+    company.client.close()
+    company.engine.dispose()
