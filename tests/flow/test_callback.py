@@ -91,9 +91,9 @@ def test_in_messages_it_is_written_once(flows: FlowSet) -> None:
     assert said(flows, Queued(), text=True) == ["Please wait.", leave]
     assert said(flows, Queued(), Queued(callback=True), text=True) == ["Still there.", called]
     assert said(flows, Queued(), Queued(callback=True), Queued(callback=True), text=True) == ["Still there."]
-    offered = [run(flows, *news, text=True)[0].waiting["state"]["offered"]  # type: ignore[index]
-               for news in ((Queued(),), (Queued(), Words("hello")), (Queued(), Queued(callback=True), Words("hello")))]  # fmt: skip
-    assert offered == [False, False, True]
+    news = ((Queued(),), (Queued(), Words("hello")), (Queued(), Queued(callback=True), Words("hello")))
+    waiting = [run(flows, *given, text=True)[0].waiting for given in news]
+    assert [state is not None and state["state"]["offered"] for state in waiting] == [False, False, True]
 
 
 @pytest.mark.parametrize("asked", [Keys("1"), Words("callback please")])
