@@ -155,7 +155,8 @@ class AssistedCall(VoiceCall):
             try:
                 async with asyncio.timeout(action.budget + LATE):
                     done = await asyncio.wrap_future(running)
-            except TimeoutError:
+            except Exception as error:
+                log.error("an action has no outcome", action=action.name, why=type(error).__name__)
                 done = ActionDone(action.call, "failed", {"error": "late"})
             await self._feed_quietly(done)
         await self._feed_quietly(HungUp())
