@@ -101,6 +101,7 @@ class Supervisor:
         self.browser, self.measured = Browser(base, token, measured), measured
         self._look = Once(self._read)
         self._due = False
+        self._asked = 0.0
 
     async def open(self) -> None:
         begun = time.perf_counter()
@@ -108,9 +109,14 @@ class Supervisor:
         await self._read()
         await self.browser.follow(self._heard, floor="yes")
         self.measured.took["open Floor"].append(time.perf_counter() - begun)
-        self.browser.tasks.append(asyncio.create_task(self.browser.every(LOOK_FLOOR, self._look)))
+        self.browser.tasks.append(asyncio.create_task(self.browser.every(LOOK_FLOOR / 7, self._now_and_then)))
+
+    def _now_and_then(self) -> None:
+        if time.monotonic() - self._asked >= LOOK_FLOOR:
+            self._look()
 
     async def _read(self) -> None:
+        self._asked = time.monotonic()
         await self.browser.get("/desk/floor/state", "floor state", accept="application/json")
 
     def _heard(self, event: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ SHOWN = 200
 """Rows of a list that the page gets; what there is beyond is counted."""
 FRESH = 0.25
 """Seconds for which several supervisors share one look."""
+SHOWN_OF_AGENTS = ("presence", "reason", "state", "since", "skills", "skills_until")
 IN_QUEUE = ("waiting", "offered", "accepted")
 
 
@@ -39,6 +40,7 @@ class Floor:
         self._today = Today()
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
+        self._written: tuple[dict[str, Any], dict[str, str]] = ({}, {})
 
     def state(self, queues: Queues, now: datetime, watch: AlertsFile = USUAL) -> dict[str, Any]:
         """All that the page shows, as JSON; times are seconds since 1970. `now` in the company's time zone says which
@@ -49,6 +51,16 @@ class Floor:
                 self._kept = at, self._read(queues, now, at, watch)
             return self._kept[1]
 
+    def written(self, state: dict[str, Any], language: str, write: Callable[[], str]) -> str:
+        """A state as `write` writes it for people who read `language`: once, however many of them look."""
+        with self._lock:
+            if self._written[0] is not state:
+                self._written = state, {}
+            known = self._written[1]
+            if language not in known:
+                known[language] = write()
+            return known[language]
+
     def stale(self) -> None:
         """Something was just changed: look anew."""
         with self._lock:
@@ -57,8 +69,11 @@ class Floor:
     def _read(self, queues: Queues, now: datetime, at: float, watch: AlertsFile) -> dict[str, Any]:
         config = queues.config
         entries = _entries(queues)
-        agents = dict(queues.hashes("cw:agent:", (text(id) for id in queues.client.smembers("cw:agents"))))
+        agents = _agents(queues)
         offers = _offers(queues, agents)
+        of = defaultdict[str, list[Hash]](list)
+        for offer in offers.values():
+            of[offer["agent"]].append(offer)
         waiting = [(id, found) for id, found in entries.items() if found["leg"] != "absent"]
         back = [(id, found) for id, found in entries.items() if found["leg"] == "absent"]
         back.sort(key=lambda one: (float(one[1]["not_before"]) or float(one[1]["joined_at"]), one[0]))
@@ -90,7 +105,7 @@ class Floor:
             "queues": shown_queues,
             "skills": list(skills.known(config)),
             "reasons": list(config.people.reasons),
-            "agents": [_agent(config, id, found, offers, at) for id, found in sorted(agents.items())],
+            "agents": [_agent(config, id, found, of[id], at) for id, found in sorted(agents.items())],
             "waiting": [_waiting(config, id, found, people) for id, found in waiting[:SHOWN]],
             "waiting_beyond": max(0, len(waiting) - SHOWN),
             "calls": _calls(config, offers, people),
@@ -120,6 +135,18 @@ def watched(queues: Iterable[Mapping[str, Any]], at: float) -> dict[str, Watched
 def _entries(queues: Queues) -> dict[str, Hash]:
     ids = [text(id) for id in queues.client.zrange("cw:entries", 0, -1)]
     return {id: found for id, found in queues.hashes("cw:entry:", ids) if found.get("state") in IN_QUEUE}
+
+
+def _agents(queues: Queues) -> dict[str, Hash]:
+    """What the page shows of those who are signed in: of hundreds of agents all that is kept takes long to read."""
+    ids = [text(id) for id in queues.client.smembers("cw:agents")]
+    pipeline = queues.client.pipeline(transaction=False)
+    for id in ids:
+        pipeline.hmget(f"cw:agent:{id}", SHOWN_OF_AGENTS)
+    return {
+        id: {name: text(value) for name, value in zip(SHOWN_OF_AGENTS, values, strict=True) if value is not None}
+        for id, values in zip(ids, pipeline.execute(), strict=True)
+    }
 
 
 def _offers(queues: Queues, agents: Iterable[str]) -> dict[str, Hash]:
@@ -198,12 +225,11 @@ def _overdue(back: Iterable[Hash], at: float) -> float | None:
     return max((at - since for since in due if since < at), default=None)
 
 
-def _agent(config: Config, id: str, found: Hash, offers: Mapping[str, Hash], at: float) -> dict[str, Any]:
+def _agent(config: Config, id: str, found: Hash, mine: Iterable[Hash], at: float) -> dict[str, Any]:
     configured = config.agents.get(id)
     usual = configured.skills if configured else {}
     changed, until = skills_of(found, at)
     levels = {**usual, **changed}
-    mine = [offer for offer in offers.values() if offer["agent"] == id]
     return {
         "id": id,
         "name": (configured.name if configured else "") or id,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from callcenter.db import UtcDateTime
 from callcenter.desk_tables import snoozes
 from callcenter.messages.inbound import CHANNELS
 from callcenter.one_time_codes import DEDUPE, HIDDEN
@@ -55,9 +57,11 @@ class Said:
     files: tuple[Any, ...] = ()
 
 
-def threads(conn: Connection, box: Box, *, mine: str, now: datetime) -> list[Thread]:
-    """The threads of a box, those longest waiting first, then the newest; `mine` is `agent:ID`."""
-    aside = sa.and_(snoozes.c.contact_id == contacts.c.id, snoozes.c.until > now)
+@cache
+def _query(box: Box) -> sa.Select[Any]:
+    """With `mine` and `now` to be bound: pages ask this again and again, and making it costs more than its answer."""
+    mine = sa.bindparam("mine", type_=sa.Text)
+    aside = sa.and_(snoozes.c.contact_id == contacts.c.id, snoozes.c.until > sa.bindparam("now", type_=UtcDateTime))
     where: list[Any] = [contacts.c.channel.in_(CHANNELS)]
     where.append(contacts.c.ended_at.is_not(None) if box == "ended" else contacts.c.ended_at.is_(None))
     match box:
@@ -81,7 +85,7 @@ def threads(conn: Connection, box: Box, *, mine: str, now: datetime) -> list[Thr
         .scalar_subquery()
     )
     root = customers.alias("root")
-    query = (
+    return (
         sa.select(contacts, root.c.name, snoozes.c.until, messages.c.direction.label("last_direction"),
                   messages.c.body, messages.c.subject, messages.c.created_at, messages.c.dedupe_key)
         .outerjoin(snoozes, aside)
@@ -92,6 +96,10 @@ def threads(conn: Connection, box: Box, *, mine: str, now: datetime) -> list[Thr
         .order_by(order, contacts.c.id)
         .limit(MOST)
     )  # fmt: skip
+
+
+def threads(conn: Connection, box: Box, *, mine: str, now: datetime) -> list[Thread]:
+    """The threads of a box, those longest waiting first, then the newest; `mine` is `agent:ID`."""
     found = [
         Thread(
             id=row.id,
@@ -105,7 +113,7 @@ def threads(conn: Connection, box: Box, *, mine: str, now: datetime) -> list[Thr
             ended=row.ended_at is not None,
             aside_until=row.until,
         )
-        for row in conn.execute(query)
+        for row in conn.execute(_query(box), {"mine": mine, "now": now})
     ]
     return sorted(found, key=lambda thread: (not thread.waiting, thread.at.timestamp() * (1 if thread.waiting else -1)))
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from callcenter.db import compact
 from callcenter.reports.lives import Life
 from callcenter.tables import contacts, events
 
@@ -32,7 +33,9 @@ def traffic(conn: Connection, begin: datetime, end: datetime, flow: str) -> Traf
         sa.select(events.c.kind, events.c.data)
         .join(contacts, contacts.c.id == events.c.contact_id)
         .where(
-            contacts.c.started_at >= begin, contacts.c.started_at < end, events.c.kind.in_(("step", "exit"))
+            contacts.c.started_at >= begin, contacts.c.started_at < end, events.c.kind.in_(("step", "exit")),
+            # Reading what other flows' events say takes longer than all the rest.
+            sa.type_coerce(events.c.data, sa.Text).contains(f'"flow":{compact(flow)}', autoescape=True),
         )
     )  # fmt: skip
     for row in conn.execution_options(yield_per=5000).execute(query):

@@ -98,3 +98,13 @@ def test_where_callers_leave(conn: Connection) -> None:
     found = exits.traffic(conn, LONG_AGO, SOME_DAY, "pay")
     assert found.entered == {"ask": 2, "bye": 1}
     assert found.taken[("ask", "done")] == 2
+
+
+def test_the_traffic_is_that_of_one_flow(conn: Connection) -> None:
+    one = day.Writer(conn, day.MORNING, "sip", "")
+    for flow in ("pay_bill", "paybill", "pay%", "pay"):
+        one.fact("step", flow=flow, step="ask")
+    one.fact("step", flow="hours", step='"flow":"pay"')  # a name that looks like another's
+    for flow in ("pay_bill", "pay%", "pay"):
+        assert exits.traffic(conn, LONG_AGO, SOME_DAY, flow).entered == {"ask": 1}
+    assert exits.traffic(conn, LONG_AGO, SOME_DAY, "nothing").entered == {}

@@ -12,6 +12,7 @@ from flask import Response, jsonify
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from callcenter import alerts, control, emergency
+from callcenter.db import compact
 from callcenter.desk.alert_words import sentence
 from callcenter.desk.calling import SUPERVISORS, Calling, NotYours
 from callcenter.desk.pages.emergency import language_name, scopes
@@ -77,8 +78,12 @@ def floor(visit: Visit) -> Response:
 def floor_state(visit: Visit, queues: Queues) -> Response:
     watch = alerts.from_data(visit.desk.flows.data(alerts.FILE))
     state = visit.desk.floor.state(queues, visit.now.astimezone(visit.words.zone), watch)
-    said = [one | {"text": sentence(visit.words, one["limits"])} for one in state["alerts"]]
-    return jsonify(state | {"alerts": said, "words": _words(visit, state)})
+
+    def write() -> str:
+        said = [one | {"text": sentence(visit.words, one["limits"])} for one in state["alerts"]]
+        return compact(state | {"alerts": said, "words": _words(visit, state)})
+
+    return Response(visit.desk.floor.written(state, visit.words.language, write), mimetype="application/json")
 
 
 def _words(visit: Visit, state: dict[str, Any]) -> dict[str, str]:

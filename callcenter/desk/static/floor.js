@@ -1,10 +1,10 @@
 // The live floor: the state is asked for at each event and every LOOK milliseconds; what changed is written into the
 // rows that are there, so that focus and scrolling stay.
-import { PATIENCE, post, t } from "./fragments.js";
+import { PATIENCE, fetchFragment, post, t } from "./fragments.js";
 import { Live } from "./live.js";
 
-const LOOK = 800;
-const SOON = 250;
+const LOOK = 700;
+const SOON = 400;
 const DRAINED = 600; // events reach the database, where the day's figures are counted, a moment after they are told
 const by = (id) => document.getElementById(id);
 const place = by("floor");
@@ -196,10 +196,11 @@ function showAll() {
 
 // Asking.
 
-let asking = false, again = false;
+let asking = false, again = false, asked = 0;
 async function look() {
   if (asking) { again = true; return; }
   asking = true;
+  asked = performance.now();
   try {
     const response = await fetch(stateUrl, { credentials: "same-origin", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
     if (response.status === 401) return window.location.reload();
@@ -236,7 +237,7 @@ function fault(text, stays = "") {
   by("fault").hidden = !(text || wrong);
 }
 
-setInterval(() => document.hidden || look(), LOOK);
+setInterval(() => document.hidden || performance.now() - asked < LOOK || look(), LOOK / 7);
 setInterval(() => {
   for (const timer of place.querySelectorAll("[data-since]")) {
     const text = clock(now() - timer.dataset.since);
