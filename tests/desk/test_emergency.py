@@ -33,9 +33,10 @@ def test_a_supervisors_own_words_are_announced_until_they_are_ended(desk: Desk) 
     assert (one.scope, one.words, one.then, one.by) == ("*", {"en": OWN["words_en"]}, "hang_up", "agent:sam")
     assert ("floor", "emergency", {"scope": "*"}) in desk.messaging.told
     for role, ends in (("supervisor", True), ("auditor", False)):
-        page = desk.browser(role).get("/desk/floor").text
-        assert "Fire. {Leave} the &lt;b&gt;house&lt;/b&gt;." in page
-        assert ("End it" in page) == ends
+        for path in ("/desk/floor", "/desk/floor/emergencies"):
+            page = desk.browser(role).get(path).text
+            assert "Fire. {Leave} the &lt;b&gt;house&lt;/b&gt;." in page
+            assert ("End it" in page) == ends
     assert sam.post("/desk/floor/emergency/end", {"scope": "*"}).status_code == 303
     assert current(desk) == {}
     assert sam.post("/desk/floor/emergency/end", {"scope": "*"}).status_code == 404

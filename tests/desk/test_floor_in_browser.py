@@ -147,13 +147,15 @@ def test_an_emergency_is_announced_and_everybody_on_the_floor_sees_it(
     assert served.desk.messaging.told == []  # thought better of it
     page.on("dialog", lambda asked: asked.accept())
     dialog.get_by_role("button", name="Announce it now").click()
-    for seen in (page, other.page):
+    for seen in (other.page, page):
+        seen.bring_to_front()  # a page that nobody sees doesn't ask
         expect(seen.locator("#emergencies")).to_contain_text("The <b>office</b> is on fire.", timeout=30_000)
     assert tab.violations() == []
     expect(other.page.get_by_role("button", name="End it")).to_have_count(0)
     page.get_by_role("button", name="End it").click()
     expect(page.get_by_text("It is announced no longer.")).to_be_visible()
     for seen in (page, other.page):
+        seen.bring_to_front()
         expect(seen.locator("#emergencies [data-emergency]")).to_have_count(0, timeout=30_000)
     assert tab.complaints == other.complaints == []
     tab.context.close()
