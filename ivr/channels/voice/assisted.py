@@ -85,7 +85,7 @@ class AssistedCall(VoiceCall):
             log.exception("fault", kind=type(error).__name__)
             await self._see_to_the_charge()
             paid = self._paid()
-            return Paid("failed") if paid.result == "stopped" else paid
+            return paid if paid.result in ("paid", "pending") else Paid("failed")
         return self._paid()
 
     def _begin(self) -> Turn:
