@@ -157,7 +157,8 @@ def test_an_emergency_is_announced_and_everybody_on_the_floor_sees_it(
     for seen in (page, other.page):
         seen.bring_to_front()
         expect(seen.locator("#emergencies [data-emergency]")).to_have_count(0, timeout=30_000)
-    assert tab.complaints == other.complaints == []
+    assert tab.complaints == []
+    assert [line for line in other.complaints if "403" not in line] == []  # an auditor follows nothing live
     tab.context.close()
     other.context.close()
 

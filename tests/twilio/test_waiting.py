@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from callcenter import emergency
+from ivr import emergency as announcements
 from ivr.channels.twilio import calls as calls_module
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.twiml import Fold
@@ -74,11 +75,16 @@ def test_a_store_that_goes_away_is_not_heard(tmp_path: Path, mortal_valkey: Valk
         made.close()
 
 
-def test_who_waits_is_told_what_a_supervisor_announces_and_waits_on(tmp_path: Path, valkey: Valkey) -> None:
+def test_who_waits_is_told_what_a_supervisor_announces_and_waits_on(
+    tmp_path: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "LATELY", 0.0)  # the double's clock is quicker than ours
     made = line(settings(tmp_path, redis_url=valkey.url))
     try:
         queues = PublishedQueues(made.runner.published, connect(valkey.url)).queues
-        queues.sign_in(next(name for name in queues.config.agents if queues.config.serves(name, "general")))
+        agent = next(name for name in queues.config.agents if queues.config.serves(name, "general"))
+        queues.sign_in(agent, device="+12025550190")
+        queues.set_presence(agent, "unavailable", "lunch")
         call = made.call()
         call.finish_speaking()
         call.press("0")
