@@ -65,7 +65,7 @@ class Floor:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.office = Office(folder / "office", audio, valkey, ("ana@desk", "ben", "cleo@desk"), {})
+        self.office = Office(folder / "office", audio, valkey, ("ana@desk", "ben", "cleo@desk"), {"offer_seconds": 120})
         self.gateway = Gateway(valkey.url)
         self.run(self.gateway.start())
         self.run(self.office.start())
