@@ -4,7 +4,7 @@ import { Live } from "./live.js";
 
 const inbox = document.getElementById("inbox");
 const { contact, transcript, typing, ticket, list } = inbox.dataset;
-const POLL = 20_000;
+const POLL = 40_000; // for what nobody tells: the queue, threads of others
 const GAP = 1000; // several things that happen at once are one reason to read the list again
 
 const talk = () => document.getElementById("transcript");
