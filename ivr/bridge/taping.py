@@ -30,18 +30,25 @@ class Taping:
         """Set whenever a recording is done with."""
         self.ids: list[str] = []
         """Of what was registered."""
+        self._wanted = ""
+        """What was ordered last, "" before the beginning and after the end."""
 
     async def do(self, what: str) -> None:
         """start, pause, resume or stop."""
+        self._wanted = "" if what == "stop" else what
         if what == "start" and self._recording is not None:
             await asyncio.to_thread(self._recording.folder.mkdir, parents=True, exist_ok=True)
-            path = self._recording.folder / f"{uuid.uuid4().hex}.wav"
-            self._files.add(path)
-            self._leg.record_both(path, max_seconds=self._recording.max_seconds)
+            self._begin()
         elif what in ("pause", "resume"):
             self._leg.pause_recording(what == "pause")
         elif what == "stop":
             self._leg.stop_recording()
+
+    def _begin(self) -> None:
+        assert self._recording is not None
+        path = self._recording.folder / f"{uuid.uuid4().hex}.wav"
+        self._files.add(path)
+        self._leg.record_both(path, max_seconds=self._recording.max_seconds)
 
     def ended(self, event: RecordingEnded) -> None:
         """A file is complete; one of somebody else's is left alone."""
@@ -49,6 +56,15 @@ class Taping:
             keeping = asyncio.ensure_future(self._keep(event))
             self._keeping.add(keeping)
             keeping.add_done_callback(self._keeping.discard)
+            if event.reason == "lost" and self._wanted:
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Who recorded has died and was replaced: the next file begins now, what lies between is lost."""
+        log.warning("a recording goes on in another file", contact=self._offer().contact_id)
+        self._begin()
+        if self._wanted == "pause":
+            self._leg.pause_recording(True)
 
     async def _keep(self, event: RecordingEnded) -> None:
         offer = self._offer()

@@ -53,11 +53,12 @@ class PlayEnded:
 
 @dataclass(frozen=True, slots=True)
 class RecordingEnded:
-    """A recording ended and its file is complete. `seconds` of audio; `reason` tells what ended it."""
+    """A recording ended and its file is complete. `seconds` of audio; `reason` tells what ended it; `lost`: who made it
+    died, and another may be begun at once."""
 
     path: Path
     seconds: float
-    reason: Literal["stopped", "key", "silence", "max", "hangup", "error"]
+    reason: Literal["stopped", "key", "silence", "max", "hangup", "error", "lost"]
 
 
 @dataclass(frozen=True, slots=True)

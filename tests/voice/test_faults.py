@@ -94,11 +94,28 @@ def test_a_message_that_cannot_be_kept_is_owned_up_to(line: Line) -> None:
     phone.close()
 
 
-def test_a_killed_media_process_ends_its_calls_and_no_others(line: Line) -> None:
+def test_a_killed_media_process_costs_its_calls_a_moment(line: Line) -> None:
     phone = line.call()
     assert phone.hears("main.how_can_we_help")
     endpoint = line.service.endpoint
     assert endpoint is not None
+    endpoint.media._least_life = 0
+    died = endpoint.media.pid
+    os.kill(died, signal.SIGKILL)
+    assert restarted(line, died)
+    phone.press("0")  # the same call goes on
+    assert phone.hears("message.offer")
+    phone.hang_up()
+    phone.close()
+    assert next_call_works(line)
+
+
+def test_a_media_process_that_dies_at_once_ends_its_calls_and_no_others(line: Line) -> None:
+    phone = line.call()
+    assert phone.hears("main.how_can_we_help")
+    endpoint = line.service.endpoint
+    assert endpoint is not None
+    endpoint.media._least_life = 3600
     died = endpoint.media.pid
     os.kill(died, signal.SIGKILL)
     assert phone.wait_for_end(), "the caller is let go by a BYE"

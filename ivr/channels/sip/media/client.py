@@ -13,148 +13,39 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from ivr.channels.leg import Clip, Digit, LegEvent, PlayEnded, RecordingEnded
 from ivr.channels.sip.media.ports import NoPortFree
 from ivr.channels.sip.media.protocol import PART, Message, Unpacker, pack
+from ivr.channels.sip.media.remote import Stream
+
+__all__ = ["Media", "MediaDied", "NoPortFree", "Stream"]
 
 log = logging.getLogger(__name__)
 
 CACHE_BYTES = 128_000_000
 """Audio of clips that the media process keeps (4.4 hours); the clips used longest ago go first."""
 _CLOSE_SECONDS = 5.0
+LEAST_LIFE = 10.0
 
 
 class MediaDied(ConnectionError):
     """The media process is gone: every stream of it is over."""
 
 
-class Stream:
-    """One call's audio. Commands on a stream that is closed, or whose process died, do nothing."""
-
-    def __init__(self, media: Media, number: int, port: int, on_event: Callable[[LegEvent], None]) -> None:
-        self.port = port
-        self.ended = asyncio.Event()
-        """Set once the stream is closed and every event of it has been given."""
-        self._media, self._number = media, number
-        self._on_event = on_event
-        self.on_quiet: Callable[[], None] = lambda: None
-        """Called when nothing has come from the peer of a stream that hears others for `QUIET` seconds."""
-        self._on_frames: Callable[[bytes], None] | None = None
-        self._plays = itertools.count(1)
-        self._closed = False
-
-    def connect(
-        self,
-        remote: tuple[str, int],
-        *,
-        codec: Literal["PCMU", "PCMA"],
-        event_type: int | None,
-        send: bool = True,
-        receive: bool = True,
-        learn: bool | None = None,
-    ) -> None:
-        """Take what offer and answer agreed on; again after every new one.
-
-        `remote` is the peer's numeric address for RTP; `event_type` the payload type of telephone-event, None where
-        it was not agreed: keys are then looked for as tones in the audio. Packets are taken from `remote`'s address,
-        and from another one only where `learn` says so (None: where `remote` is a private address, that is, the
-        peer may be behind NAT). Sending starts at `remote` and follows to where packets come from.
-        """
-        if codec not in ("PCMU", "PCMA"):
-            raise ValueError(f"unknown codec {codec!r}: PCMU or PCMA")
-        host, port = remote
-        self._command("connect", host, port, codec, event_type, send, receive, learn)
-
-    def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
-        """Play clips back to back in place of what is playing; returns the play's number for `PlayEnded`."""
-        number = next(self._plays)
-        if not self._closed:
-            for clip in clips:
-                self._media.load(clip, keep=[other.key for other in clips])
-            self._command("play", number, [clip.key for clip in clips], loop)
-        return number
-
-    def stop(self) -> None:
-        self._command("stop")
-
-    def record(
-        self, path: str | Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
-    ) -> None:
-        """Record what is received to a WAV file, as `CallLeg.record` says."""
-        self._command("record", str(path), float(max_seconds), finish_on, silence_seconds)
-
-    def record_both(self, path: str | Path, *, max_seconds: float) -> None:
-        """Record what is received left and what is sent right, as `CallLeg.record_both` says."""
-        self._command("record_both", str(path), float(max_seconds))
-
-    def stop_recording(self) -> None:
-        self._command("stop_recording")
-
-    def pause_recording(self, paused: bool) -> None:
-        self._command("pause_recording", bool(paused))
-
-    def digit(self, digit: str) -> None:
-        """A key that signalling learned of (SIP INFO): it ends a recording as any other; no event comes of it."""
-        self._command("digit", digit)
-
-    def send_digits(self, digits: str) -> None:
-        """Send keys to the peer: as events, or as tones where it takes no events."""
-        self._command("send_digits", digits)
-
-    def listen(self, on_frames: Callable[[bytes], None] | None) -> None:
-        """Give received audio to `on_frames`, in order and without gaps: one or more 20 ms frames of mu-law."""
-        self._on_frames = on_frames
-        self._command("listen", on_frames is not None)
-
-    def hear(self, talkers: Iterable[Stream], *, digits: bool = True) -> None:
-        """Send this stream's peer what the peers of `talkers` say, and no longer what it heard before. Plays go first.
-        `digits`: send it their keys as well. Streams of other media processes can't be heard and are left out."""
-        numbers = [talker._number for talker in talkers if talker._media is self._media]
-        self._command("hear", numbers, bool(digits))
-
-    def close(self) -> None:
-        """End the stream. A recording ends with it; `ended` is set after its `RecordingEnded`."""
-        if not self._closed:
-            self._command("close")
-            self._closed = True
-            self._on_frames = None
-
-    def _command(self, name: str, *arguments: object) -> None:
-        if not self._closed:
-            self._media._send((name, self._number, *arguments))
-
-    def _over(self) -> None:
-        """Nothing more comes: those who were told are let go, so that no cycle is left for the collector."""
-        self._closed = True
-        self._on_event, self.on_quiet, self._on_frames = _nobody, lambda: None, None
-        self.ended.set()
-
-    def _event(self, event: LegEvent) -> None:
-        if self._closed and not isinstance(event, RecordingEnded):
-            return
-        try:
-            self._on_event(event)
-        except Exception:
-            log.exception("media event handler failed")
-
-    def _frames(self, frames: bytes) -> None:
-        if self._on_frames is not None:
-            try:
-                self._on_frames(frames)
-            except Exception:
-                log.exception("media listener failed")
-
-
-def _nobody(_: LegEvent) -> None:
-    """Who wants to hear of a stream that is over."""
-
-
 class Media(asyncio.Protocol):
-    """The media process. If it dies `died` is set: its calls are to be hung up and another one started."""
+    """The media process. One that dies is replaced at once, on the same ports, and goes on with what stood: its calls
+    miss half a second or so. Where that can't be done, or the process had only just begun (what killed it would kill
+    the next one), `died` is set: calls are to be hung up and another `Media` started."""
 
-    def __init__(self, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, host: str, ports: tuple[int, int] | None, cpu: int | None, cache_bytes: int, least_life: float
+    ) -> None:
+        self._place, self._least_life = (host, ports, cpu), least_life
+        self._since = 0.0
+        self._closing = False
+        self._reviving: asyncio.Task[None] | None = None
         self.died = asyncio.Event()
         self.pid = 0
         self._cache_bytes = cache_bytes
@@ -177,12 +68,19 @@ class Media(asyncio.Protocol):
         ports: tuple[int, int] | None = None,
         cpu: int | None = None,
         cache_bytes: int = CACHE_BYTES,
+        least_life: float = LEAST_LIFE,
     ) -> Media:
         """Start a media process that binds RTP to `host`, on ports `ports[0]` to `ports[1]` (None: any that are free).
 
-        `cpu` pins it to a core. It ends when this process does.
+        `cpu` pins it to a core. It ends when this process does. One that lived less than `least_life` seconds isn't
+        replaced.
         """
-        media = cls(cache_bytes=cache_bytes)
+        media = cls(host, ports, cpu, cache_bytes, least_life)
+        await media._spawn()
+        return media
+
+    async def _spawn(self) -> None:
+        host, ports, cpu = self._place
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         low, high = ("", "") if ports is None else (str(ports[0]), str(ports[1]))
@@ -190,7 +88,7 @@ class Media(asyncio.Protocol):
             theirs.set_inheritable(True)
             arguments = (str(theirs.fileno()), host, low, high, "" if cpu is None else str(cpu))
             try:
-                media._process = await asyncio.create_subprocess_exec(
+                self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
                     "ivr.channels.sip.media",
@@ -201,23 +99,50 @@ class Media(asyncio.Protocol):
             except BaseException:
                 ours.close()
                 raise
-        media.pid = media._process.pid
+        self.pid = self._process.pid
         try:
-            await asyncio.get_running_loop().create_unix_connection(lambda: media, sock=ours)
-            await media.stats()  # it is up, or it died
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+            await self.stats()  # it is up, or it died
         except BaseException:
             ours.close()
-            media._process.kill()
-            await media._process.wait()
+            self._process.kill()
+            await self._process.wait()
             raise
-        return media
+        self._since = asyncio.get_running_loop().time()
+
+    async def _revive(self) -> None:
+        """Another process in the place of the one that died."""
+        log.error("the media process died; another one takes its %d streams", len(self._streams))
+        if self._process is not None:
+            await self._process.wait()
+        try:
+            await self._spawn()
+        except (OSError, MediaDied) as error:
+            log.error("no media process can be started: %s", error)
+            self._gone()
+            return
+        self._reviving = None
+        self._loaded.clear()  # what was given meanwhile went nowhere
+        self._loaded_bytes = 0
+        for stream in list(self._streams.values()):
+            if stream.closing:
+                self._streams.pop(stream.number)
+                stream.lost()
+        for number, stream in self._streams.items():
+            self._send(("open", number, stream.port))
+        for number in self._opening:
+            self._send(("open", number, 0))
+        # all of them are there before one is to hear another
+        for stream in self._streams.values():
+            stream.again()
 
     async def open(self, on_event: Callable[[LegEvent], None]) -> Stream:
         """A stream with a pair of ports of its own. Raises `NoPortFree`; `MediaDied` where the process is gone."""
         number = next(self._numbers)
         future: asyncio.Future[Stream] = asyncio.get_running_loop().create_future()
         self._opening[number] = (future, on_event)
-        self._send(("open", number), must=True)
+        if self._reviving is None:
+            self._send(("open", number, 0), must=True)
         return await future
 
     def load(self, clip: Clip, *, keep: Sequence[str] = ()) -> None:
@@ -247,6 +172,11 @@ class Media(asyncio.Protocol):
 
     async def close(self) -> None:
         """End the process: recordings are completed first, peers get their BYE."""
+        self._closing = True
+        if self._reviving is not None:
+            self._reviving.cancel()
+            await asyncio.gather(self._reviving, return_exceptions=True)
+            self._gone()
         self._send(("quit",))
         if self._process is not None:
             try:
@@ -268,15 +198,31 @@ class Media(asyncio.Protocol):
             self._receive(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self.died.set()
-        waiting: list[asyncio.Future[Any]] = [future for future, _ in self._opening.values()]
-        waiting += self._asked.values()
+        self._transport, self._unpacker = None, Unpacker()
+        self._unsent.clear()
+        self._loaded.clear()
+        self._loaded_bytes = 0
+        self._fail(self._asked.values())
+        self._asked.clear()
+        if self._reviving is not None:
+            return  # so died the one that was to replace it; `_revive` knows
+        lived = asyncio.get_running_loop().time() - self._since
+        if self._closing or not self._since or lived < self._least_life:
+            self._gone()
+        else:
+            self._reviving = asyncio.get_running_loop().create_task(self._revive())
+
+    def _fail(self, waiting: Iterable[asyncio.Future[Any]]) -> None:
         for future in waiting:
             if not future.done():
                 future.set_exception(MediaDied("the media process has ended"))
+
+    def _gone(self) -> None:
+        """For good."""
+        self._reviving = None
+        self.died.set()
+        self._fail(future for future, _ in self._opening.values())
         self._opening.clear()
-        self._asked.clear()
         streams, self._streams = list(self._streams.values()), {}
         for stream in streams:
             stream._over()
@@ -315,6 +261,10 @@ class Media(asyncio.Protocol):
                     self._streams[number].on_quiet()
             case ("opened", number, port):
                 self._opened(number, port)
+            case ("full", number, why) if number in self._streams:
+                log.error("a port is taken that a call had: %s", why)
+                self._closing = True  # that can't be mended: all calls end, and another `Media` begins anew
+                self._send(("quit",))
             case ("full", number, why):
                 future, _ = self._opening.pop(number)
                 if not future.done():
@@ -333,6 +283,8 @@ class Media(asyncio.Protocol):
             self._streams[number]._event(event)
 
     def _opened(self, number: int, port: int) -> None:
+        if number in self._streams:
+            return
         future, on_event = self._opening.pop(number)
         stream = self._streams[number] = Stream(self, number, port, on_event)
         if future.done():  # whoever asked has been cancelled

@@ -43,9 +43,9 @@ def on_stream(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @command
-def open(engine: Engine, number: int) -> None:
+def open(engine: Engine, number: int, port: int) -> None:
     try:
-        rtp, rtcp = engine.pairs.take()
+        rtp, rtcp = engine.pairs.take(port)
     except NoPortFree as error:
         engine.emit("full", number, str(error))
         return

@@ -29,8 +29,10 @@ class PortPairs:
         first_last = range(0) if ports is None else range(ports[0] + ports[0] % 2, ports[1], 2)
         self._free = None if ports is None else deque(first_last)
 
-    def take(self) -> tuple[socket.socket, socket.socket]:
-        """(RTP, RTCP), bound and non-blocking. Raises `NoPortFree`."""
+    def take(self, wanted: int = 0) -> tuple[socket.socket, socket.socket]:
+        """(RTP, RTCP), bound and non-blocking; `wanted` is an RTP port that is to be had again. Raises `NoPortFree`."""
+        if wanted:
+            return self._take_again(wanted)
         # All of a range: others may sit on many of its ports. Those go to its end, so that they cost this only once.
         for _ in range(_ATTEMPTS if self._free is None else len(self._free)):
             port = 0 if self._free is None else self._free.popleft()
@@ -42,6 +44,15 @@ class PortPairs:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise NoPortFree(f"{self._host}: {error.strerror}") from error
         raise NoPortFree(f"no free pair of ports on {self._host}")
+
+    def _take_again(self, port: int) -> tuple[socket.socket, socket.socket]:
+        try:
+            pair = self._bind_pair(port)
+        except OSError as error:
+            raise NoPortFree(f"{self._host}:{port}: {error.strerror}") from error
+        if self._free is not None and port in self._free:
+            self._free.remove(port)
+        return pair
 
     def give_back(self, port: int) -> None:
         if self._free is not None:

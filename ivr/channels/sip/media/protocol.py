@@ -4,7 +4,7 @@ Both ends are the same interpreter and trust each other, which is what marshal n
 than JSON and carries bytes. A message is a tuple; its first item names it:
 
     to the media process                                    from it
-    ("open", stream)                                        ("opened", stream, port) | ("full", stream, why)
+    ("open", stream, port)  port 0: any                     ("opened", stream, port) | ("full", stream, why)
     ("connect", stream, host, port, codec, event_type,      ("digit", stream, digit, at)
         send, receive, learn)                               ("play_ended", stream, play, reason, at)
     ("load", key, part) ... ("unload", key)                 ("recording_ended", stream, path, seconds, reason)

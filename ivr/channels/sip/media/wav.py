@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from struct import Struct
+from struct import error as StructError
 
 import numpy as np
 
@@ -57,6 +58,16 @@ class WavFile:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def seconds_of(path: Path) -> float:
+    """Of audio in a file that `WavFile` has begun; 0 where there is none."""
+    try:
+        with path.open("rb") as file:
+            *_, block, _bits, _data, size = _HEADER.unpack(file.read(_HEADER.size))
+    except (OSError, StructError):
+        return 0.0
+    return float(size / block / 8000)
 
 
 class DiskWriter:
