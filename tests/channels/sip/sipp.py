@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 def command(
-    scenario: str, server: tuple[str, int], *, transport: str = "u1", seconds: int = 20, **keys: str
+    scenario: str, server: tuple[str, int], *, transport: str = "u1", seconds: int = 50, **keys: str
 ) -> list[str]:
     """`keys` fill `[name]` in the scenario."""
     sipp = need("sipp", "sip-tester")
@@ -36,7 +36,7 @@ def command(
     ]  # fmt: skip
 
 
-async def run(scenario: str, server: tuple[str, int], folder: Path, *, seconds: int = 20, **keys: str) -> None:
+async def run(scenario: str, server: tuple[str, int], folder: Path, *, seconds: int = 50, **keys: str) -> None:
     """Run a scenario in `folder`. Raises AssertionError with SIPp's own words where the call did not go as written."""
     process = await asyncio.create_subprocess_exec(
         *command(scenario, server, seconds=seconds, **keys),
