@@ -37,12 +37,14 @@ def serve(settings: Settings) -> None:
     draining.start()
     live = Live(url)
     pops, telling = ScreenPops(engine, queues, live), Telling(live)
-    ringing = ordering = None
+    ringing: Ringing | None = None
+    ordering: list[threading.Thread] = []
     if settings.twilio_account_sid and settings.twilio_auth_token and settings.public_base_url:
         ringing = Ringing(settings, queues, engine)
         orders = Orders(settings, queues, keep=ringing.keep)
-        ordering = threading.Thread(target=orders.run, args=(stopping,), name="orders")
-        ordering.start()
+        ordering = [threading.Thread(target=work, args=(stopping,)) for work in (orders.run, orders.watch)]
+        for thread in ordering:
+            thread.start()
 
     def happened(facts: list[Fact]) -> None:
         pops.take(facts)
@@ -59,7 +61,7 @@ def serve(settings: Settings) -> None:
         telling.close()
         if ringing is not None:
             ringing.close()
-        if ordering is not None:
-            ordering.join()
+        for thread in ordering:
+            thread.join()
         draining.join()
         engine.dispose()

@@ -50,7 +50,7 @@ def test_without_a_store_callers_take_another_way(phone_line: Line) -> None:
 
 
 def test_a_store_that_goes_away_is_not_heard(tmp_path: Path, mortal_valkey: Valkey) -> None:
-    made = line(settings(tmp_path, redis_url=mortal_valkey.url))
+    made = line(settings(tmp_path, redis_url=mortal_valkey.url, twilio_sip_host="sip.example.com"))
     try:
         queues = PublishedQueues(made.runner.published, connect(mortal_valkey.url)).queues
         queues.sign_in(next(iter(queues.config.agents)))

@@ -77,21 +77,25 @@ class Api:
 
     def participants(self, conference: str) -> set[str]:
         """The CallSids of those who are in a conference; none are in one that is over."""
+        room = self._client.conferences(conference)
         try:
-            found = self._asked(lambda: self._client.conferences(conference).participants.list())
-        except ApiError as error:
-            if _gone(error):
+            return {str(one.call_sid) for one in self._asked(room.participants.list)}
+        except ApiError:
+            if self._status(room.fetch) in ("completed", ""):
                 return set()
             raise
-        return {str(one.call_sid) for one in found}
 
     def goes_on(self, call: str) -> bool:
         """Whether a call has not ended."""
+        return self._status(self._client.calls(call).fetch) in LIVE
+
+    def _status(self, fetch: Callable[[], Any]) -> str:
+        """What a call or conference is at, "" for one that Twilio doesn't know."""
         try:
-            return str(self._asked(lambda: self._client.calls(call).fetch()).status) in LIVE
+            return str(self._asked(fetch).status)
         except ApiError as error:
             if _gone(error):
-                return False
+                return ""
             raise
 
     def _there(self, ask: Callable[[], object]) -> bool:

@@ -19,7 +19,7 @@ from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, 
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.links import KEPT_SECONDS, Link, Links
 from ivr.channels.twilio.reach import Reach
-from ivr.channels.twilio.talk import Carry, Change, Deed, Drop, Fetch, Leg, Talk, due, opened
+from ivr.channels.twilio.talk import Carry, Change, Deed, Drop, Fetch, Release, Talk, due, opened
 from ivr.channels.twilio.telling import Telling
 
 log = structlog.get_logger("callwright.twilio")
@@ -59,6 +59,8 @@ class Conversations:
         """An agent has accepted. Does nothing where that is known."""
         talk = opened(link.offer, link.queue, link.agent, caller=link.caller, call=link.call)
         if self.queues.client.set(_key(link.offer), talk.to_json(), nx=True, ex=KEPT_SECONDS):
+            seconds, micros = self.queues.client.time()
+            self.links.note(link.offer, began=str(seconds * 1000 + micros // 1000))
             self.links.begins(link)
 
     def change(self, offer: str, what: Callable[[Talk], Talk]) -> Talk | None:
@@ -135,6 +137,9 @@ class Conversations:
                     self.change(talk.id, lambda now: now.without(party))
                 case Fetch():
                     self._fetch(talk, link)
+                case Release(agent):
+                    self.queues.consult_over(link.contact, agent)
+                    self.change(talk.id, lambda now: replace(now, asked=tuple(x for x in now.asked if x != agent)))
         except ApiError as error:
             log.error("Twilio does not do what it was told", contact=link.contact, deed=type(deed).__name__,
                       why=str(error))  # fmt: skip
@@ -179,6 +184,9 @@ class Conversations:
     def _dial(self, offer: str, link: Link, command: Dial) -> None:
         party, target = command.party, command.target
         here = f"{self.base_url}/twilio/agent/{offer}/party/{party}"
+        if target.kind == "agent":
+            self.change(offer, lambda now: replace(now, asked=(*now.asked, target.value)))
+            self.queues.consult(link.contact, target.value)
         try:
             call = self.reach.ring(self.api, target, link, url=here, status=f"{here}/status")
         except (ApiError, LookupError) as error:
@@ -226,6 +234,3 @@ def _as_if(talk: Talk, deed: Deed, now: float) -> Talk:
 
 def _key(offer: str) -> str:
     return f"cw:twilio:talk:{offer}"
-
-
-__all__ = ["Conversations", "Leg"]

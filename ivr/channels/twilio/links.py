@@ -30,6 +30,8 @@ class Link:
     call: str = ""
     number: str = ""
     waits: str = ""
+    began: str = ""
+    """When the agent accepted, in milliseconds on the clock of Redis: orders from before were not for this agent."""
 
 
 class Links:

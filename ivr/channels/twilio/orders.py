@@ -44,7 +44,7 @@ class Orders:
 
     def __init__(self, settings: Settings, queues: Queues, api: Api | None = None,
                  keep: Callable[[], None] = lambda: None) -> None:  # fmt: skip
-        self._keep, self._kept_at, self._looked_at = keep, 0.0, 0.0
+        self._keep, self._kept_at = keep, 0.0
         self._queues = queues
         self._reach = Reach(queues, settings)
         self.conversations = Conversations(queues, api or Api(settings), settings.base_url, self._reach)
@@ -53,17 +53,22 @@ class Orders:
         self._after: dict[str, str] = {}
 
     def run(self, stopping: threading.Event) -> None:
-        while not stopping.wait(PAUSE):
+        """Obey orders."""
+        self._again(stopping, PAUSE, self.once)
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Look after the conversations: in a thread of its own, since Twilio may be slow to answer."""
+        self._again(stopping, LOOK_SECONDS, self.look)
+
+    def _again(self, stopping: threading.Event, pause: float, work: Callable[[], None]) -> None:
+        while not stopping.wait(pause):
             try:
-                self.once()
-                if time.monotonic() - self._looked_at > LOOK_SECONDS:
-                    self._looked_at = time.monotonic()
-                    self.look()
+                work()
             except redis.RedisError as error:
-                log.warning("orders can't be read", error=type(error).__name__)
+                log.warning("conversations can't be read", error=type(error).__name__)
                 stopping.wait(TROUBLE)
             except Exception:
-                log.exception("orders can't be followed")
+                log.exception("conversations can't be followed")
                 stopping.wait(TROUBLE)
 
     def once(self) -> None:
@@ -72,12 +77,14 @@ class Orders:
             self._keep()
             self._kept_at = time.monotonic()
         talking = self.conversations.links.talking()
-        self._after = {contact: self._after.get(contact, "0") for contact in talking}
+        self._after = {offer: after for offer, after in self._after.items() if offer in talking.values()}
         for contact, offer in talking.items():
-            key = control.key(contact)
-            found: Any = self._queues.client.xrange(key, min=f"({self._after[contact]}")
+            if offer not in self._after:
+                link = self.conversations.links.get(offer)
+                self._after[offer] = link.began if link is not None and link.began else "-"
+            found: Any = self._queues.client.xrange(control.key(contact), min=self._after[offer])
             for id, fields in found:
-                self._after[contact] = _text(id)
+                self._after[offer] = f"({_text(id)}"
                 order = {_text(name): _text(value) for name, value in fields.items()}
                 if order.get("id") and self.conversations.links.claim(f"order:{order['id']}"):
                     self._obey(offer, order)

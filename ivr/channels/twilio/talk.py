@@ -68,6 +68,8 @@ class Talk:
     closing: bool = False
     connected: bool = False
     given_away: bool = False
+    asked: tuple[str, ...] = ()
+    """Agents who were called into it, and are busy with it as long as they are there."""
     after: str = ""
     """Where the customer's call goes on with the flow, once the conversation is over."""
     end: End | None = None
@@ -148,7 +150,14 @@ class Fetch:
     """Take the customer out of the conference: the conversation is over."""
 
 
-Deed = Carry | Change | Drop | Fetch
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An agent who was called in is there no longer."""
+
+    agent: str
+
+
+Deed = Carry | Change | Drop | Fetch | Release
 
 
 def due(talk: Talk) -> Deed | None:
@@ -168,7 +177,10 @@ def due(talk: Talk) -> Deed | None:
             return drop
     if first is not None:
         return Carry(first)
-    return _parting(talk) if state.over else None
+    if state.over and (deed := _parting(talk)) is not None:
+        return deed
+    there = {party.who for party in state.parties.values()}
+    return next((Release(agent) for agent in talk.asked if agent not in there), None)
 
 
 def _change(talk: Talk) -> Change | None:
@@ -210,4 +222,4 @@ def _parting(talk: Talk) -> Deed | None:
     return _drop(talk)
 
 
-__all__ = ["Carry", "Change", "Deed", "Dial", "Drop", "Fetch", "Leg", "Talk", "Todo", "due", "opened"]
+__all__ = ["Carry", "Change", "Deed", "Dial", "Drop", "Fetch", "Leg", "Release", "Talk", "Todo", "due", "opened"]

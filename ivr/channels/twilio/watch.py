@@ -35,18 +35,16 @@ class Watch:
     def look(self, offer: str) -> None:
         conversations = self._conversations
         conversations.settle(offer)
-        talk, link = conversations.get(offer), conversations.links.get(offer)
-        if talk is None or link is None:
-            return
+        link = conversations.links.get(offer)
         try:
-            self._unanswered(talk)
-            self._customer(talk, link)
-            if talk.room and conversations.queues.client.set(f"cw:twilio:audit:{offer}", "1", nx=True, ex=AUDIT):
-                self._audit(talk)
+            for look in (self._audit, self._unanswered, self._customer):
+                talk = conversations.get(offer)
+                if talk is not None and link is not None:
+                    look(talk, link)
         except ApiError as error:
-            log.warning("a conversation can't be looked after", contact=link.contact, why=str(error))
+            log.warning("a conversation can't be looked after", offer=offer, why=str(error))
 
-    def _unanswered(self, talk: Talk) -> None:
+    def _unanswered(self, talk: Talk, link: Link) -> None:
         """Parties of whose call nothing was ever heard."""
         late = self._conversations.clock() - GIVEN_UP
         for party, leg in talk.legs.items():
@@ -70,8 +68,11 @@ class Watch:
                 self._api.redirect(customer.call, f"{conversations.base_url}/twilio/{there.format(link)}")
                 conversations.change(talk.id, lambda found: happenings.missed(found, now))
 
-    def _audit(self, talk: Talk) -> None:
-        """Who is in the conference, where no event told it."""
+    def _audit(self, talk: Talk, link: Link) -> None:
+        """Who is in the conference, where no event told it. From time to time."""
+        client = self._conversations.queues.client
+        if not talk.room or not client.set(f"cw:twilio:audit:{talk.id}", "1", nx=True, ex=AUDIT):
+            return
         inside = self._api.participants(talk.room)
         for party, leg in talk.legs.items():
             if leg.inside != (leg.call in inside):
@@ -82,6 +83,8 @@ class Watch:
         conversations, now = self._conversations, self._conversations.clock()
         if came:
             conversations.changed(talk.id, lambda found: happenings.joined(found, party, talk.room, now))
+        elif party == CUSTOMER and not self._api.goes_on(talk.leg(CUSTOMER).call):
+            conversations.over(talk.id, CUSTOMER, "completed")
         elif party == CUSTOMER:
             conversations.change(talk.id, lambda found: happenings.missed(found, now))
         else:

@@ -46,8 +46,11 @@ class Rest(Loopback):
     def __init__(self) -> None:
         super().__init__()
         self.refuses: Refused | None = None
+        self.answers = 0
+        """Requests so far."""
 
     def serve(self, method: str, path: str, who: tuple[str | None, str | None] | None, body: bytes) -> Reply:
+        self.answers += 1
         status, found = self._answer(method, path, who, parse_qs(body.decode()))
         return status, "application/json", json.dumps(found).encode()
 
@@ -70,6 +73,8 @@ class Rest(Loopback):
                     return 200, self._call(sid)
                 case "POST", "", "Conferences", conference, "Participants", sid:
                     return 200, self._participant(conference, sid, form)
+                case "GET", "", "Conferences", conference:
+                    return 200, self._conference(conference)
                 case "GET", "", "Conferences", conference, "Participants":
                     return 200, self._participants(conference)
             raise Refused(404, 20404, f"there is no {path}")
@@ -123,6 +128,12 @@ class Rest(Loopback):
         if call is None:
             raise Refused(404, 20404, f"there is no call {sid}")
         return {"sid": sid, "status": call.ended_as or ("in-progress" if call.answered else "ringing")}
+
+    def _conference(self, sid: str) -> dict[str, object]:
+        room = next((one for one in self.twilio.conferences if one.sid == sid), None)
+        if room is None:
+            raise Refused(404, 20404, f"there is no conference {sid}")
+        return {"sid": sid, "status": "completed" if room.over else "in-progress" if room.started else "init"}
 
     def _room(self, sid: str) -> Conference:
         room = next((one for one in self.twilio.conferences if one.sid == sid and not one.over), None)
