@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from callcenter.acd.model import Agent, Entry, Estimate, Snapshot
 from callcenter.acd.waiting import Waiting
 
 NAME = "line"
+DAYS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +119,16 @@ def expected(per_hour: float, handling: float, agents: int, seconds: float) -> t
 
 
 def main() -> None:
-    print(
-        "contacts/h  handling s  agents | mean wait s: measured, Erlang C | in 20 s: measured, Erlang C | interval held"
-    )
+    print("contacts/h, handling s, agents | mean wait s: measured, Erlang C | in 20 s: measured, Erlang C | "
+          "interval held by day: median, least, most")  # fmt: skip
     for per_hour, seconds, agents in ((60, 180, 4), (200, 240, 15), (600, 240, 43), (1200, 300, 104)):
-        days = [Day(per_hour, seconds, agents, hours=20, seed=seed).run() for seed in range(3)]
+        days = [Day(per_hour, seconds, agents, seed=seed).run() for seed in range(DAYS)]
         whole = Day(per_hour, seconds, agents, served=[one for day in days for one in day.served])
         wait, level = expected(per_hour, seconds, agents, 20)
-        share, count = whole.held()
+        shares = [day.held()[0] for day in days]
         print(f"{per_hour:10} {seconds:11} {agents:7} | {whole.mean_wait:20.1f} {wait:9.1f} | "
-              f"{whole.within(20):15.1%} {level:9.1%} | {share:.1%} of {count}")  # fmt: skip
+              f"{whole.within(20):15.1%} {level:9.1%} | "
+              f"{statistics.median(shares):.1%}, {min(shares):.1%}, {max(shares):.1%}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

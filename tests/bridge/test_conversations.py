@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import signal
 import wave
 from pathlib import Path
 
@@ -110,6 +112,24 @@ async def test_a_supervisors_whisper_is_heard_by_the_agent_alone(valkey: Valkey,
         await sue.hears(CUSTOMER)
         sue.hang_up()
         assert (await here.ending()).how == "flow"
+
+
+async def test_a_conversation_survives_the_media_process_in_two_recordings(valkey: Valkey, tmp_path: Path) -> None:
+    quiet = dataclasses.replace(recording(tmp_path / "calls"), consent=())
+    async with centre(valkey, tmp_path, recording=quiet) as here:
+        customer, ann = await here.connected()
+        await customer.hears(ANN)
+        media, [path] = here.endpoint.media, [*(tmp_path / "calls").iterdir()]
+        await here.until(lambda: path.stat().st_size > 20_000)
+        media._least_life = 0
+        os.kill(media.pid, signal.SIGKILL)
+        await here.until(lambda: len(here.kept) == 1)
+        await ann.hears(CUSTOMER)
+        await customer.hears(ANN)
+        await here.until(lambda: all(file.stat().st_size > 20_000 for file in (tmp_path / "calls").iterdir()))
+        customer.hang_up()
+        assert len((await here.ending()).recordings) == 2
+        assert all(seconds > 0.5 for _, seconds, _ in here.kept)
 
 
 async def test_the_conversation_is_recorded_in_two_channels(valkey: Valkey, tmp_path: Path) -> None:
