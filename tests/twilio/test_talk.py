@@ -1,0 +1,134 @@
+"""In which order what a conversation's state asks for is done, without anybody to do it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ivr.bridge.machine import AGENT
+from ivr.bridge.state import CUSTOMER, Answered, Event, Gone, Order
+from ivr.channels.twilio import happenings
+from ivr.channels.twilio.participants import Wish
+from ivr.channels.twilio.talk import Carry, Change, Deed, Drop, Fetch, Release, Talk, due, opened
+
+ROOM = "CF" + "0" * 32
+
+
+def done(talk: Talk) -> tuple[Talk, list[Deed]]:
+    """All that is due, done."""
+    deeds: list[Deed] = []
+    while (deed := due(talk)) is not None:
+        deeds.append(deed)
+        match deed:
+            case Carry():
+                talk = replace(talk, todo=talk.todo[1:])
+            case Change(party, wish):
+                talk = talk.with_leg(party, told=wish)
+            case Drop(party):
+                talk = talk.without(party)
+            case Fetch():
+                talk = talk.with_leg(CUSTOMER, inside=False)
+            case Release(agent):
+                talk = replace(talk, asked=tuple(other for other in talk.asked if other != agent))
+    return talk, deeds
+
+
+def after(talk: Talk, *events: Event) -> tuple[Talk, list[Deed]]:
+    """What the last of these events leads to."""
+    deeds: list[Deed] = []
+    for event in events:
+        talk, deeds = done(talk.stepped(event, 1.0))
+        for party in talk.state.parties:
+            if party not in talk.legs:
+                talk = talk.with_leg(party, call=f"CA-{party}")
+    return talk, deeds
+
+
+def comes(talk: Talk, party: str) -> Talk:
+    talk = happenings.answers(talk, party, f"CA-{party}")
+    return done(happenings.joined(talk, party, ROOM, 1.0))[0]
+
+
+def talking() -> Talk:
+    talk = opened("o", "general", "ana", caller="CA-customer", call="CA-agent")
+    talk = happenings.joined(talk, AGENT, ROOM, 1.0)
+    talk = happenings.joined(talk, CUSTOMER, ROOM, 1.0)
+    first = due(talk)
+    assert isinstance(first, Carry)
+    assert type(first.command).__name__ == "Connected", "nothing is done before the queue agrees"
+    return done(replace(talk, connected=True))[0]
+
+
+def order(verb: str, by: str = "ana", **args: object) -> Order:
+    return Order("o1", verb, by, args)
+
+
+BANK = {"number": "+12025550177"}
+
+
+def test_it_is_read_as_it_was_written() -> None:
+    talk, _ = after(talking(), order("consult", to=BANK))
+    talk = replace(talk.stepped(order("transfer", to={"queue": "general"}), 2.0), asked=("ben",))
+    assert Talk.from_json(talk.to_json()) == talk
+    assert [todo.command() for todo in Talk.from_json(talk.to_json()).todo] == [todo.command() for todo in talk.todo]
+
+
+def test_the_customer_is_put_on_hold_before_anybody_is_called_and_told() -> None:
+    _, deeds = after(talking(), order("consult", to=BANK))
+    kinds = [type(deed.command).__name__ if isinstance(deed, Carry) else type(deed).__name__ for deed in deeds]
+    assert kinds.index("Dial") > max(number for number, kind in enumerate(kinds) if kind == "Change")
+    assert kinds[-1] == "Answer"
+    assert Change(CUSTOMER, Wish(hold="music", ends=True)) in deeds
+    assert Change(AGENT, Wish(hold="ringing", ends=False)) in deeds, "the agent's end is no longer the conference's"
+
+
+def test_who_transfers_and_goes_does_not_take_the_customer_along() -> None:
+    _, deeds = after(talking(), order("transfer", to=BANK))
+    assert deeds.index(Change(AGENT, Wish(ends=False))) < deeds.index(Drop(AGENT))
+    assert deeds.index(Drop(AGENT)) < deeds.index(Change(CUSTOMER, Wish(hold="ringing", ends=True)))
+
+
+def test_who_leaves_is_gone_before_those_who_stay_hear_each_other() -> None:
+    talk, _ = after(talking(), order("consult", to=BANK))
+    talk = comes(talk, "p1")
+    _, deeds = after(talk, order("return"))
+    assert deeds.index(Drop("p1")) < deeds.index(Change(CUSTOMER, Wish(ends=True)))
+
+
+def test_a_coach_has_somebody_to_coach_all_the_time() -> None:
+    """Nothing says who hears a coach whose agent has left."""
+    talk, _ = after(talking(), order("whisper", by="sue"))
+    talk = comes(talk, "p1")
+    assert talk.leg("p1").told.coaches == AGENT
+    talk, _ = after(talk, order("consult", to=BANK))
+    talk = comes(talk, "p2")
+    _, deeds = after(talk, order("complete"))
+    assert deeds.index(Change("p1", Wish(coaches="p2"))) < deeds.index(Drop(AGENT))
+
+
+def test_a_conversation_that_ends_by_itself_is_not_ended_twice() -> None:
+    talk = happenings.left(talking(), AGENT, ROOM, 2.0)
+    assert talk.closing
+    talk, deeds = done(talk)
+    assert not [deed for deed in deeds if isinstance(deed, (Fetch, Drop))]
+    assert talk.end is not None
+    assert talk.end.how == "flow"
+    _, deeds = done(replace(talk, closing=False))
+    assert deeds == [Fetch()], "where it does not after all"
+
+
+def test_late_and_repeated_news_change_nothing() -> None:
+    talk = talking()
+    assert happenings.joined(talk, CUSTOMER, ROOM, 2.0) == talk
+    assert happenings.joined(talk, "p7", ROOM, 2.0) == talk
+    assert happenings.left(talk, "p7", ROOM, 2.0) == talk
+    assert happenings.left(talk, CUSTOMER, "CF" + "1" * 32, 2.0) == talk, "of a conference before this one"
+    gone, _ = after(talk, Gone(CUSTOMER))
+    assert after(gone, Answered("p1"), Gone(AGENT))[0].end == gone.end
+
+
+def test_an_agent_who_was_called_in_is_free_when_that_is_over() -> None:
+    talk, _ = after(replace(talking(), asked=()), order("consult", to={"agent": "ben"}))
+    talk = comes(replace(talk, asked=("ben",)), "p1")
+    assert Release("ben") in after(talk, order("return"))[1]
+    assert Release("ben") not in after(talk, order("merge"))[1]
+    assert Release("ben") in after(talk, Gone(CUSTOMER))[1]
