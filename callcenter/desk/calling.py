@@ -104,6 +104,8 @@ class Calling:
         call = state["call"]
         if call is not None:
             call |= {"contact": "", "by": "", "verb": ""} | phones.asked_for(self.agent_id)
+            if not call["contact"] and any(one.medium == "voice" and one.state == "wrap_up" for one in offers):
+                return {"page": state["page"], "call": None}  # the telephone hears a moment later that it is over
             agent = self.queues.config.agents.get(call["by"])
             call["by"] = (agent.name if agent else "") or call["by"]
         return {"page": state["page"], "call": call}

@@ -15,6 +15,7 @@ from callcenter.acd.config import Config
 from callcenter.acd.match import match
 from callcenter.db import reading
 from callcenter.desk import audit
+from callcenter.desk.calling import Calling
 from callcenter.queues.store import Queues
 from callcenter.softphones import Softphones
 from tests.desk.support import NOW, Browser, Desk, make_desk
@@ -158,6 +159,22 @@ def test_without_a_gateway_or_redis_it_says_so(desk: Desk, board: Board, monkeyp
     assert post(maria, "/desk/phone", page="one", sdp="v=0").status_code == 503
     board.queues().client = redis.Redis(unix_socket_path="/nowhere")
     assert maria.get("/desk/agent", headers={"Accept": "application/json"}).status_code == 503
+
+
+def test_a_call_that_is_over_is_no_colleagues(desk: Desk, board: Board) -> None:
+    maria = desk.browser("agent")
+    post(maria, "/desk/agent/presence", presence="available")
+    _, offer = offered(desk, board, "sip")
+    state = {"page": "one", "call": {"id": "c", "caller": "+12125550100", "up": True}}
+    board.queues().client.set("cw:softphone:state:maria", json.dumps(state))
+    assert board.queues().accept(offer)
+    assert board.queues().connected(offer)
+    mine = Calling(board, "maria")
+    assert mine.telephone()["call"] is None
+    board.queues().complete(offer)
+    assert mine.telephone()["call"] is None
+    board.softphones().ask_for("maria", "another", "sam", "consult")
+    assert mine.telephone()["call"]["by"] == "sam"
 
 
 def test_who_is_no_agent_is_told_how_to_become_one(desk: Desk) -> None:
