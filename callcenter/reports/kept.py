@@ -7,9 +7,10 @@ the job has run or not, only quicker.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,17 +43,20 @@ def read(conn: Connection, begin: datetime, end: datetime, channel: str = "") ->
     query = (
         sa.select(
             contacts.c.id, contacts.c.channel, contacts.c.started_at, contacts.c.outcome, contacts.c.customer_id,
-            lives.c.data,
+            sa.type_coerce(lives.c.data, sa.Text),
         )
         .select_from(contacts.outerjoin(lives, lives.c.contact_id == contacts.c.id))
         .where(*period)
     )  # fmt: skip
-    for id, medium, started_at, outcome, customer_id, data in conn.execution_options(yield_per=BATCH).execute(query):
-        if id not in changed:
-            life = Life(id, medium, started_at, outcome, customer_id or "")
-            if data is not None:
-                _unpack(life, data)
-            yield life
+    for rows in conn.execution_options(yield_per=BATCH).execute(query).partitions():
+        # One text for all of them: decoding each by itself takes twice as long.
+        told = json.loads(f"[{','.join(row[5] or 'null' for row in rows)}]")
+        for (id, medium, started_at, outcome, customer_id, _), data in zip(rows, told, strict=True):
+            if id not in changed:
+                life = Life(id, medium, started_at, outcome, customer_id or "")
+                if data is not None:
+                    _unpack(life, data)
+                yield life
     if changed:
         yield from folded(conn, *period, contacts.c.id.in_(since))
 
@@ -118,11 +122,11 @@ def _keep(engine: Engine, through: int, to: int, found: list[dict[str, Any]]) ->
 
 
 def _packed(life: Life) -> dict[str, Any]:
-    """A life without what its contact's row says. Of a visit what only later events need is left out: they lead to
-    its being put together anew."""
+    """A life without what its contact's row says. Of a visit what only later events need is left out (when it joined,
+    its offer): they lead to its being put together anew."""
     visits = [
         [
-            one.queue, one.joined_at.timestamp(), one.agent, one.waited, one.connected, one.talked, one.wrapped,
+            one.queue, one.agent, one.waited, one.connected, one.talked, one.wrapped,
             one.promised, one.why, one.callback, one.transferred, one.inherited,
         ]
         for one in life.visits
@@ -140,12 +144,10 @@ def _unpack(life: Life, data: Mapping[str, Any]) -> None:
         life.wanted_person = True
     if "s" in data:
         life.surveys = [(kind, score) for kind, score in data["s"]]
-    for queue, joined, agent, waited, connected, talked, wrapped, promised, why, callback, sent, came in data.get(
-        "v", ()
-    ):
+    for queue, agent, waited, connected, talked, wrapped, promised, why, callback, sent, came in data.get("v", ()):
         life.visits.append(
             Visit(
-                queue, datetime.fromtimestamp(joined, UTC), agent, "", waited, connected, talked, None, wrapped,
+                queue, life.started_at, agent, "", waited, connected, talked, None, wrapped,
                 promised, why, callback, sent, came,
             )
         )  # fmt: skip
