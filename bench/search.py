@@ -3,7 +3,8 @@
 Fills an empty database (`--url`, by default an SQLite file that is removed again) with customers who have a name of one
 of 200 given and 5000 family names, a telephone number and every second a mail address. Each figure is the median and
 the 95th percentile of 100 searches for other people each time, in a transaction of its own, people and their
-identifiers read. Ends with status 1 if a median is over 100 ms.
+identifiers read; on SQLite, where the process itself reads the file, of the CPU's time, which other programs don't
+lengthen. Ends with status 1 if a median is over 100 ms.
 
 The tables must hold nothing yet: for PostgreSQL name a new database, as in `--url postgresql://postgres@127.0.0.1/bench`.
 """
@@ -82,13 +83,14 @@ def fill(engine: Engine, low: int, high: int) -> None:
 
 
 def timed(engine: Engine, question: Callable[[int], str], numbers: list[int]) -> tuple[float, float]:
-    """Milliseconds: the median and the 95th percentile."""
+    """Milliseconds, of the CPU on SQLite: the median and the 95th percentile."""
     took = []
+    clock = time.process_time if engine.dialect.name == "sqlite" else time.perf_counter
     for number in numbers:
-        began = time.perf_counter()
+        began = clock()
         with reading(engine) as conn:
             finding.search(conn, question(number), region="US")
-        took.append((time.perf_counter() - began) * 1000)
+        took.append((clock() - began) * 1000)
     return statistics.median(took), statistics.quantiles(took, n=20)[18]
 
 
@@ -116,7 +118,8 @@ def main() -> int:
         with reading(engine) as conn:
             if conn.execute(sa.select(customers.c.id).limit(1)).first():
                 parser.error("the database isn't empty")
-        print(f"{engine.dialect.name}; milliseconds, median / 95th percentile of {CALLS} searches")
+        kind = "CPU milliseconds" if engine.dialect.name == "sqlite" else "milliseconds"
+        print(f"{engine.dialect.name}; {kind}, median / 95th percentile of {CALLS} searches")
         print(f"{'customers':>10} " + " ".join(f"{column:>15}" for column in QUESTIONS))
         for size in sorted(given.customers):
             fill(engine, done, size)
