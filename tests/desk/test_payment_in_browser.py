@@ -8,12 +8,15 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
 
+from callcenter import identifiers
+from callcenter.tables import contacts
 from ivr.actions.bills.importing import DEMO, import_bills
 from tests.bridge.paying import CARD, CODE, EXPIRY, patient
 from tests.bridge.phones import TonePhone
-from tests.desk.at_work import AGENT, CALLER, HEARS, Floor, flawless
+from tests.desk.at_work import AGENT, CALLER, HEARS, Floor, flawless, shot
 from tests.secrecy import assert_lands_nowhere
 from tests.voice.line import Ears
 
@@ -100,14 +103,27 @@ def test_the_caller_keys_and_the_agent_sees_dots(floor: Floor, page: Page, calle
     assert_lands_nowhere([floor.office.settings.data_dir], [CARD, EXPIRY, CODE], texts=[page.content()])
 
 
-def test_the_agent_stops_a_payment(floor: Floor, page: Page, caller: TonePhone) -> None:
-    begin(page, "10203040", "")
+def test_the_customers_bill_is_offered_and_the_agent_stops_its_payment(
+    floor: Floor, page: Page, caller: TonePhone
+) -> None:
+    with floor.office.engine.begin() as conn:
+        customer = conn.execute(sa.select(contacts.c.customer_id)).scalar_one()
+        identifiers.add(conn, customer, "account", "10203040", at=floor.office.runner.now())
+    page.keyboard.press("Alt+y")
+    dialog = page.get_by_role("dialog", name="Take a payment")
+    account = dialog.locator("select[name=account]")
+    expect(account.locator("option").first).to_contain_text(re.compile(r"10203040 · .+ · \$84\.50"), timeout=SOON)
+    expect(dialog.get_by_label("Amount")).to_have_value("84.5")
+    shot(page, "work-payment-bills")
+    account.select_option("The caller keys it")
+    expect(dialog.get_by_label("Amount")).to_be_hidden()
+    account.select_option("10203040")
+    dialog.get_by_role("button", name="Begin").click()
     panel = page.locator("[data-payment]")
     expect(panel).to_be_visible(timeout=SOON)
-    stop = panel.get_by_role("button", name="Stop the payment")
-    expect(stop).to_be_visible(timeout=SOON)
     # Alt and Y is the other button until the call's card has been drawn again.
     expect(page.get_by_role("button", name="Take a payment")).to_have_count(0, timeout=SOON)
+    expect(panel.get_by_role("button", name="Stop the payment")).to_be_visible(timeout=SOON)
     page.keyboard.press("Alt+y")
     expect(panel.locator("[data-state]")).to_have_text("Stopped. Nothing was paid.", timeout=SOON)
     floor.run(caller.hears(AGENT))
