@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ivr.actions.bills.importing import DEMO, import_bills
-from ivr.channels.voice import waiting
+from ivr.channels.voice import keeper
 from tests.bridge.phones import TonePhone
 from tests.secrecy import assert_lands_nowhere
 from tests.valkey import Valkey
@@ -55,7 +55,7 @@ async def waiting_caller(made: Office) -> tuple[TonePhone, str]:
 def test_a_store_that_dies_costs_neither_the_place_nor_the_music(
     tmp_path: Path, audio: Path, mortal_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, emptied: bool
 ) -> None:
-    monkeypatch.setattr(waiting, "KEEP_SECONDS", 0.5)
+    monkeypatch.setattr(keeper, "KEEP_SECONDS", 0.5)
 
     async def story() -> None:
         async with office(tmp_path / "office", audio, mortal_valkey, "ana") as made:
