@@ -20,7 +20,7 @@ from ivr.settings import Settings
 from ivr.surveys import PURPOSE, TICKET_SECONDS, words
 
 CSP = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self'"
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src data:"
 )
 HEADERS = {
     "Content-Security-Policy": CSP,
