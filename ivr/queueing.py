@@ -83,7 +83,13 @@ class Queueing:
                 )
             if place.state == "full":
                 return Refused("full")
-            return Refused("max_wait") if place.too_long else self._told(session.contact_id, place)
+            if place.too_long:
+                return Refused("max_wait")
+            try:
+                return self._told(session.contact_id, place)
+            except redis.RedisError as error:  # there is a place, and it will be kept: only nothing can be told of it
+                log.warning("nothing can be told", contact=session.contact_id, error=_words(error))
+                return Queued()
         except (UnknownQueue, ValueError, redis.RedisError, SQLAlchemyError) as error:
             log.error("no place in a queue", queue=effect.queue, contact=session.contact_id, error=_words(error))
             return Refused("failed")

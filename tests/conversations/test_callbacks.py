@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from callcenter import customers, identifiers
 from callcenter.queues.store import Queues
@@ -99,6 +100,21 @@ def test_the_person_is_known_by_another_telephone(desk: Desk, queues: Queues, da
     assert desk.contact(thread).customer_id == dana
     assert "your turn comes" in last(desk, thread)
     assert queues.place(thread) is None
+
+
+def test_whoever_has_a_place_keeps_it_when_the_store_goes_away(
+    desk: Desk, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies between the joining and what is told of the place."""
+
+    def gone(contact_id: str) -> bool:
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(queues, "offers_callback", gone)
+    thread = desk.text("agent").contact_id
+    assert "Thank you" in last(desk, thread)
+    assert queues.place(thread) is not None
+    assert desk.contact(thread).served_by == "queue"
 
 
 def test_keeping_it(desk: Desk, queues: Queues) -> None:
