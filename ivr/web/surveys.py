@@ -19,9 +19,7 @@ from ivr.published import Published
 from ivr.settings import Settings
 from ivr.surveys import PURPOSE, TICKET_SECONDS, words
 
-CSP = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src data:"
-)
+CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src data:"
 HEADERS = {
     "Content-Security-Policy": CSP,
     "Referrer-Policy": "no-referrer",  # the address is leave to answer
