@@ -17,6 +17,7 @@ class Phone(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         import asyncio
+        import logging
 
         from ivr import logs
         from ivr.embedded import NoRedis, redis_url
@@ -24,6 +25,7 @@ class Phone(Command):
 
         settings = Settings()
         logs.configure(settings.log_format)
+        logging.getLogger("aioice").setLevel(logging.WARNING)  # tells of each address that is tried
         try:
             from ivr.channels.webrtc.gateway import Gateway
             from ivr.channels.webrtc.ice import ice_servers
