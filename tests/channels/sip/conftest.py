@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 
 import pytest
 import uvloop
@@ -23,6 +24,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert not left, f"tasks left behind: {left}"
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    try:
         runner.run(run())
+    finally:
+        # Very rarely uvloop waits for ever for a handle of its own that is closing; that no signal gets through to.
+        closing = threading.Thread(target=runner.close, daemon=True)
+        closing.start()
+        closing.join(30)
     return True
