@@ -223,6 +223,29 @@ def test_new_mail_is_noticed_while_waiting(dovecot: str, box: Any) -> None:
     assert not thread.is_alive()
 
 
+def test_mail_that_comes_while_another_is_taken_is_noticed(dovecot: str, box: Any) -> None:
+    """The server tells of it in its answer to a command, and not again when IDLE begins."""
+
+    class Meanwhile(Kept):
+        def __call__(self, data: bytes, *, cut: bool = False) -> Taken:
+            if not self.taken:
+                box.append(made.read("iphone_en"), "INBOX")
+            return super().__call__(data, cut=cut)
+
+    kept = Meanwhile()
+    looking = poller(dovecot, kept, seconds=3600)
+    thread = threading.Thread(target=looking.run)
+    thread.start()
+    try:
+        box.append(made.read("gmail_web_en"), "INBOX")
+        assert kept.came.acquire(timeout=60)
+        assert kept.came.acquire(timeout=60)
+    finally:
+        looking.stopping.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
 def test_a_mail_from_the_mailbox_is_answered(dovecot: str, box: Any, office: Office) -> None:
     box.append(b"Delivered-To: office@example.com\r\n" + made.read("subject_only"), "INBOX")
     looking = poller(dovecot, office.intake)

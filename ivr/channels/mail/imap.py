@@ -119,9 +119,10 @@ class ImapPoller:
     def _watch(self, box: BaseMailBox) -> None:
         idles = "IDLE" in box.client.capabilities
         while not self.stopping.is_set():
+            _told(box)  # of what is fetched now
             self.fetch(box)
             waited = 0.0
-            while waited < self._seconds and not self.stopping.is_set():
+            while waited < self._seconds and not self.stopping.is_set() and not _told(box):
                 pause = min(IDLE_SECONDS, self._seconds - waited)
                 waited += pause
                 if not idles:
@@ -166,6 +167,12 @@ class ImapPoller:
             box.flag(uid, "\\Seen", True)
         log.info("mail taken", kind=found.verdict.kind, message=found.message_id, contact=found.contact_id)
         return True
+
+
+def _told(box: BaseMailBox) -> bool:
+    """Whether the server told of mails beside its answers to commands since this was asked: it tells once, and then
+    IDLE has nothing to say of them (RFC 9051 section 5.2)."""
+    return box.client.response("EXISTS")[1] != [None]
 
 
 def _size(box: BaseMailBox, uid: str) -> int:

@@ -11,7 +11,7 @@ from callcenter.db import open_database
 
 
 def main(url: str, base: str, kind: str, late: str) -> None:
-    """Sweep until nothing is queued, at a clock that is `late` seconds ahead."""
+    """Once the input ends, sweep until nothing is queued, at a clock that is `late` seconds ahead."""
     secret = "c2VjcmV0IGtleSBmb3IgdGVzdHM="
     settings = {"SMS_HTTP_URL": f"{base}/sms", "SMS_HTTP_SECRET": secret, "SMS_HTTP_FROM": "+12025550100"}
     if kind == "twilio":
@@ -21,6 +21,7 @@ def main(url: str, base: str, kind: str, late: str) -> None:
         settings = {"SMTP_URL": base.replace("http", "smtp"), "MAIL_FROM": "bills@example.com"}
     engine = open_database(url)
     print("up", flush=True)
+    sys.stdin.read()
     while outbox.sweep(engine, settings, datetime.now(UTC) + timedelta(seconds=float(late))):
         time.sleep(0)
 

@@ -3,16 +3,15 @@ counted once, or it is parked where somebody can see it. None is lost."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
 import random
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,10 +33,10 @@ COUNT = 500
 
 
 class Receiver:
-    """What arrived. `slow` is how long it takes to answer, so that most deaths fall between taking and answering."""
+    """What arrived. `on_request` is called with the number of each, when it is taken and not yet answered."""
 
-    def __init__(self, slow: float = 0.004) -> None:
-        self.slow = slow
+    def __init__(self) -> None:
+        self.on_request: Callable[[int], None] = lambda number: None
         self.taken: Counter[str] = Counter()
         self.requests = 0
         self.list: list[dict[str, str]] = []
@@ -52,7 +51,7 @@ class Receiver:
             with self.lock:
                 self.requests += 1
                 self.taken[key] = 1
-            time.sleep(self.slow)
+                self.on_request(self.requests)
             return handler.reply(200, json.dumps({"id": f"p-{key}"}).encode())
         if handler.command == "POST":
             form = {name: values[0] for name, values in parse_qs(handler.body.decode()).items()}
@@ -61,7 +60,7 @@ class Receiver:
                 self.taken[form["Body"]] += 1
                 sid = f"SM{self.requests:032x}"
                 self.list.append({"sid": sid, "to": form["To"], "body": form["Body"], "direction": "outbound-api"})
-            time.sleep(self.slow)
+                self.on_request(self.requests)
             return handler.reply(201, json.dumps({"sid": sid}).encode())
         to = parse_qs(urlsplit(handler.path).query)["To"][0]
         with self.lock:
@@ -72,7 +71,7 @@ class Receiver:
         name = next(line for line in envelope.content.decode().splitlines() if line.startswith("Message-ID:"))
         self.taken[name.partition("<")[2].partition("@")[0]] += 1
         self.requests += 1
-        await asyncio.sleep(self.slow)
+        self.on_request(self.requests)
         return "250 OK"
 
 
@@ -107,28 +106,42 @@ def queue(engine: Engine, kind: str, count: int) -> list[str]:
 
 def sender(url: str, base: str, kind: str, late: float = 0) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.callcenter.messages.dying", url, base, kind, str(late)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     with process.stdout as out:
         assert out.readline() == b"up\n"
     return process
 
 
-def run_while_killing(url: str, base: str, kind: str, engine: Engine, chance: random.Random, deaths: int) -> int:
-    """Two processes send at once; each is killed again and again while there is something to send. Returns how many
-    deaths there were."""
+def begin(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    assert process.stdin is not None
+    process.stdin.close()
+    return process
+
+
+def run_while_killing(
+    url: str, base: str, kind: str, engine: Engine, receiver: Receiver, doomed: Mapping[int, int]
+) -> int:
+    """Two processes send at once until nothing is queued. `doomed` has the numbers of requests at which one of them
+    is killed, and which: most deaths fall between taking and answering. Returns how many there were."""
     died = 0
     senders = [sender(url, base, kind), sender(url, base, kind)]
+
+    def on_request(number: int) -> None:
+        if number in doomed:
+            senders[doomed[number]].kill()
+
+    receiver.on_request = on_request
+    for one in senders:
+        begin(one)
     try:
         while left(engine):
-            time.sleep(chance.uniform(0.02, 0.4))
-            place = chance.randrange(2)
-            if died < deaths:
-                senders[place].send_signal(signal.SIGKILL)
-                died += senders[place].wait() == -signal.SIGKILL
-            for number, one in enumerate(senders):
-                if one.poll() is not None and left(engine):
-                    senders[number] = sender(url, base, kind)
+            for place, one in enumerate(senders):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    died += one.wait(0.05) == -signal.SIGKILL
+                    senders[place] = begin(sender(url, base, kind))
+        for one in senders:  # the last messages are on their way
+            died += one.wait(60) == -signal.SIGKILL
     finally:
         for one in senders:
             one.kill()
@@ -156,12 +169,14 @@ def test_each_message_once(
     url = f"sqlite:///{tmp_path}/test.db"
     seed = random.randrange(2**32)
     print(f"seed {seed}")
+    chance = random.Random(seed)
+    doomed = {number: chance.randrange(2) for number in chance.sample(range(1, count // 2), deaths)}
     receiver = Receiver()
     ids = queue(sqlite_engine, kind, count)
     with receiving(kind, receiver) as base:
-        died = run_while_killing(url, base, kind, sqlite_engine, random.Random(seed), deaths)
+        died = run_while_killing(url, base, kind, sqlite_engine, receiver, doomed)
         # What the dead have left is settled when their leases are over.
-        last = sender(url, base, kind, late=outbox.LEASE.total_seconds() + 60)
+        last = begin(sender(url, base, kind, late=outbox.LEASE.total_seconds() + 60))
         assert last.wait(30) == 0
     rows = states(sqlite_engine)
     by_status = Counter(row.status for row in rows.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -260,15 +261,15 @@ async def test_nobody_but_the_pbx_is_heard() -> None:
     async with registered() as (bench, client):
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.2", 0))
-        transport.sendto(client.request("OPTIONS", cseq=7), bench.line.address)
-        transport.sendto(client.invite(), bench.line.address)
-        for junk in (b"", b"\0", b"\r\n\r\n", b"\xff" * 1400, b"INVITE", b"SIP/2.0 200 OK\r\n\r\n"):
-            transport.sendto(junk, bench.line.address)
-            bench.pbx.transport.sendto(junk, bench.line.address)
+        with contextlib.closing(transport):
+            transport.sendto(client.request("OPTIONS", cseq=7), bench.line.address)
+            transport.sendto(client.invite(), bench.line.address)
+            for junk in (b"", b"\0", b"\r\n\r\n", b"\xff" * 1400, b"INVITE", b"SIP/2.0 200 OK\r\n\r\n"):
+                transport.sendto(junk, bench.line.address)
+                bench.pbx.transport.sendto(junk, bench.line.address)
         assert (await client.ask("OPTIONS", cseq=8)).status == 200
         assert [message.cseq for message in client.log] == ["8"]
         assert not bench.legs
-        transport.close()
 
 
 async def test_a_registration_that_is_lost_and_found_again() -> None:

@@ -183,8 +183,8 @@ class RawClient(asyncio.DatagramProtocol):
     async def ask(self, method: str, body: str = "", **options: object) -> Message:
         """Send a request of the next CSeq and take its final response."""
         self.cseq += 1
+        cseq = options.setdefault("cseq", self.cseq)  # an earlier answer may come again
         self.send(self.request(method, body, **options))  # type: ignore[arg-type]
-        cseq = self.cseq  # an earlier answer may come again
         return await self.until(lambda m: m.status >= 200 and (m.cseq_method, int(m.cseq)) == (method, cseq))
 
     def took(self, answer: Message) -> None:
