@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ivr.bridge.machine import AGENT, begin, step
-from ivr.bridge.orders import VERBS
+from ivr.bridge.orders import verbs
 from ivr.bridge.soundscape import company
 from ivr.bridge.state import (
     CUSTOMER,
@@ -159,7 +159,7 @@ class World(RuleBasedStateMachine):
 
     @rule(
         rarely=RARELY,
-        verb=st.sampled_from(sorted(VERBS)),
+        verb=st.sampled_from(sorted(verbs())),
         by=st.sampled_from(PEOPLE),
         to=TARGETS,
         party=st.sampled_from(["customer", "consulted", "bob", None]),

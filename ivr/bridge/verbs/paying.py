@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ivr.bridge.machine import Turn
 from ivr.bridge.orders import busy, payment_goes_on, verb
 from ivr.bridge.state import Order, StopPayment, TakePayment
+from ivr.bridge.turn import Turn
 
 _ACCOUNT = re.compile(r"[0-9A-Za-z-]{0,40}")
 MOST_AMOUNT = 10**12

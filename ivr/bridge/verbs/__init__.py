@@ -1,0 +1,1 @@
+"""What may be ordered in a conversation, by sense: every verb registers itself by `ivr.bridge.orders.verb`."""
