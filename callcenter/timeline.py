@@ -1,7 +1,7 @@
 """A person's timeline: all that happened on every channel, the newest first, in one query.
 
 The index `ix_contacts_customer_id_started_at_id` gives a page of contacts without reading others; their details come
-by `contact_id`, which is indexed wherever it stands. `bench/timeline.py` proves both at a million contacts.
+by `contact_id`, which is indexed wherever it stands. `bench/record` proves both at a million contacts.
 """
 
 from __future__ import annotations
