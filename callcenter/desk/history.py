@@ -16,7 +16,7 @@ from callcenter.desk.charts import Chart, Series
 from callcenter.desk.ports import Flows
 from callcenter.desk.words import Words
 from callcenter.reports import figures, kept
-from callcenter.reports.exits import leaving
+from callcenter.reports.exits import noting
 from callcenter.reports.figures import BUCKETS, RECONTACT, Figures
 from callcenter.surveys import SCALES
 
@@ -109,15 +109,11 @@ class History:
 
 def read(conn: Connection, asked: Period, group: str, configured: Config, now: datetime) -> History:
     """Counts contacts that began in the period."""
-    found = list(kept.read(conn, asked.begin, asked.end))
-    comings = kept.comings(conn, asked.begin, min(asked.end + RECONTACT, max(now, asked.end)))
+    later = kept.comings(conn, asked.end, min(asked.end + RECONTACT, max(now, asked.end)))
 
     def level(queue: str) -> float:
         queues = configured.queues
         return queues[queue].service_level.seconds if queue in queues else USUAL_LEVEL
-
-    def counted(by: figures.Group) -> dict[str, Figures]:
-        return figures.count(found, by, level, asked.end, comings)
 
     ways: dict[str, figures.Group] = {
         "queue": figures.by_queue,
@@ -127,8 +123,9 @@ def read(conn: Connection, asked: Period, group: str, configured: Config, now: d
         "day": figures.by_time(asked.zone, "%Y-%m-%d"),
     }
     clock = "hour" if len(asked.days) <= 2 or group == "hour" else "day"
-    over_time = counted(ways[clock])
-    rows = over_time if group == clock else counted(ways[group])
+    left = Counter[tuple[str, str]]()
+    lives = noting(kept.read(conn, asked.begin, asked.end), left)
+    rows, over_time = figures.count_by(lives, (ways[group], ways[clock]), level, asked.end, later)
     total = Figures()
     for one in over_time.values():
         total.add(one)
@@ -136,7 +133,7 @@ def read(conn: Connection, asked: Period, group: str, configured: Config, now: d
         rows=dict(sorted(rows.items())),
         total=total,
         over_time={name: over_time.get(name, Figures()) for name in _times(asked, clock)},
-        left=leaving(found).most_common(12),
+        left=left.most_common(12),
     )
 
 

@@ -15,9 +15,10 @@ for the service level nor for asa.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta, tzinfo
+from operator import itemgetter
 from typing import Any
 
 from callcenter.reports.lives import Life, Visit
@@ -138,68 +139,84 @@ def together(life: Life, visit: Visit | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Comings:
-    """When each known customer came, in order, and when somebody came last: who looks for those that came again must
-    know whether their time is over."""
+    """When known customers came, and when anybody came last: who looks for those that came again must know whether
+    their time is over."""
 
     of: Mapping[str, Sequence[datetime]]
     horizon: datetime
 
-    @classmethod
-    def among(cls, begun: Iterable[tuple[str, datetime]], horizon: datetime) -> Comings:
-        """From (customer, when); "" is a customer whom nobody knows."""
-        found: dict[str, list[datetime]] = {}
-        for customer, at in begun:
-            horizon = max(horizon, at)
-            if customer:
-                found.setdefault(customer, []).append(at)
-        for each in found.values():
-            each.sort()
-        return cls(found, horizon)
 
-
+Contacts = dict[str, list[tuple[datetime, Figures | None]]]
+"""Of each known customer, when contacts began, and among which figures each counts; None is out of the period."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = Comings({}, LONG_AGO)
 
 
 def count(
+    lives: Iterable[Life], group: Group, level_seconds: Callable[[str], float], until: datetime, later: Comings = NEVER
+) -> dict[str, Figures]:
+    """Figures by one kind of group: see `count_by`."""
+    return count_by(lives, (group,), level_seconds, until, later)[0]
+
+
+def count_by(
     lives: Iterable[Life],
-    group: Group,
+    groups: Sequence[Group],
     level_seconds: Callable[[str], float],
     until: datetime,
-    comings: Comings | None = None,
-    recontact: timedelta = RECONTACT,
-) -> dict[str, Figures]:
-    """Figures by group. `level_seconds` gives a queue's service level in seconds. `comings` should go beyond the period
-    by `recontact`, so that who came again is known; by default they are those of `lives`, of which the ones that began
-    at `until` or later are looked at for that only. A contact whose window isn't over by the last of them is left out
-    of first-contact resolution."""
+    later: Comings = NEVER,
+) -> list[dict[str, Figures]]:
+    """Figures by each kind of group, in one go. `level_seconds` gives a queue's service level in seconds. Contacts that
+    began at `until` or later are looked at only for who came again, and so is `later`, which should go on for
+    `RECONTACT`. A contact whose window isn't over by the last of them all is left out of first-contact resolution."""
+    cells: dict[tuple[str, ...], Figures] = {}
+    known: Contacts = {id: [(at, None) for at in times] for id, times in later.of.items()}
+    horizon = later.horizon
+    for life in lives:
+        horizon = max(horizon, life.started_at)
+        cell = None
+        if life.started_at < until:
+            names = tuple([group(life, None) for group in groups])
+            cell = cells.get(names) or cells.setdefault(names, Figures())
+            _count_contact(cell, life)
+            for visit in life.visits:
+                names = tuple([group(life, visit) for group in groups])
+                of_visit = cells.get(names) or cells.setdefault(names, Figures())
+                _count_visit(of_visit, visit, level_seconds(visit.queue))
+        if life.customer_id:
+            known.setdefault(life.customer_id, []).append((life.started_at, cell))
+    _count_resolved(known, horizon)
+    return [_along(cells, at) for at in range(len(groups))]
+
+
+def _along(cells: Mapping[tuple[str, ...], Figures], at: int) -> dict[str, Figures]:
+    """The figures by one kind of group, of those by all kinds at once."""
     found: dict[str, Figures] = {}
-    everyone = lives if isinstance(lives, Collection) else list(lives)
-    if comings is None:
-        comings = Comings.among(((life.customer_id, life.started_at) for life in everyone), LONG_AGO)
-    for life in everyone:
-        if life.started_at >= until:
-            continue
-        name = group(life, None)
-        if name:
-            _count_contact(found.setdefault(name, Figures()), life, comings, recontact)
-        for visit in life.visits:
-            name = group(life, visit)
-            if name:
-                _count_visit(found.setdefault(name, Figures()), visit, level_seconds(visit.queue))
+    for names, figures in cells.items():
+        if names[at]:
+            found.setdefault(names[at], Figures()).add(figures)
     return found
 
 
-def _count_contact(figures: Figures, life: Life, comings: Comings, recontact: timedelta) -> None:
+def _count_contact(figures: Figures, life: Life) -> None:
     figures.contacts += 1
     figures.self_served += life.self_served
     figures.asked_again += life.asked_again
     for kind, score in life.surveys:
         figures.surveys.setdefault(kind, []).append(score)
-    if life.customer_id and life.started_at + recontact <= comings.horizon:
-        begun = comings.of[life.customer_id]
-        following = bisect_right(begun, life.started_at)
-        figures.known += 1
-        figures.resolved += following == len(begun) or begun[following] > life.started_at + recontact
+
+
+def _count_resolved(known: Contacts, horizon: datetime) -> None:
+    """First-contact resolution: whether each customer came again, as far as one can know by now."""
+    for contacts in known.values():
+        contacts.sort(key=itemgetter(0), reverse=True)
+        last = following = None
+        for at, figures in contacts:
+            if at != last:
+                last, following = at, last
+            if figures is not None and at + RECONTACT <= horizon:
+                figures.known += 1
+                figures.resolved += following is None or following > at + RECONTACT
 
 
 def _count_visit(figures: Figures, visit: Visit, level_seconds: float) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from callcenter import locks
 from callcenter.db import reading
-from callcenter.reports.figures import Comings
+from callcenter.reports.figures import LONG_AGO, Comings
 from callcenter.reports.lives import BATCH, KINDS, Life, Visit, began, folded
 from callcenter.tables import contacts, events, lives, lives_position
 
@@ -68,8 +68,10 @@ def comings(conn: Connection, begin: datetime, end: datetime) -> Comings:
         *period, contacts.c.customer_id.is_not(None), contacts.c.customer_id != ""
     )
     last = conn.execute(sa.select(sa.func.max(contacts.c.started_at)).where(*period)).scalar()
-    begun = conn.execution_options(yield_per=BATCH).execute(query)
-    return Comings.among(((row[0], row[1]) for row in begun), last or begin)
+    found: dict[str, list[datetime]] = {}
+    for customer, at in conn.execution_options(yield_per=BATCH).execute(query):
+        found.setdefault(customer, []).append(at)
+    return Comings(found, last or LONG_AGO)
 
 
 def keep_up(engine: Engine, now: datetime) -> int:
