@@ -117,6 +117,10 @@ class Enqueue:
     `skills` are levels from 1 to 10 that this contact needs besides the queue's own. `data` is what the agent is told
     of the flow: where the caller has been and the slots, without secrets. `callback` is what to do where the person
     waits for a callback already: join `beside` it, `tell` (by `Refused`), or `take` its place and be called no more.
+
+    With `listen` the caller has just been told of the choices and may say one, until `first_timeout` seconds after what
+    was said: channels that recognise speech listen for its phrases, over what they play, and answer by `Words`. What
+    is none of them isn't for us.
     """
 
     queue: str
@@ -127,6 +131,7 @@ class Enqueue:
     music: Prompt | None = None
     data: dict[str, Any] = field(default_factory=dict, repr=False)
     callback: Literal["beside", "tell", "take"] = "beside"
+    listen: Collect | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
@@ -44,13 +45,13 @@ class Question(StepModel):
     )
 
     @property
+    @abstractmethod
     def asking(self) -> str:
         """The question's prompt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def collect(self, turn: Turn) -> Collect:
         """The question as it stands now, after `turn.tries` attempts."""
-        raise NotImplementedError
 
     def says(self) -> Iterator[tuple[tuple[Any, ...], str]]:
         for index, ref in enumerate(self.again):
@@ -63,10 +64,7 @@ class Question(StepModel):
         return self.attempts or turn.company.defaults.attempts
 
     def bands(self, turn: Turn) -> Bands:
-        usual, own = turn.company.defaults.confidence, self.confidence or Confidence(accept=None, confirm=None)
-        accept = next(value for value in (own.accept, usual.accept, 0.75) if value is not None)
-        confirm = next(value for value in (own.confirm, usual.confirm, 0.4) if value is not None)
-        return Bands(accept, min(accept, confirm))
+        return bands(turn, self.confidence)
 
     def question(self, turn: Turn) -> str:
         """What to ask with, after so many failed attempts."""
@@ -85,15 +83,39 @@ class Question(StepModel):
     def manner(self, turn: Turn, end_silence: float, max_seconds: float) -> dict[str, Any]:
         """How a `Collect` is timed and what cuts it short: the step's own, else the company's. The last two are the
         usual ones for this kind of answer, in seconds."""
-        defaults = turn.company.defaults
-        speech = defaults.speech if self.speech is None else self.speech
-        return {
-            "first_timeout": defaults.timeout if self.timeout is None else self.timeout,
-            "between_keys": defaults.between_keys if self.between_keys is None else self.between_keys,
-            "barge_in": defaults.barge_in if self.barge_in is None else self.barge_in,
-            "voice_barge_in": defaults.voice_barge_in if self.voice_barge_in is None else self.voice_barge_in,
-            "speech": speech and turn.can("words") and not turn.hushed and not self.keys_only(turn),
-            "end_silence": end_silence if self.end_silence is None else self.end_silence,
-            "max_seconds": max_seconds if self.max_speech is None else self.max_speech,
-            "language": turn.language,
+        own = {
+            "first_timeout": self.timeout,
+            "between_keys": self.between_keys,
+            "barge_in": self.barge_in,
+            "voice_barge_in": self.voice_barge_in,
+            "end_silence": self.end_silence,
+            "max_seconds": self.max_speech,
         }
+        usual = manner(turn, end_silence, max_seconds, speech=self.speech)
+        speech = usual["speech"] and not self.keys_only(turn)
+        return {**usual, **{name: value for name, value in own.items() if value is not None}, "speech": speech}
+
+
+def bands(turn: Turn, own: Confidence | None = None) -> Bands:
+    """A step's own bands, else the company's."""
+    usual, own = turn.company.defaults.confidence, own or Confidence(accept=None, confirm=None)
+    accept = next(value for value in (own.accept, usual.accept, 0.75) if value is not None)
+    confirm = next(value for value in (own.confirm, usual.confirm, 0.4) if value is not None)
+    return Bands(accept, min(accept, confirm))
+
+
+def manner(turn: Turn, end_silence: float, max_seconds: float, *, speech: bool | None = None) -> dict[str, Any]:
+    """How the company times a `Collect` and what cuts it short; whether the caller may speak is the step's to say
+    first. `end_silence` and `max_seconds` are the usual ones for this kind of answer."""
+    defaults = turn.company.defaults
+    wanted = defaults.speech if speech is None else speech
+    return {
+        "first_timeout": defaults.timeout,
+        "between_keys": defaults.between_keys,
+        "barge_in": defaults.barge_in,
+        "voice_barge_in": defaults.voice_barge_in,
+        "speech": wanted and turn.can("words") and not turn.hushed,
+        "end_silence": end_silence,
+        "max_seconds": max_seconds,
+        "language": turn.language,
+    }

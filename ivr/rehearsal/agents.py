@@ -50,6 +50,10 @@ class WaitingRoom:
         low, high = self._agents.wait or (None, None)
         return Queued(self._agents.position, low, high, callback=self._offered(now))
 
+    def listens(self, text: bool) -> bool:
+        """Whether words are taken: on a call while the choices are told, and for a while after that."""
+        return self.effect is not None and (text or self.effect.listen is not None)
+
     def _offered(self, now: float) -> bool:
         """Whether the queue's rule offers a callback now."""
         assert self.effect is not None

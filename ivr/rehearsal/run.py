@@ -76,6 +76,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         script.flows,
         actions,
         begin=script.begin,
+        speech=script.call.speech,
         text=channel == "text",
         caller=script.call.caller,
         called=script.call.called,

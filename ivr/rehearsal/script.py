@@ -167,6 +167,7 @@ class ScriptedCall(Model):
     caller: str = "+15550100"
     called: str = "+15550199"
     language: str | None = None
+    speech: bool = Field(False, description="whether what is said on the telephone is recognised")
     sandbox: bool = Field(False, description="run actions that have no results here for real, on sandbox data")
     actions: dict[str, list[Result]] = Field(default_factory=dict, description="results of actions, by name, in order")
     transfers: list[Literal["answered", "busy", "no_answer", "failed"]] = Field(default_factory=list)

@@ -40,7 +40,7 @@ from ivr.flow.inputs import (
 )
 from ivr.flow.model import FlowSet
 from ivr.flow.pace import seconds
-from ivr.flow.session import ASSISTED, QUEUE, TEXT, VOICE, Session
+from ivr.flow.session import ASSISTED, QUEUE, SPEECH, TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
@@ -70,6 +70,7 @@ class Simulator:
         *,
         begin: dt.datetime,
         text: bool = False,
+        speech: bool = False,
         caller: str = "+15550100",
         called: str = "+15550199",
         language: str | None = None,
@@ -99,7 +100,7 @@ class Simulator:
             id="rehearsal",
             contact_id="rehearsal",
             channel="text" if text else "voice",
-            capabilities=ASSISTED if assisted is not None else (TEXT if text else VOICE) | QUEUE,
+            capabilities=ASSISTED if assisted is not None else (TEXT if text else SPEECH if speech else VOICE) | QUEUE,
             slots=dict(assisted or {}),
             flow_hash=flows.hash,
             language=language or flows.default_language,
@@ -177,7 +178,7 @@ class Simulator:
             self.clock = self._recorder.take(seconds(words, self.session.language), self.clock)
             if self._recorder.full:
                 self._end_recording()
-        elif self.asking is not None or (self.text and self._room.effect is not None):
+        elif self.asking is not None or self._room.listens(self.text):
             self._speaker.silence(self.clock)
             self._collector = collect.cancel(self._collector)
             self._feed(Words(words))

@@ -93,6 +93,7 @@ system:
   queue_position: You are number {position}.
   queue_wait: It takes {low} to {high} minutes.
   queue_soon: It takes a minute.
+  queue_say: Or say it.
   did_you_say: "Did you say {answer}?"
   did_you_want: "Do you want to {label}?"
   try_again: Once more, then.

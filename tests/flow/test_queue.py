@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.flow.effects import Effect, End, Enqueue, RequestCallback, Say
+from ivr.flow.effects import Collect, Effect, End, Enqueue, Event, RequestCallback, Say
 from ivr.flow.inputs import CallbackBooked, HungUp, Input, Keys, Queued, Refused, Served, Started, Words
 from ivr.flow.model import FlowSet
-from ivr.flow.session import QUEUE, TEXT, VOICE, Session
+from ivr.flow.session import QUEUE, SPEECH, TEXT, VOICE, Session
 from ivr.flow.step import WrongInput, step
 from ivr.prompts.written import written
 from tests.flow import sample
@@ -143,3 +143,82 @@ def test_a_channel_without_queues_takes_another_way(flows: FlowSet) -> None:
     session, _ = step(flows, session, Started(), NOW)
     _, effects = step(flows, session, Keys("4711"), NOW)
     assert not any(isinstance(effect, Enqueue) for effect in effects)
+
+
+# Callers who speak
+
+
+def speaks(flows: FlowSet, *given: Input) -> tuple[Session, list[Effect]]:
+    """As `run`, where what callers say is recognised."""
+    session = Session("s", "c", "sip", SPEECH | QUEUE, flows.hash, "en", caller="+12125550100")
+    effects: list[Effect] = []
+    for one in (Started(), Keys("4711"), *given):
+        session, effects = step(flows, session, one, NOW)  # type: ignore[assignment]
+    return session, list(effects)
+
+
+def kinds(effects: list[Effect]) -> list[str]:
+    return [effect.kind for effect in effects if isinstance(effect, Event)]
+
+
+def test_choices_may_be_said_when_they_are_told(flows: FlowSet) -> None:
+    _, effects = speaks(flows, Queued())
+    assert said(effects) == ["Please wait.", "To be called, press 1.", "Or say it."]
+    heard = place(effects).listen
+    assert heard is not None
+    assert (heard.speech, heard.kind, heard.phrases, heard.open) == (True, "menu", ("be called", "callback"), False)
+    _, effects = speaks(flows, Queued(), Words("callback", 0.9))
+    assert any(isinstance(effect, RequestCallback) for effect in effects)
+    assert "heard" in kinds(effects)
+
+
+def test_where_nobody_recognises_speech_keys_are_told_alone(flows: FlowSet) -> None:
+    _, effects = run(flows, Keys("4711"), Queued())
+    heard = place(effects).listen
+    assert heard is not None
+    assert not heard.speech
+    assert "Or say it." not in said(effects)
+
+
+def test_a_step_may_take_keys_alone(tmp_path: Path) -> None:
+    keyed = WAIT.replace("    hold: Still there.\n", "    hold: Still there.\n    speech: false\n")
+    files = {"flows/main.yaml": keyed, "flows/bill.yaml": None, "flows/queues.yaml": "queues: {billing: {}}\n"}
+    _, effects = speaks(sample.usable(tmp_path, files), Queued())
+    heard = place(effects).listen
+    assert heard is not None
+    assert not heard.speech
+    assert said(effects)[-1] == "To be called, press 1."
+
+
+def test_what_was_said_to_others_is_neither_asked_about_nor_on_record(flows: FlowSet) -> None:
+    for overheard in (
+        Words("mind the dog", 0.95), Words("callback", 0.1), Words("", 0.0, unheard=True), Words(""),
+    ):  # fmt: skip
+        _, effects = speaks(flows, Queued(), overheard)
+        assert said(effects) == []
+        assert kinds(effects) == []
+        assert place(effects).told
+        assert place(effects).listen is not None, "it may be said still"
+    _, effects = speaks(flows, Queued(), Words("mind the dog"), Words("and the cat"))
+    assert place(effects).listen is None, "they talk to each other"
+    _, effects = speaks(flows, Queued(), Words("mind the dog"), Words("and the cat"), Queued())
+    assert place(effects).listen is not None
+
+
+@pytest.mark.parametrize("answer", [Keys("1"), Words("yes", 0.9)])
+def test_what_is_likely_a_choice_is_asked_about(flows: FlowSet, answer: Input) -> None:
+    _, effects = speaks(flows, Queued(), Words("callback", 0.5))
+    [question] = [effect for effect in effects if isinstance(effect, Collect)]
+    assert [written(prompt) for prompt in question.prompts] == ["Do you want to be called?"]
+    assert not any(isinstance(effect, Enqueue) for effect in effects)
+    _, effects = speaks(flows, Queued(), Words("callback", 0.5), answer)
+    assert any(isinstance(effect, RequestCallback) for effect in effects)
+
+
+@pytest.mark.parametrize("answer", [Keys("2"), Words("no", 0.9), Keys(""), Words("yes", 0.2), Words("elephants", 0.9)])
+def test_whatever_is_no_yes_leads_back_to_the_place(flows: FlowSet, answer: Input) -> None:
+    _, effects = speaks(flows, Queued(), Words("callback", 0.5), answer)
+    assert not place(effects).told, "the place is asked for again"
+    _, effects = speaks(flows, Queued(), Words("callback", 0.5), answer, Queued(2))
+    assert said(effects) == ["Still there.", "You are number 2.", "To be called, press 1.", "Or say it."]
+    assert place(effects).told

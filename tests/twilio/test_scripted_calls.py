@@ -146,7 +146,7 @@ def test_the_scripts_can_be_read() -> None:
 def test_scripted_call(
     script: Script, duplicate: int, tmp_path: Path, sandbox: Sandbox, said: dict[str, Prompt]
 ) -> None:
-    chosen = settings(tmp_path)
+    chosen = settings(tmp_path, twilio_speech=script.call.speech)
     engine = open_database(chosen.database)
     migrate(engine)
     flows = script.flows

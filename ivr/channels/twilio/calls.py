@@ -21,7 +21,7 @@ from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import Waiting, lost, music_again
 from ivr.flow.collect import SWALLOW
 from ivr.flow.effects import RunAction, Say
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Words
 from ivr.flow.session import VOICE, Session
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Unknown
@@ -100,9 +100,9 @@ class Calls:
         if not session.ended:
             self._remember(self.runner.feed(session, HungUp(), render=self.fold.reply).session)
 
-    def chosen(self, session: str, seq: int, keys: Keys) -> str:
-        """A key of one who waits for an agent."""
-        turn = self.runner.feed(session, keys, seq=seq, render=self.fold.reply)
+    def chosen(self, session: str, seq: int, given: Keys | Words) -> str:
+        """A key or words of one who waits for an agent."""
+        turn = self.runner.feed(session, given, seq=seq, render=self.fold.reply)
         self.waiting.elsewhere(turn)
         return self._settle(turn)
 

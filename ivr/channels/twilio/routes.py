@@ -19,7 +19,7 @@ from ivr.channels.twilio import recordings
 from ivr.channels.twilio.calls import CHANNEL, Calls
 from ivr.channels.twilio.fallback import RETRIES, Fallback
 from ivr.channels.twilio.signature import guard
-from ivr.flow.inputs import Input, Keys, Recorded, TransferEnded, Words
+from ivr.flow.inputs import Keys, Recorded, TransferEnded, Words
 from ivr.logs import about
 from ivr.published import NothingPublished
 from ivr.settings import Settings
@@ -108,14 +108,20 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
                 status = form.get("DialCallStatus", "")
                 return calls.answer(session, seq, TransferEnded(_DIALLED.get(status, "failed")))
             case "chosen":
-                return calls.chosen(session, seq, Keys(form.get("Digits", "")[:MAX_KEYS]))
+                given = keyed("menu", form.get("Digits", ""), "", form.get("SpeechResult", ""))
+                return calls.chosen(session, seq, sure(given))
         raise NotFound
+
+    def sure(given: Keys | Words) -> Keys | Words:
+        """Words with Twilio's confidence."""
+        if isinstance(given, Words):
+            return Words(given.text, confidence(request.form.get("Confidence", "")))
+        return given
 
     def gathered(sid: str, session: str, seq: int, kind: str, longest: int = 0, after: str = "") -> str:
         form = request.form
         given = keyed(kind, form.get("Digits", ""), form.get("FinishedOnKey", ""), form.get("SpeechResult", ""))
-        if isinstance(given, Words):
-            given = Words(given.text, confidence(form.get("Confidence", "")))
+        given = sure(given)
         if after and given == Keys("#"):
             reply = calls.belongs_to_last(session, seq)
             if reply is not None:
@@ -203,7 +209,7 @@ def confidence(given: str) -> float:
     return min(1.0, value) if value > 0 else FREELY
 
 
-def keyed(what: str, digits: str, finished_on: str, words: str) -> Input:
+def keyed(what: str, digits: str, finished_on: str, words: str) -> Keys | Words:
     """What <Gather> collected as the Input that the same keys would be elsewhere (`ivr.flow.collect`).
 
     Twilio takes `*` and, where it doesn't finish, `#` as digits like any other; asked for a number, they mean "again"

@@ -146,16 +146,18 @@ class Fold:
         dial(response, target, action=self.url(session, "dialled"), timeout=_whole(timeout))
 
     def _wait(self, response: VoiceResponse, session: Session, says: Sequence[Say], effect: Enqueue) -> None:
-        """What is to be said, then music; choices by key at any time. Whoever comes back hears the music again, from
-        the element on that the address tells (`waiting.music_again`)."""
+        """What is to be said, then music; choices by key at any time, by voice in the first round. Whoever comes back
+        hears the music again, from the element on that the address tells (`waiting.music_again`)."""
         within: TwiML = response
         if effect.choices:
+            speech = effect.listen is not None and self.speech and effect.listen.speech
             within = Gather(
-                input="dtmf",
+                input="dtmf speech" if speech else "dtmf",
                 action=self.url(session, "chosen"),
                 timeout=1,
                 num_digits=max(len(choice.key) for choice in effect.choices),
                 finish_on_key="",
+                **(_listening(effect.listen, session.language) if effect.listen is not None and speech else {}),
             )
         self._say(within, says)
         said = len(within.verbs)

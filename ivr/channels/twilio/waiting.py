@@ -20,6 +20,9 @@ from ivr.queueing import Queueing
 from ivr.runner import Runner, Turn
 from ivr.settings import Settings
 
+OF_SPEECH = ("hints", "language", "speechTimeout")
+"""What <Gather> is told for recognising speech (`twiml._listening`)."""
+
 
 class LazyQueueing:
     """What flows want of queues, when it is first asked for; `None` while there is no store."""
@@ -92,13 +95,17 @@ def lost(session: Session) -> Input | None:
 
 
 def music_again(document: str, said: int) -> str:
-    """A waiting caller's document once more, without the `said` elements that came before the music."""
+    """A waiting caller's document once more, without the `said` elements that came before the music, and without
+    listening to what the caller says."""
     root = ElementTree.fromstring(document)  # noqa: S314  our own
     gather = root.find("Gather")
     if gather is None:
         del root[:said]
     else:
         del root[: list(root).index(gather)]
+        gather.set("input", "dtmf")
+        for name in OF_SPEECH:
+            gather.attrib.pop(name, None)
         del gather[:said]
     return '<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(root, encoding="unicode")
 

@@ -231,10 +231,10 @@ class VoiceCall:
             return [clip for prompt in said for clip in await self._clips(prompt)]
 
         try:
-            return await self.lobby.wait(self.line, self._session, effect, intro() if said else None)
+            return await self.lobby.wait(self.line, self._session, effect, intro() if said else None, self.ear)
         except SpeechError as error:  # the place is worth more than the words
             log.error("can't speak", why=str(error))
-            return await self.lobby.wait(self.line, self._session, effect)
+            return await self.lobby.wait(self.line, self._session, effect, ear=self.ear)
 
     async def _call_back(self, effect: RequestCallback) -> Input:
         assert self.lobby is not None

@@ -47,6 +47,7 @@ class Ear:
         self._events: asyncio.Queue[ListenEvent] = asyncio.Queue()
         self._listener: Listener | None = None
         self._next: asyncio.Task[ListenEvent] | None = None
+        self._barge_in = True
         self._until = 0.0
         """The time up to which frames have come."""
         self._watch: asyncio.TimerHandle | None = None
@@ -66,9 +67,14 @@ class Ear:
         self._until = asyncio.get_running_loop().time()
         self._leg.listen(self._frames)
         self._fill()
-        if clips:
-            self._listener.prompt(b"".join(clip.ulaw for clip in clips), barge_in=ask.voice_barge_in)
+        self._barge_in = ask.voice_barge_in
+        self.plays(clips)
         return True
+
+    def plays(self, clips: Sequence[Clip]) -> None:
+        """Our audio begins: all of it, so that its echo is known."""
+        if self._listener is not None and clips:
+            self._listener.prompt(b"".join(clip.ulaw for clip in clips), barge_in=self._barge_in)
 
     def again(self, ask: Collect) -> None:
         """Listen on: what came was a noise."""

@@ -1,4 +1,4 @@
-"""Callers who wait for an agent: music, announcements, choices by key, and the ringing of agents meanwhile.
+"""Callers who wait for an agent: music, announcements, choices by key or voice, and the ringing of agents meanwhile.
 
 One `Lobby` for each process with legs. Its `Keeper` follows the journal of queues and keeps its contacts' places.
 """
@@ -17,10 +17,12 @@ import structlog
 from callcenter.queues.journal import Fact
 from ivr.bridge.parts import Accepted, Offer
 from ivr.channels.leg import CallLeg, Clip, Digit, PlayEnded
+from ivr.channels.voice.ear import Ear
 from ivr.channels.voice.hold import Said
 from ivr.channels.voice.keeper import PATIENCE, WITHDRAWN, Keeper
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
+from ivr.channels.voice.overheard import Overheard
 from ivr.channels.voice.transcript import Tell
 from ivr.channels.voice.waiter import Waiter, choice, taken
 from ivr.flow.effects import Enqueue, RequestCallback
@@ -87,19 +89,21 @@ class Lobby:
         self._waiters[session.contact_id] = Waiter(session, effect, joined_at)
 
     async def wait(
-        self, line: Line, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None
-    ) -> Input:
+        self, line: Line, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None,
+        ear: Ear | None = None,
+    ) -> Input:  # fmt: skip
         """Wait until there is something for the flow: a choice, news, an agent's part done. Agents are rung from the
-        first moment on, also while `intro` is rendered and said. Raises `Gone`, and SpeechError for an intro that
-        can't be said."""
+        first moment on, also while `intro` is rendered and said. `ear` is the call's, where callers may speak. Raises
+        `Gone`, and SpeechError for an intro that can't be said."""
         waiter = self._waiters.get(session.contact_id)
         if waiter is None:
             return await self.enter(session, effect)
         waiter.session, waiter.effect = session, effect
-        said = Said(line, await self._manners.music(effect, session.language), intro, waiter.wake)
+        overheard = Overheard(line, ear, effect.listen, waiter.wake)
+        said = Said(line, await self._manners.music(effect, session.language), intro, overheard, waiter.wake)
         rings: dict[str, asyncio.Task[Accepted | None]] = {}
         try:
-            return await self._wait(line, waiter, rings, said)
+            return await self._wait(line, waiter, rings, said, overheard)
         finally:
             said.close()
             for ring in rings.values():
@@ -128,8 +132,9 @@ class Lobby:
     # Waiting
 
     async def _wait(
-        self, line: Line, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]], said: Said
-    ) -> Input:
+        self, line: Line, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]], said: Said,
+        overheard: Overheard,
+    ) -> Input:  # fmt: skip
         chosen = choice(line, waiter.effect)
         if chosen is not None:
             return chosen
@@ -137,10 +142,15 @@ class Lobby:
         while True:
             waiter.wake.clear()
             said.go_on()
+            spoken = overheard.take(said.music)
+            if spoken is not None:
+                line.leg.stop()
+                return spoken
             for fact in taken(waiter):
                 self._happened(fact, waiter, rings)
             accepted = await self._accepted(rings)
             if accepted is not None:
+                overheard.close()
                 served = await self._talk(line.leg, waiter, accepted, rings)
                 if served is not None:
                     return served
@@ -153,7 +163,7 @@ class Lobby:
                 continue
             woken = asyncio.ensure_future(waiter.wake.wait())
             try:
-                event = await line.event(news_at, until=woken)
+                event = await line.event(_first(None if rings else news_at, overheard), until=woken)
             finally:
                 woken.cancel()
             if isinstance(event, PlayEnded):
@@ -164,12 +174,13 @@ class Lobby:
                 if chosen is not None:
                     line.leg.stop()
                     return chosen
-            elif event is None and line.now() >= news_at and not rings:
+            elif event is None and line.now() >= news_at and not rings and not overheard.speaking:
                 told = await self._blocking(self._queueing.news, waiter.session.contact_id, waiter.effect.queue)
                 if told is not None:
                     line.leg.stop()
                     return told
                 news_at = line.now() + PATIENCE
+            overheard.over()
 
     def _happened(self, fact: Fact, waiter: Waiter, rings: dict[str, asyncio.Task[Accepted | None]]) -> None:
         if fact.kind == "offer.made" and fact.offer not in rings:
@@ -241,3 +252,9 @@ class Lobby:
 
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
+
+
+def _first(news_at: float | None, overheard: Overheard) -> float | None:
+    """When to look again if nothing happens. Who speaks isn't interrupted by news, nor is an agent's telephone."""
+    times = [] if overheard.speaking else [time for time in (news_at, overheard.until) if time is not None]
+    return min(times, default=None)

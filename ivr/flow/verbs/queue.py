@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ivr.flow import announcing
+from ivr.flow import announcing, meanwhile
 from ivr.flow.effects import Choice as Offered
 from ivr.flow.effects import Enqueue
 from ivr.flow.inputs import Announced, Input, Keys, Queued, Refused, Served, Words
 from ivr.flow.model import Expression, FlowSet, PromptRef, SlotName, StepModel
+from ivr.flow.question import manner
 from ivr.flow.secret import masked
 from ivr.flow.turn import Goto, Leave, Turn
 from ivr.flow.verb import verb
@@ -47,6 +48,9 @@ class Queue(StepModel):
     priority: Expression | None = Field(None, description="an expression; higher numbers are served first")
     skills: dict[str, int] = Field(default_factory=dict, description="skills needed besides the queue's, from 1 to 10")
     choices: list[Meanwhile] = Field(default_factory=list, description="what the caller may do meanwhile")
+    speech: bool | None = Field(
+        None, description="whether callers may say a choice when they are told of them; keys always work"
+    )
     takes_callback: bool = Field(
         False, description="whether to wait at the place of the callback that the caller waits for, instead of that"
     )
@@ -85,7 +89,8 @@ class Queue(StepModel):
             yield ("choices", index, "label"), choice.label
 
     def system_prompts(self) -> Iterable[str]:
-        return ("system.queue_position", "system.queue_wait", "system.queue_soon", "system.menu_choice")
+        news = ("system.queue_position", "system.queue_wait", "system.queue_soon")
+        return (*news, "system.menu_choice", "system.queue_say", "system.did_you_want") if self.choices else news
 
     def reads(self) -> Iterator[tuple[tuple[Any, ...], str]]:
         if self.priority is not None:
@@ -96,12 +101,16 @@ class Queue(StepModel):
         return self._wait(turn)
 
     def resume(self, turn: Turn, given: Input) -> Leave:
+        if "wish" in turn.state:
+            assert isinstance(given, Keys | Words)
+            wish = turn.state["wish"]
+            return self._chosen(turn, wish) if meanwhile.confirmed(turn, given) else self._back(turn)
         match given:
             case Queued():
                 if given.announcement is not None:
                     announcing.tell(turn, given.announcement)
-                self._tell(turn, given)
-                return self._wait(turn, told=True, offered=given.callback or self._offered(turn))
+                listens = self._tell(turn, given)
+                return self._wait(turn, told=True, offered=given.callback or self._offered(turn), listens=listens)
             case Announced(announcement):
                 announcing.tell(turn, announcement)
                 return self._wait_on(turn)
@@ -117,10 +126,24 @@ class Queue(StepModel):
                 return "served"
             case Keys(digits):
                 return self._chosen(turn, digits if any(choice.key == digits for choice in self.choices) else None)
-            case Words(text):
-                wish = choose(turn, self._phrases(turn), text) if self.choices else None
-                return self._chosen(turn, wish.exit if wish else None)
+            case Words():
+                return self._said(turn, given)
         raise AssertionError(given)
+
+    def _said(self, turn: Turn, given: Words) -> Leave:
+        """In messages whatever holds a choice is one; a caller may have spoken to somebody else."""
+        if not turn.can("voice"):
+            wish = choose(turn, self._phrases(turn), given.text) if self.choices else None
+            return self._chosen(turn, wish.exit if wish else None)
+        found = meanwhile.meant(turn, given, self._phrases(turn))
+        if found is None:
+            return self._wait_on(turn, noises=turn.state.get("noises", 0) + 1)
+        key, sure = found
+        if sure:
+            return self._chosen(turn, key)
+        label = next(written(turn.prompt(choice.label)) for choice in self.choices if choice.key == key)
+        turn.emit(meanwhile.whether(turn, label, self.speech))
+        return turn.wait("Keys", "Words", wish=key, offered=self._offered(turn))
 
     def _chosen(self, turn: Turn, key: str | None) -> Leave:
         """Where a choice leads; what is none leaves the contact waiting, and an agent may read it later."""
@@ -130,28 +153,37 @@ class Queue(StepModel):
                 return Goto(choice.go)
         return self._wait_on(turn)
 
-    def _wait_on(self, turn: Turn) -> Leave:
+    def _wait_on(self, turn: Turn, *, noises: int = 0) -> Leave:
         """As before: nothing was told of the queue."""
-        return self._wait(turn, told=bool(turn.state.get("told")), offered=self._offered(turn))
+        told, listens = bool(turn.state.get("told")), bool(noises) and noises < meanwhile.MOST
+        return self._wait(turn, told=told, offered=self._offered(turn), listens=listens, noises=noises)
 
-    def _wait(self, turn: Turn, *, told: bool = False, offered: bool = False) -> Leave:
+    def _back(self, turn: Turn) -> Leave:
+        """To the place, after a question; what is told of it then is told to somebody who has heard the rest."""
+        return self._wait(turn, told=False, heard=True, offered=self._offered(turn))
+
+    def _wait(
+        self, turn: Turn, *, told: bool = False, heard: bool = False, offered: bool = False, listens: bool = False,
+        noises: int = 0,
+    ) -> Leave:  # fmt: skip
+        choices = tuple(Offered(choice.key, turn.prompt(choice.label), tuple(choice.words)) for choice in self.choices)
         turn.emit(
             Enqueue(
                 queue=self.queue,
                 told=told,
                 skills=dict(self.skills),
                 priority=None if self.priority is None else _whole(turn.evaluate(self.priority)),
-                choices=tuple(
-                    Offered(choice.key, turn.prompt(choice.label), tuple(choice.words)) for choice in self.choices
-                ),
+                choices=choices,
                 music=None if self.music is None else turn.prompt(self.music),
                 data=told_to_agents(turn),
                 callback="take" if self.takes_callback else "tell" if self.tells_callback else "beside",
+                listen=meanwhile.listen(turn, choices, self._phrases(turn), self.speech) if listens else None,
             )
         )
         return turn.wait(
-            "Queued", "Refused", "Announced", "Served", "Keys", "Words", told=told, offered=offered or not self._by_rule
-        )
+            "Queued", "Refused", "Announced", "Served", "Keys", "Words", told=told or heard,
+            offered=offered or not self._by_rule, noises=noises,
+        )  # fmt: skip
 
     @property
     def _by_rule(self) -> bool:
@@ -161,7 +193,9 @@ class Queue(StepModel):
         """Whether everything has been offered that may be."""
         return bool(turn.state.get("offered"))
 
-    def _tell(self, turn: Turn, news: Queued) -> None:
+    def _tell(self, turn: Turn, news: Queued) -> bool:
+        """Whether the caller was told of a choice, and may say it."""
+        spoken = False
         first = not turn.state.get("told")
         greeting = self.say if first else self.hold
         if greeting is not None:
@@ -180,6 +214,10 @@ class Queue(StepModel):
             if choice.announce and fresh and (news.callback or not choice.by_rule):
                 label = written(turn.prompt(choice.label))
                 turn.say("system.menu_choice", {"label": label, "key": choice.key})
+                spoken = turn.can("voice")
+        if spoken and manner(turn, 0, 0, speech=self.speech)["speech"]:
+            turn.say("system.queue_say")
+        return spoken
 
     def _phrases(self, turn: Turn) -> Mapping[str, tuple[str, ...]]:
         return {choice.key: (written(turn.prompt(choice.label)), *choice.words) for choice in self.choices}
