@@ -24,11 +24,12 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
-from callcenter import events, undeliverable
+from callcenter import events, opt_outs, undeliverable
 from callcenter.db import reading
 from callcenter.ids import new_id
 from callcenter.messages import (
     NotConfiguredError,
+    OptedOutError,
     Outgoing,
     OutgoingFile,
     RefusedError,
@@ -52,8 +53,9 @@ LEASE = timedelta(minutes=5)
 """How long a sender may take; longer than any carrier's timeout."""
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
 """The waits between attempts; after the last one the message is parked."""
-NOBODY = "nobody"
-"""Among the values of an attempt: the code with which the carrier says that nobody is at the address."""
+NOBODY, OPTED_OUT = "nobody", "opted_out"
+"""Among the values of an attempt: the code with which the carrier says that nobody is at the address, or that they have
+told it to stop."""
 BUDGET = 40.0
 """Seconds that one `sweep` goes on starting deliveries."""
 
@@ -159,7 +161,7 @@ def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, po
         message = _outgoing(conn, row)
         known = _references(conn, row) if row.status == "sending" else ()
     values = _attempt(settings, row, message, known, now)
-    nobody = values.pop(NOBODY, None)
+    nobody, opted_out = values.pop(NOBODY, None), values.pop(OPTED_OUT, None)
     with engine.begin() as conn:
         # `attempts` tells our claim from a later one, made when our lease was over.
         ours = (messages.c.id == row.id, messages.c.status == "sending", messages.c.attempts == row.attempts + 1)
@@ -167,9 +169,7 @@ def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, po
         if done and values["status"] not in ("queued", "sending"):
             data = {"message": row.id, "channel": row.channel, "error": values["error"]}
             events.record(conn, row.contact_id, None, f"message_{values['status']}", data, now)
-        if nobody is not None:
-            undeliverable.mark(conn, row.channel, row.to, code=nobody, reason=values["error"], at=now,
-                               contact_id=row.contact_id, message_id=row.id)  # fmt: skip
+        _learned(conn, row, nobody, opted_out, values["error"], now)
     if values["error"]:
         logger.warning("message %s is %s: %s", row.id, values["status"], values["error"])
     return str(values["status"])
@@ -185,6 +185,8 @@ def _attempt(settings: Any, row: Row[Any], message: Outgoing, known: Sequence[st
         return _sent(carrier.send(message), now)
     except UndeliverableError as error:
         return {"status": "parked", "error": str(error), NOBODY: error.code}
+    except OptedOutError as error:
+        return {"status": "parked", "error": str(error), OPTED_OUT: error.code}
     except (NotConfiguredError, RefusedError) as error:
         return {"status": "parked", "error": str(error)}
     except TemporaryError as error:
@@ -216,10 +218,11 @@ def report(
     reference: str = "",
     error: str = "",
     nobody: str | None = None,
+    opted_out: str | None = None,
 ) -> str | None:
     """Note what a carrier says of a message; the contact's id where that is news, else `None`. Reports may come in any
     order, again, and before the carrier has answered us. `nobody` is the code with which it says that the address has
-    nobody: nothing further goes there."""
+    nobody, `opted_out` that they have told it to stop: nothing further goes there."""
     row = conn.execute(sa.select(messages).where(messages.c.id == message_id)).one_or_none()
     if row is None or row.direction != "out":
         return None
@@ -236,13 +239,26 @@ def report(
     if status == "read":
         values["read_at"] = at
     if conn.execute(sa.update(messages).where(*_same(row)).values(values)).rowcount != 1:
-        return report(conn, message_id, status, at, reference=reference, error=error, nobody=nobody)
+        return report(
+            conn, message_id, status, at, reference=reference, error=error, nobody=nobody, opted_out=opted_out
+        )
     data = {"message": row.id, "channel": row.channel, "error": error}
     events.record(conn, row.contact_id, None, f"message_{status}", data, at)
-    if nobody is not None and status == "failed":
+    if status == "failed":
+        _learned(conn, row, nobody, opted_out, error, at)
+    return row.contact_id or ""
+
+
+def _learned(
+    conn: Connection, row: Row[Any], nobody: str | None, opted_out: str | None, error: str, at: datetime
+) -> None:
+    """What the carrier has told of the address, by the code that it gave."""
+    if nobody is not None:
         undeliverable.mark(conn, row.channel, row.to, code=nobody, reason=error, at=at, contact_id=row.contact_id,
                            message_id=row.id)  # fmt: skip
-    return row.contact_id or ""
+    if opted_out is not None and opt_outs.found(conn, row.channel, row.to) is None:
+        opt_outs.opt_out(conn, row.channel, row.to, source=opt_outs.CARRIER, at=at, contact_id=row.contact_id,
+                         code=opted_out)  # fmt: skip
 
 
 def by_reference(conn: Connection, channel: str, reference: str, to: str) -> str | None:

@@ -138,11 +138,14 @@ class Conversations(Tending):
         reference: str = "",
         error: str = "",
         nobody: str | None = None,
+        opted_out: str | None = None,
     ) -> None:
         """Note what a carrier says became of a message of ours, as `outbox.report` has it."""
         now = self.runner.now()
         with self.engine.begin() as conn:
-            contact_id = outbox.report(conn, message_id, status, now, reference=reference, error=error, nobody=nobody)
+            contact_id = outbox.report(
+                conn, message_id, status, now, reference=reference, error=error, nobody=nobody, opted_out=opted_out
+            )
         if contact_id:
             self._publish(contact_id, "delivery", {"id": message_id, "status": status, "at": now.isoformat()})
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import consent
+from callcenter import consent, opt_outs
 from callcenter.desk.secret import key_from
 from callcenter.messages import setting
 from callcenter.messages.keywords import obey
@@ -52,4 +52,5 @@ def stopped(conn: Connection, message: Any) -> bool:
 def stop(conn: Connection, message: Any, at: datetime) -> None:
     """Its address gets no more of what isn't an answer; once more changes nothing."""
     if not stopped(conn, message):
-        obey(conn, "stop", channel=CHANNEL, address=message.to, contact_id=message.contact_id or "", at=at)
+        obey(conn, "stop", channel=CHANNEL, address=message.to, contact_id=message.contact_id or "", at=at,
+             source=opt_outs.LINK)  # fmt: skip

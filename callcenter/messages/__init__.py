@@ -37,6 +37,15 @@ class UndeliverableError(RefusedError):
         self.code = code
 
 
+class OptedOutError(RefusedError):
+    """Whoever is at this address has told the carrier that they want nothing more from us. `code` is the carrier's own
+    ("" for none)."""
+
+    def __init__(self, words: str, code: str = "") -> None:
+        super().__init__(words)
+        self.code = code
+
+
 class TemporaryError(Exception):
     """The carrier has not taken the message; it may work later."""
 
@@ -77,7 +86,7 @@ class Sender(ABC):
     @abstractmethod
     def send(self, message: Outgoing) -> str:
         """Hand the message to the carrier; returns the carrier's name for it. Raises RefusedError (UndeliverableError
-        where it is about the address), TemporaryError, UncertainError."""
+        and OptedOutError where it is about the address), TemporaryError, UncertainError."""
 
     def look_up(self, message: Outgoing, since: datetime, known: Collection[str]) -> str | None:
         """What became of a message that was handed over at `since` or later by a process that died: the carrier's name

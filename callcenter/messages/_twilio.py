@@ -20,6 +20,7 @@ from twilio.rest import Client
 
 from callcenter.messages import (
     NotConfiguredError,
+    OptedOutError,
     Outgoing,
     RefusedError,
     Sender,
@@ -30,9 +31,14 @@ from callcenter.messages import (
 )
 
 API = "https://api.twilio.com"
-NOBODY = frozenset({21211, 21214, 21217, 21614, 21635, 30005, 30006, 63003, 63024})
-"""Errors that are about the address for good: no number, no mobile, no such handset, no such account on the channel.
-https://www.twilio.com/docs/api/errors has them all; 30003 (switched off) and 30007 (filtered) pass."""
+NOBODY = frozenset({21211, 21614, 21635, 30005, 30006, 63003, 63014, 63024})
+"""Errors that are about the address until something comes from it: no number, no mobile, a landline, no such handset,
+no account on the channel, one that has blocked us (63014). https://www.twilio.com/docs/api/errors has them all. Not
+among them: 30003 (switched off, no signal), 30004 (blocked, by whom it doesn't say), 30007 (filtered for what it said),
+30008 (unknown), 21408 and 21612 (what our own account and number may do)."""
+OPTED_OUT = frozenset({21610})
+"""Whoever it is has told Twilio to stop, and must tell it START before it takes anything for them again
+(https://www.twilio.com/docs/api/errors/21610). Through a Messaging Service it comes with the status, not the answer."""
 TIMEOUT = 10.0
 LENGTH = 1600
 """Characters of one Body (error 21617)."""
@@ -70,6 +76,8 @@ class TwilioMessages(Sender):
                 raise TemporaryError(words) from None
             if error.status >= 500:
                 raise UncertainError(words) from None
+            if error.code in OPTED_OUT:
+                raise OptedOutError(f"{words}: they have opted out there", str(error.code)) from None
             if error.code in NOBODY:
                 raise UndeliverableError(words, str(error.code)) from None
             raise RefusedError(words) from None

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import consent, contacts, events
-from callcenter.tables import suppressions
+from callcenter import events, opt_outs
 
 Keyword = Literal["stop", "start", "help"]
 STOP = frozenset({"stop", "stopall", "unsubscribe", "optout"})
@@ -55,22 +53,24 @@ class Keywords:
 
 def stopped(conn: Connection, channel: str, address: str) -> bool:
     """Whether this address has told us to stop."""
-    return conn.execute(sa.select(suppressions.c.at).where(consent.suppressed(channel, address))).first() is not None
+    return opt_outs.found(conn, channel, address) is not None
 
 
-def obey(conn: Connection, kind: Keyword, *, channel: str, address: str, contact_id: str, at: datetime) -> None:
-    """Do what the keyword asks for, and record it, within the caller's transaction. It holds for the address; the
-    customer's consent follows where it is clear whose the address is."""
+def obey(
+    conn: Connection,
+    kind: Keyword,
+    *,
+    channel: str,
+    address: str,
+    contact_id: str,
+    at: datetime,
+    source: str = opt_outs.KEYWORD,
+) -> None:
+    """Do what the keyword asks for, and record it, within the caller's transaction."""
     if kind == "help":
         events.record(conn, contact_id, None, "help_wanted", {"channel": channel}, at)
         return
-    contact = contacts.get(conn, contact_id)
-    customer_id = None if contact is None else contact.customer_id
     if kind == "stop":
-        consent.suppress(conn, channel, address, source="keyword", at=at)
+        opt_outs.opt_out(conn, channel, address, source=source, at=at, contact_id=contact_id)
     else:
-        consent.unsuppress(conn, channel, address)
-    if customer_id is not None:
-        state: consent.State = "withdrawn" if kind == "stop" else "granted"
-        consent.put(conn, str(customer_id), channel, source="keyword", at=at, consent=state)
-    events.record(conn, contact_id, None, "opted_out" if kind == "stop" else "opted_in", {"channel": channel}, at)
+        opt_outs.opt_in(conn, channel, address, source=source, at=at, contact_id=contact_id)

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import Engine
 
-from callcenter import contacts, events, files, one_time_codes, recognition, undeliverable
+from callcenter import contacts, events, files, one_time_codes, opt_outs, recognition, undeliverable
 from callcenter.api import SCOPES, create_key
 from tests.api.conftest import NOW, Api
 
@@ -70,6 +70,22 @@ def test_addresses_at_which_there_is_nobody(api: Api, ana: str, engine: Engine) 
     done(api("DELETE", f"/customers/{ana}/identifiers/{item['identifier_id']}/undeliverable"), 204)
     assert done(api("GET", f"/customers/{ana}/undeliverable"))["items"] == []
     assert api("DELETE", f"/customers/{ana}/identifiers/none/undeliverable").status_code == 404
+
+
+def test_addresses_that_have_opted_out(api: Api, ana: str, engine: Engine) -> None:
+    assert done(api("GET", f"/customers/{ana}/opt-outs"))["items"] == []
+    with engine.begin() as conn:
+        opt_outs.opt_out(conn, "sms", PHONE, source=opt_outs.CARRIER, at=NOW, contact_id=None, code="21610")
+    [item] = done(api("GET", f"/customers/{ana}/opt-outs"))["items"]
+    assert (item["channel"], item["address"], item["source"]) == ("sms", PHONE, "carrier")
+    [given] = done(api("GET", f"/customers/{ana}/consents"))["items"]
+    assert (given["channel"], given["consent"], given["source"]) == ("sms", "withdrawn", "carrier")
+    done(api("DELETE", f"/customers/{ana}/identifiers/{item['identifier_id']}/opt-outs"), 204)
+    assert done(api("GET", f"/customers/{ana}/opt-outs"))["items"] == []
+    [given] = done(api("GET", f"/customers/{ana}/consents"))["items"]
+    assert given["consent"] == "granted"
+    assert given["source"].startswith("api:")
+    assert api("DELETE", f"/customers/{ana}/identifiers/none/opt-outs").status_code == 404
 
 
 def test_merging_and_undoing(api: Api, ana: str) -> None:

@@ -28,6 +28,8 @@ class Api:
         self.sent: list[dict[str, str]] = []
         self.media: dict[str, tuple[int, str, bytes]] = {}
         self.asked: list[str] = []
+        self.stopped: set[tuple[str, str]] = set()
+        """(From, To) of whom Twilio takes nothing, until they say START: it knows of words that never reach us."""
 
     def __call__(self, handler: Handler) -> None:
         path = urlsplit(handler.path).path
@@ -35,6 +37,10 @@ class Api:
         assert handler.headers["Authorization"].startswith("Basic ")
         if handler.command == "POST" and path.endswith("/Messages.json"):
             form = {name: values[0] for name, values in parse_qs(handler.body.decode()).items()}
+            if (form["From"], form["To"]) in self.stopped:
+                return handler.reply(
+                    400, b'{"code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400}'
+                )
             self.sent.append(form)
             return handler.reply(201, b'{"sid": "%s"}' % sid(1000 + len(self.sent)).encode())
         if found := re.search(r"/Media/(ME\w+)$", path):

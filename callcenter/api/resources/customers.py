@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from callcenter import customers, identifiers, undeliverable
+from callcenter import customers, identifiers, opt_outs, undeliverable
 from callcenter.api.models import CustomerOut, IdentifierOut, In, Line, Out
 from callcenter.api.operations import Call, operation
 from callcenter.api.paging import Page, PageQuery, paged, read
@@ -67,6 +67,18 @@ class UndeliverableOut(Out):
 
 class Undeliverables(Out):
     items: list[UndeliverableOut]
+
+
+class OptOutOut(Out):
+    identifier_id: str
+    channel: str
+    address: str
+    source: str = Field(description="where it was said: keyword, link (in a mail), carrier, or by whom")
+    at: datetime
+
+
+class OptOuts(Out):
+    items: list[OptOutOut]
 
 
 class Candidates(In):
@@ -186,6 +198,22 @@ def list_undeliverable(call: Call[None, None]) -> Undeliverables:
 def clear_undeliverable(call: Call[None, None]) -> None:
     """Let messages go to an identifier again"""
     undeliverable.clear_identifier(call.conn, _identifier(call))
+
+
+@operation("GET", "/customers/{customer_id}/opt-outs", scope="customers:read", answer=OptOuts)
+def list_opt_outs(call: Call[None, None]) -> OptOuts:
+    """A customer's addresses that told us, or their carrier, to stop: nothing is sent there"""
+    marks = opt_outs.of_identifiers(call.conn, customers.get(call.conn, known(call)).identifiers)
+    found = [{"identifier_id": id, **asdict(mark)} for id, several in marks.items() for mark in several]
+    return OptOuts(items=[OptOutOut.model_validate(one) for one in found])
+
+
+@operation(
+    "DELETE", "/customers/{customer_id}/identifiers/{identifier_id}/opt-outs", scope="customers:write", status=204
+)
+def opt_in(call: Call[None, None]) -> None:
+    """Whoever is at an identifier has said that they want messages again"""
+    opt_outs.opt_in_identifier(call.conn, _identifier(call), source=call.by, at=call.now)
 
 
 @operation("GET", "/identifiers", scope="customers:read", query=IdentifierQuery, answer=Candidates)

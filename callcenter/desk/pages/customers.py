@@ -8,7 +8,7 @@ from typing import Any, get_args
 from flask import Response
 from werkzeug.exceptions import NotFound
 
-from callcenter import consent, customers, files, identifiers, merging, notes, timeline, undeliverable
+from callcenter import consent, customers, files, identifiers, merging, notes, opt_outs, timeline, undeliverable
 from callcenter.attributes import AttributeProblem
 from callcenter.customers import FIELDS, Customer, UnknownCustomer
 from callcenter.desk import finding, users
@@ -68,6 +68,7 @@ def customer(visit: Visit, customer_id: str) -> Response:
         files=files.of_customer(visit.conn, person.id, limit=20),
         kinds=identifiers.KINDS,
         undeliverable=undeliverable.of_identifiers(visit.conn, person.identifiers),
+        opted_out=opt_outs.of_identifiers(visit.conn, person.identifiers),
     )
 
 
@@ -120,6 +121,18 @@ def clear_undeliverable(visit: Visit, customer_id: str, identifier_id: str) -> R
         raise NotFound
     if undeliverable.clear_identifier(visit.conn, known):
         visit.log("identifier.deliverable", f"customer:{person.id}", identifier=identifier_id)
+    return visit.go("customer", customer_id=person.id, said=visit.t("Messages go there again."))
+
+
+@page("/customers/<customer_id>/identifiers/<identifier_id>/opt-in", needs="customers.write", method="POST")
+def opt_in(visit: Visit, customer_id: str, identifier_id: str) -> Response:
+    """Whoever is at an address has said that they want messages again."""
+    person = found(visit, customer_id)
+    known = next((known for known in person.identifiers if known.id == identifier_id), None)
+    if known is None:
+        raise NotFound
+    if channels := opt_outs.opt_in_identifier(visit.conn, known, source=visit.user.by, at=visit.now):
+        visit.log("identifier.opted_in", f"customer:{person.id}", identifier=identifier_id, channels=channels)
     return visit.go("customer", customer_id=person.id, said=visit.t("Messages go there again."))
 
 

@@ -69,6 +69,7 @@ class Status(BaseModel):
     status: Literal["sent", "delivered", "read", "failed"]
     error: str = Field("", max_length=300)
     undeliverable: bool = Field(False, description="with failed: no text can ever be delivered to this number")
+    opted_out: bool = Field(False, description="with failed: whoever it is has told the provider to stop")
 
 
 def blueprint(settings: Settings, conversations: Conversations, clock: Callable[[], float] = time.time) -> Blueprint:
@@ -134,8 +135,9 @@ def blueprint(settings: Settings, conversations: Conversations, clock: Callable[
             if not message_id:
                 with reading(conversations.engine) as conn:
                     message_id = outbox.by_reference(conn, "sms", news.reference, news.to) or ""
-            nobody = "" if news.undeliverable else None
-            conversations.reported(message_id, news.status, reference=news.reference, error=news.error, nobody=nobody)
+            nobody, opted_out = ("" if said else None for said in (news.undeliverable, news.opted_out))
+            conversations.reported(message_id, news.status, reference=news.reference, error=news.error, nobody=nobody,
+                                   opted_out=opted_out)  # fmt: skip
         except Exception as error:
             log.exception("a message's status could not be stored", error=type(error).__name__)
             return jsonify(error="try again later"), 503

@@ -14,7 +14,7 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from callcenter.messages._twilio import NOBODY
+from callcenter.messages._twilio import NOBODY, OPTED_OUT
 from callcenter.messages.inbound import Inbound
 from callcenter.messages.keywords import Keywords
 from callcenter.messages.rules import KEYWORD
@@ -77,11 +77,12 @@ def blueprint(settings: Settings, conversations: Conversations) -> Blueprint:
             return "", 204
         code = request.form.get("ErrorCode", "")[:10]
         error = f"Twilio could not deliver it (error {code})" if news == "failed" else ""
-        nobody = code if code.isdecimal() and int(code) in NOBODY else None
+        number = int(code) if code.isdecimal() else 0
+        nobody, opted_out = (code if number in codes else None for codes in (NOBODY, OPTED_OUT))
         with about(message=sid):
             try:
                 ours = request.args.get("message", "")[:64]
-                conversations.reported(ours, news, reference=sid, error=error, nobody=nobody)
+                conversations.reported(ours, news, reference=sid, error=error, nobody=nobody, opted_out=opted_out)
             except Exception as failure:
                 log.exception("a message's status could not be stored", error=type(failure).__name__)
                 return "", 503

@@ -60,7 +60,9 @@ def test_a_mail_server_that_knows_nobody(engine: Engine, mailbox: Any) -> None:
     assert box.mails == []
 
 
-@pytest.mark.parametrize(("code", "marked"), [(21211, True), (21614, True), (21610, False), (21408, False)])
+@pytest.mark.parametrize(
+    ("code", "marked"), [(21211, True), (21614, True), (63014, True), (21610, False), (21408, False), (21612, False)]
+)
 def test_twilio_refuses_a_number(sqlite_engine: Engine, code: int, marked: bool) -> None:
     def refuse(handler: Handler) -> None:
         handler.reply(400, json.dumps({"code": code, "message": "no", "status": 400}).encode())
