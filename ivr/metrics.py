@@ -13,6 +13,7 @@ REPEATED = Counter("callwright_repeated_requests_total", "Repeated or late reque
 ACTIONS = Histogram("callwright_action_seconds", "Self-service actions", ["action", "exit"])
 FAULTS = Counter("callwright_faults_total", "Faults that a caller was apologised to for", ["channel", "kind"])
 CALLS = Gauge("callwright_calls", "Calls in progress", ["channel"], multiprocess_mode="livesum")
+REFUSED = Counter("callwright_calls_refused_total", "SIP calls refused with 503: rate, calls, draining", ["why"])
 LIVE_CONNECTIONS = Gauge("callwright_live_connections", "WebSockets", ["path"], multiprocess_mode="livesum")
 
 

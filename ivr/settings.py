@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     sip_users: str = Field("", description="who may call from elsewhere with a password: user:password,user:password")
     sip_register: str = Field("", description="accounts to register: user:password@registrar.example.com, with commas")
     sip_max_calls: int = Field(500, ge=1, description="calls at once; further ones get 503 with Retry-After")
+    sip_calls_per_second: float = Field(
+        40, ge=0, description="new calls a second; further ones get 503 with Retry-After; 0: any number"
+    )
     sip_rtp_ports: str = Field("", description="RTP port range, as 10000-20000; empty: any free port")
     sip_drain_seconds: float = Field(120, ge=0, description="how long live calls may go on after a stop is asked for")
     sip_tls_cert: str = Field("", description="certificate file for SIP over TLS; empty: no TLS")

@@ -148,6 +148,7 @@ class Ours(Server):
             "SIP_HOST": "127.0.0.1",
             "SIP_PORT": str(self.port),
             "SIP_MAX_CALLS": "5000",
+            "SIP_CALLS_PER_SECOND": "0",
             "SIP_RTP_PORTS": self.rtp_ports,
             "SIP_DRAIN_SECONDS": "5",
             "SPEECH_WORKERS": "0",

@@ -35,7 +35,9 @@ PATIENCE = 20.0
 class SipPhone:
     """One caller with a telephone (`ivr.rehearsal.phone.Phone`)."""
 
-    def __init__(self, line: Line, caller: str, called: str, event_type: int) -> None:
+    def __init__(
+        self, line: Line, caller: str = "+15550100", called: str = "ivr", event_type: int = 101, call_id: str = ""
+    ) -> None:
         self.line = line
         self.audio = bytearray()
         """All that was heard: mu-law, in order."""
@@ -53,6 +55,7 @@ class SipPhone:
         self._client = line.run(RawClient.open(line.address))
         self._client.rtp_port = self._rtp.getsockname()[1]
         self._client.caller, self._client.called = caller, called
+        self._client.call_id = call_id or self._client.call_id
         self._began = time.monotonic()
         answer = line.run(self._dial())
         assert answer.status == 200, answer

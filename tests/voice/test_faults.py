@@ -15,6 +15,7 @@ import pytest
 from ivr.channels.voice import call
 from ivr.speech import pcm
 from tests.voice.line import Line
+from tests.voice.sip_phone import SipPhone
 
 pytestmark = pytest.mark.sip
 
@@ -64,6 +65,17 @@ def test_a_database_that_hangs_costs_the_caller_a_moment(line: Line) -> None:
     assert phone.hears("pay.ask_account")
     phone.hang_up()
     phone.close()
+
+
+def test_a_call_id_that_was_used_before_is_served_like_any_other(line: Line) -> None:
+    """Of a call that is over, and of one that goes on."""
+    for _ in range(2):
+        phones = [SipPhone(line, call_id="again@shop") for _ in range(2)]
+        for phone in phones:
+            assert phone.hears("main.how_can_we_help")
+        for phone in phones:
+            phone.hang_up()
+            phone.close()
 
 
 def test_a_dead_database_ends_in_an_apology(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

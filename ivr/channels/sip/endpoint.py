@@ -22,9 +22,12 @@ from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.dialog import Key
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.gate import Gate
+from ivr.channels.sip.incoming import IncomingLeg
+from ivr.channels.sip.layer import merge_key
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request
 from ivr.channels.sip.outgoing import OutgoingLeg
+from ivr.channels.sip.rate import Rate
 from ivr.channels.sip.registrar import LOCAL, TelephoneRegistrar
 from ivr.channels.sip.registration import Registrar
 from ivr.channels.sip.running import ServerTransaction
@@ -50,8 +53,10 @@ class SipEndpoint(Agent):
         self.draining = False
         self.legs: dict[Key, SipLeg] = {}
         self.live: set[SipLeg] = set()
+        self._begun: dict[tuple[str, ...], IncomingLeg] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self.rate = Rate(clock, settings.calls_per_second)
         self._gate = Gate(self)
         accounts = settings.accounts
         self.telephones = (
@@ -173,6 +178,7 @@ class SipEndpoint(Agent):
         for leg in list(self.legs.values()):
             leg.release()
         self.layer.close()
+        self.rate.close()
         if self.telephones is not None:
             await self.telephones.bindings.close()
         await self.transports.close()
@@ -235,10 +241,20 @@ class SipEndpoint(Agent):
     def adopt(self, leg: SipLeg, key: Key) -> None:
         """Know a leg by its dialog."""
         self.legs[key] = leg
+        if isinstance(leg, IncomingLeg):
+            self._begun[merge_key(leg.invite)] = leg
 
     def forget(self, leg: SipLeg) -> None:
         if leg.dialog and self.legs.get(leg.dialog.key) is leg:
             del self.legs[leg.dialog.key]
+            if isinstance(leg, IncomingLeg):
+                del self._begun[merge_key(leg.invite)]
+
+    def serves_already(self, invite: Request) -> bool:
+        """Whether a call that is not over began with this very INVITE, which comes once more by another path. While
+        its transaction lasts the layer knows (section 8.2.2.2); it lasts half a minute, and the call goes on. The same
+        Call-ID under another CSeq, or after the call, is a new request and a new call."""
+        return merge_key(invite) in self._begun
 
     def serve(self, leg: SipLeg) -> None:
         """Hand a new call to the application."""

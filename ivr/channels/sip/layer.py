@@ -141,7 +141,7 @@ class TransactionLayer:
     def forget(self, running: Running) -> None:
         if isinstance(running, ServerTransaction):
             self._servers.pop(running.key, None)
-            initial = _merge_key(running.request)
+            initial = merge_key(running.request)
             if self._initial.get(initial) is running:
                 del self._initial[initial]
         elif self._clients.get(running.key) is running:
@@ -155,9 +155,10 @@ class TransactionLayer:
         """Section 8.2.2.2: the same request by another path."""
         if request.method == "CANCEL":
             return False
-        first = self._initial.setdefault(_merge_key(request), running)
+        first = self._initial.setdefault(merge_key(request), running)
         return first is not running
 
 
-def _merge_key(request: Request) -> Key:
+def merge_key(request: Request) -> Key:
+    """What two copies of one request have in common, whatever path each took (section 8.2.2.2)."""
     return (request.call_id, request.from_.tag, str(request.cseq), request.method)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ivr import metrics
 from ivr.channels.sip.dialog import Dialog
-from ivr.channels.sip.incoming import IncomingLeg
+from ivr.channels.sip.incoming import IncomingLeg, called_of
 from ivr.channels.sip.message import Request, tokens
+from ivr.channels.sip.rate import RETRY_SECONDS
 from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.values import BadValue, new_tag, parse_uri
@@ -61,8 +63,10 @@ def on_request(endpoint: SipEndpoint, transaction: ServerTransaction, request: R
 
 @_serves("INVITE")
 def invite(endpoint: SipEndpoint, transaction: ServerTransaction, request: Request) -> None:
-    if endpoint.draining or endpoint.calls >= endpoint.settings.max_calls:
-        transaction.reply(503, Retry_After=str(endpoint.settings.retry_after))
+    if endpoint.serves_already(request):
+        transaction.reply(482)
+        return
+    if _crowded(endpoint, transaction, request):
         return
     if request.body:
         kind = request.header("content-type").split(";")[0].strip().lower()
@@ -86,6 +90,20 @@ def invite(endpoint: SipEndpoint, transaction: ServerTransaction, request: Reque
     endpoint.adopt(leg, dialog.key)
     transaction.user = leg
     endpoint.serve(leg)
+
+
+def _crowded(endpoint: SipEndpoint, transaction: ServerTransaction, request: Request) -> bool:
+    """Answer 503 where no call can be taken now (section 21.5.4)."""
+    settings = endpoint.settings
+    if endpoint.draining or endpoint.calls >= settings.max_calls:
+        metrics.REFUSED.labels("draining" if endpoint.draining else "calls").inc()
+        transaction.reply(503, Retry_After=str(settings.retry_after))
+        return True
+    if endpoint.rate.admits() or settings.spared(called_of(request)):
+        return False
+    endpoint.rate.refused()
+    transaction.reply(503, Retry_After=str(RETRY_SECONDS))
+    return True
 
 
 @_serves("CANCEL")

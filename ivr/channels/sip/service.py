@@ -188,6 +188,8 @@ def sip_settings(settings: Settings) -> SipSettings:
         users=dict(_user(part) for part in _parts(settings.sip_users)),
         registrations=tuple(_registration(part) for part in _parts(settings.sip_register)),
         max_calls=settings.sip_max_calls,
+        calls_per_second=settings.sip_calls_per_second,
+        spared=is_extension,
         drain_seconds=settings.sip_drain_seconds,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -68,6 +68,10 @@ class SipSettings:
     bindings: Bindings | None = field(default=None, repr=False)
     """Where it is kept who is registered; None: in memory alone."""
     max_calls: int = 1000
+    calls_per_second: float = 0.0
+    """New calls a second that are begun, 0 for any number; see `Rate`."""
+    spared: Callable[[str], bool] = lambda called: False
+    """Which called names are served whatever the rate: a telephone that is to join a call which has begun."""
     retry_after: int = 10
     session_expires: int = 1800
     min_session_expires: int = 90

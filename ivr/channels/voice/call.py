@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -91,12 +92,17 @@ class VoiceCall:
             metrics.CALLS.labels(self.channel).dec()
 
     def _begin(self) -> Turn:
-        """The session's first step; blocks."""
+        """The session's first step; blocks. A leg is a call of its own, even where its name has been used: by a peer
+        that doesn't keep to RFC 3261 section 8.1.1.4, or for an INVITE that it repeats to a process started anew."""
+        turn = self._start(self.leg.id)
+        return turn if turn.fresh else self._start(f"{self.leg.id};{secrets.token_hex(8)}")
+
+    def _start(self, external_id: str) -> Turn:
         return self.runner.start(
             channel=self.channel,
             capabilities=(speech(self._understood) if self._understood else VOICE)
             | (QUEUE if self.lobby is not None else frozenset()),
-            external_id=self.leg.id,
+            external_id=external_id,
             caller=self.leg.caller,
             called=self.leg.called,
         )

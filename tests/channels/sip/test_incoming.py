@@ -10,7 +10,7 @@ from ivr.channels.leg import HungUp, LegOver
 from ivr.channels.sip.leg import SipLeg
 from tests.channels.sip.fakes import FakeMedia
 from tests.channels.sip.raw_client import RawClient
-from tests.channels.sip.server import calling
+from tests.channels.sip.server import calling, eventually
 
 pytestmark = pytest.mark.sip
 
@@ -146,6 +146,37 @@ async def test_merged_requests_are_482() -> None:
         assert refused.status == 482
         client.ack(refused)
         assert len(server.legs) == 1
+
+
+async def test_a_call_that_goes_on_is_not_begun_again_by_its_invite() -> None:
+    """Its transaction is long gone; a copy that took another path is still no second call."""
+    async with calling() as (server, client):
+        answer = await client.call()
+        await eventually(lambda: not server.endpoint.stats()["transactions"])
+        client.send(client.invite(to_tag=""))
+        refused = await client.final("INVITE")
+        assert refused.status == 482
+        client.ack(refused)
+        assert len(server.legs) == 1
+        assert not server.legs[0].over
+        client.took(answer)
+        assert (await client.bye()).status == 200
+
+
+async def test_another_invite_under_the_same_call_id_is_another_call() -> None:
+    """With another CSeq while the call goes on (its caller may have given up on it), with the same one after it."""
+    async with calling() as (server, client):
+        first = await client.call()
+        client.cseq += 1
+        assert (await client.call(to_tag="", uri="sip:again@127.0.0.1")).tag("to") != first.tag("to")
+        assert [leg.called for leg in server.legs] == ["ivr", "again"]
+        assert (await client.bye()).status == 200
+        assert await server.over(1) == HungUp("peer")
+        assert not server.legs[0].over
+        await eventually(lambda: server.endpoint.stats()["transactions"] == 0)
+        client.send(client.invite(to_tag="", cseq=client.cseq - 1))
+        assert (await client.final("INVITE")).status == 200
+        assert len(server.legs) == 3
 
 
 async def test_a_caller_id_that_the_trunk_vouches_for() -> None:
