@@ -81,7 +81,10 @@ class Floor:
         shown = [*waiting[:SHOWN], *back[:SHOWN]]
         with reading(self._engine) as conn:
             figures, promises = self._today.read(
-                conn, now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC), now, _level(config)
+                conn,
+                now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC),
+                now,
+                {name: queue.service_level.seconds for name, queue in config.queues.items()},
             )
             closed, announced = closing.closed(conn), emergency.current(conn)
             people = _people(conn, [id for id, _ in shown] + [offer["contact"] for offer in offers.values()])
@@ -169,10 +172,6 @@ def _people(conn: Connection, ids: Iterable[str]) -> dict[str, dict[str, str]]:
         row.id: {"caller": row.caller, "customer": row.customer_id or "", "name": row.name or ""}
         for row in conn.execute(query)
     }
-
-
-def _level(config: Config) -> Any:
-    return lambda queue: config.queues[queue].service_level.seconds if queue in config.queues else 20.0
 
 
 def _queue(

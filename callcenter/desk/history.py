@@ -17,14 +17,12 @@ from callcenter.desk.ports import Flows
 from callcenter.desk.words import Words
 from callcenter.reports import figures, kept
 from callcenter.reports.exits import noting
-from callcenter.reports.figures import BUCKETS, RECONTACT, Figures
+from callcenter.reports.figures import BUCKETS, RECONTACT, USUAL_LEVEL, Figures
 from callcenter.surveys import SCALES
 
 PERIODS = ("today", "yesterday", "7days", "30days", "range")
 GROUPS = ("queue", "agent", "channel", "hour", "day")
 LONGEST = timedelta(days=366)
-USUAL_LEVEL = 20.0
-"""Seconds of the service level of a queue that isn't configured any longer."""
 
 
 @dataclass(frozen=True, slots=True)

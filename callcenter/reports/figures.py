@@ -28,6 +28,8 @@ BUCKETS = (10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Bounds, in seconds, of the distribution of waits that were given up; the last group is open."""
 QUARTER = 900
 """Seconds. All time zones of today begin their hours at a quarter of ours."""
+USUAL_LEVEL = 20.0
+"""Seconds of the service level of a queue that isn't configured any longer."""
 RECONTACT = timedelta(days=7)
 """Whoever comes again within this time was not done: first-contact resolution."""
 
@@ -60,13 +62,19 @@ class Figures:
     given_up_after: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     surveys: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, other: Figures) -> None:
-        """Take another group's in."""
+    def add(self, other: Figures, times: int = 1) -> None:
+        """Take another group's in; with -1 out again."""
         for name in _COUNTED:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.given_up_after = [one + two for one, two in zip(self.given_up_after, other.given_up_after, strict=True)]
+            setattr(self, name, getattr(self, name) + times * getattr(other, name))
+        pairs = zip(self.given_up_after, other.given_up_after, strict=True)
+        self.given_up_after = [one + times * two for one, two in pairs]
         for kind, scores in other.surveys.items():
-            self.surveys.setdefault(kind, []).extend(scores)
+            mine = self.surveys.setdefault(kind, [])
+            if times > 0:
+                mine.extend(scores)
+            else:
+                for score in scores:
+                    mine.remove(score)
 
     def shown(self) -> dict[str, Any]:
         """For a page or a CSV file: rates from 0 to 1, seconds; `None` where there was nothing to divide by."""
