@@ -3,6 +3,7 @@ agent are told without having written."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ LEFT = timedelta(seconds=5)
 """A message that nobody has taken for so long was left by a process that died."""
 
 
-class Tending:
+class Tending(ABC):
     """The part of `ivr.conversations.Conversations` that has no customer at the other end."""
 
     runner: Runner
@@ -32,14 +33,17 @@ class Tending:
     _threads: Threads
     _queueing: Queueing | None
 
+    @abstractmethod
     def _answer_quietly(self, message_id: str) -> None:
-        raise NotImplementedError
+        """Answer a message; what goes wrong is logged."""
 
+    @abstractmethod
     def _go_on(self, contact_id: str) -> None:
-        raise NotImplementedError
+        """Take all that waits in a contact."""
 
+    @abstractmethod
     def _tell(self, contact: Any, session: Session, given: Input, carried: str) -> Turn:
-        raise NotImplementedError
+        """Feed what isn't the customer's own words, after what was `carried` over unsaid."""
 
     def answer_left(self) -> int:
         """Answer what processes that died have left; returns how many messages there were."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -45,7 +46,7 @@ class Meaning:
     sure: float = 1.0
 
 
-class AnswerType:
+class AnswerType(ABC):
     """One kind of answer. `reasons` lists all that `Invalid` may say; `kind` is how a value is read back; `secret`
     values never land anywhere; `point` is the key for a decimal point; `open` answers need words, keys can't say them.
 
@@ -68,9 +69,9 @@ class AnswerType:
         """The capabilities that the question takes."""
         return frozenset({"text"}) if self.open else frozenset({"secret"}) if self.secret else frozenset()
 
+    @abstractmethod
     def keys(self, step: Shape) -> tuple[int, int]:
         """How many keys an answer has: at least, at most."""
-        raise NotImplementedError
 
     def choices(self, step: Shape, turn: Turn) -> tuple[Choice, ...]:
         """The answers, where they are few: each with its key and its words."""
@@ -80,9 +81,9 @@ class AnswerType:
         """All that can be said here, where that can be listed; otherwise the channel goes by the type's name."""
         return tuple(dict.fromkeys(word for choice in self.choices(step, turn) for word in choice.words))
 
+    @abstractmethod
     def from_keys(self, keys: str, step: Shape, turn: Turn) -> Any:
         """The value (JSON) that these keys mean. Raises `Invalid`."""
-        raise NotImplementedError
 
     def readings(self, words: str, step: Shape, turn: Turn) -> Iterable[str]:
         """The keys that words may stand for, the likeliest first: by default, their digits."""

@@ -6,6 +6,7 @@ A step is one verb: the class with that `verb` in `ivr/flow/verbs/`. What is com
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,7 +79,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class StepModel(Model):
+class StepModel(Model, ABC):
     """What every step may have besides its verb.
 
     A verb's class says what it needs of a channel (`needs`), which exits it has (`ways_out`), what it says and
@@ -140,11 +141,13 @@ class StepModel(Model):
                 return target
         return FALLBACK.get(exit)
 
+    @abstractmethod
     def enter(self, turn: Turn) -> Leave:
-        raise NotImplementedError
+        """The call arrives at this step."""
 
     def resume(self, turn: Turn, given: Input) -> Leave:
-        raise NotImplementedError
+        """The Input that this step waited for has come. Verbs that wait for something say what then."""
+        raise TypeError(f"{self.verb!r} waits for nothing")
 
 
 class GlobalKeys(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -66,9 +67,9 @@ class OpenQuestion(Question):
             return ask_again(turn, self, "no_input")
         return self.answer(turn, given)
 
+    @abstractmethod
     def answer(self, turn: Turn, given: Keys | Words) -> Leave:
         """Follow an answer that isn't empty."""
-        raise NotImplementedError
 
     def wished(self, turn: Turn, given: Words) -> Leave:
         """Follow what words mean, as surely as the bands want it; the alternatives count if the first means nothing."""
