@@ -20,6 +20,7 @@ import pytest
 
 from ivr.actions import specs
 from ivr.channels.leg import Clip, Digit
+from ivr.channels.voice.ear import Ear
 from ivr.channels.voice.line import Line as VoiceLine
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow.effects import Enqueue, RequestCallback, RunAction
@@ -40,7 +41,11 @@ ON_VOICE = sorted(
     (
         one
         for one in SCRIPTS
-        if "voice" in one.call.channels and not one.call.earlier and one.call.call is None and one.call.assisted is None
+        if "voice" in one.call.channels
+        and not one.call.earlier
+        and one.call.call is None
+        and one.call.assisted is None
+        and not one.call.speech  # `test_spoken_calls` has those
     ),
     key=lambda one: one.begin,
 )
@@ -78,8 +83,9 @@ class ScriptedLobby(Lobby):
         return self._rooms[session.called].enter(effect, asyncio.get_running_loop().time())
 
     async def wait(
-        self, line: VoiceLine, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None
-    ) -> Input:
+        self, line: VoiceLine, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None,
+        ear: Ear | None = None,
+    ) -> Input:  # fmt: skip
         room, keys = self._rooms[session.called], {choice.key for choice in effect.choices}
         room.enter(effect, line.now())
         if intro is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,28 @@ import sqlalchemy as sa
 from callcenter.events import of_contact
 from callcenter.tables import payments
 from callcenter.tables import sessions as sessions_table
+from ivr.actions import specs
+from ivr.channels.leg import Clip, PlayEnded
+from ivr.channels.voice.ear import Ear
+from ivr.channels.voice.hold import Said
+from ivr.channels.voice.line import Line as VoiceLine
+from ivr.channels.voice.overheard import Overheard
+from ivr.flow.effects import Enqueue
+from ivr.flow.inputs import Input
+from ivr.flow.load import load
+from ivr.flow.session import Session
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
+from ivr.rehearsal.run import perform
+from ivr.rehearsal.script import Script, read_scripts
+from ivr.speech.music import music
 from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
 from ivr.speech.voices import all_voices
 from tests.secrecy import assert_lands_nowhere
-from tests.voice.line import PROMPTS, Line
+from tests.voice.line import FLOWS, PROMPTS, Line
 from tests.voice.sip_phone import SipPhone
+from tests.voice.test_scripted_calls import ScriptedLobby
 
 pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -153,3 +168,63 @@ def test_keys_still_work_when_the_recogniser_is_killed(line: Line, recorded: Cal
     assert phone.hears("pay.ask_account")
     phone.hang_up()
     phone.close()
+
+
+class SpokenLobby(ScriptedLobby):
+    """Waiting goes as the script says; who is heard over which music is real."""
+
+    async def wait(
+        self, line: VoiceLine, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None,
+        ear: Ear | None = None,
+    ) -> Input:  # fmt: skip
+        room, wake = self._rooms[session.called], asyncio.Event()
+        room.enter(effect, line.now())
+        overheard = Overheard(line, ear, effect.listen, wake)
+        said = Said(line, [music()], intro, overheard, wake)
+        try:
+            while True:
+                wake.clear()
+                said.go_on()
+                words = overheard.take(said.music)
+                if words is not None:
+                    line.leg.stop()
+                    return words
+                woken = asyncio.ensure_future(wake.wait())
+                event = await line.event(room.due, until=woken)
+                woken.cancel()
+                if isinstance(event, PlayEnded):
+                    said.ended(event)
+                elif event is None and room.due is not None and line.now() >= room.due and not overheard.speaking:
+                    return room.fire(line.now())
+        finally:
+            said.close()
+
+
+class SpeakingPhone(SipPhone):
+    """Says a script's words aloud."""
+
+    recorded: Callable[[str], bytes]
+
+    def say(self, words: str) -> None:
+        self.wait(1.0)
+        self.speak(self.recorded(words))
+
+
+SPOKEN = [script for script in read_scripts(FLOWS / "calls", load(FLOWS, PROMPTS, specs()))[0] if script.call.speech]
+
+
+@pytest.mark.parametrize("script", SPOKEN, ids=lambda script: script.name)
+def test_a_scripted_call_by_voice(
+    script: Script, recorded: Callable[[str], bytes], tmp_path: Path, audio: Path
+) -> None:
+    recognition = RecognitionService(("en",), workers=1, deadline=20)
+    if not recognition.pools:
+        pytest.skip("needs a recogniser: pip install 'callwright[speech]'")
+    with Line(tmp_path, audio, recognition=recognition, clock=lambda: script.begin) as line:
+        line.run(recognition.ready(), 90)
+        line.service.lobby = SpokenLobby([script])
+        phone = SpeakingPhone(line, script.call.caller, script.name, 101)
+        phone.recorded = recorded
+        outcome = perform(script, "voice", phone)
+    transcript = "\n".join(f"{said.at:7.2f} {said.who:6} {said.what}" for said in outcome.transcript)
+    assert outcome.passed, "\n".join(map(str, outcome.problems)) + "\n" + transcript
