@@ -16,7 +16,7 @@ from callcenter.prepared import Prepared
 from callcenter.tables import contacts
 
 _INSERT = sa.insert(contacts).inline()
-_COLUMNS = ("id", "channel", "caller", "called", "direction", "language", "started_at", "served_by")
+_COLUMNS = ("id", "channel", "caller", "called", "direction", "language", "started_at", "served_by", "customer_id")
 _END = (
     sa.update(contacts)
     .where(contacts.c.id == sa.bindparam("contact"), contacts.c.ended_at.is_(None))
@@ -79,8 +79,9 @@ class CallWriter:
         called: str,
         at: datetime,
         language: str,
+        customer_id: str | None = None,
     ) -> None:
-        row = (contact_id, channel, caller, called, "in", language, at, "")
+        row = (contact_id, channel, caller, called, "in", language, at, "", customer_id)
         self._start.execute(driver, dict(zip(_COLUMNS, row, strict=True)))
 
     def end(self, driver: PoolProxiedConnection, contact_id: str, *, outcome: str, at: datetime) -> bool:
@@ -90,11 +91,14 @@ class CallWriter:
         return True
 
 
-def set_served_by(conn: Connection, contact_id: str, served_by: str, at: datetime) -> bool:
-    """Who answers a thread of messages from now on; False when it is so already or the contact has ended."""
+def set_served_by(conn: Connection, contact_id: str, served_by: str, at: datetime, *, before: str = "") -> bool:
+    """Who answers a thread of messages from now on; False when it is so already, the contact has ended, or somebody
+    else than `before` (where that is given) has it."""
     changed = sa.update(contacts).where(
         contacts.c.id == contact_id, contacts.c.ended_at.is_(None), contacts.c.served_by != served_by
     )
+    if before:
+        changed = changed.where(contacts.c.served_by == before)
     if conn.execute(changed.values(served_by=served_by)).rowcount != 1:
         return False
     events.record(conn, contact_id, None, "served_by", {"served_by": served_by}, at)

@@ -12,11 +12,13 @@ import structlog
 from callcenter import contacts
 from callcenter.db import reading
 from callcenter.messages import inbound as inbox
+from callcenter.messages.inbound import FLOW
 from ivr.emergency import due
-from ivr.flow.inputs import Announced, Input
+from ivr.flow.inputs import Announced, CallbackBooked, Input, Words
 from ivr.flow.session import Session
 from ivr.queueing import Queueing
 from ivr.runner import Runner, Turn
+from ivr.text_queue import QUEUE
 from ivr.threads import OneAtATime, Threads
 
 log = structlog.get_logger("callwright.conversations")
@@ -45,6 +47,10 @@ class Tending(ABC):
     def _tell(self, contact: Any, session: Session, given: Input, carried: str) -> Turn:
         """Feed what isn't the customer's own words, after what was `carried` over unsaid."""
 
+    @abstractmethod
+    def _carry_on(self, contact: Any, turn: Turn) -> None:
+        """Do what a step wants of actions and queues."""
+
     def answer_left(self) -> int:
         """Answer what processes that died have left; returns how many messages there were."""
         with reading(self.runner.engine) as conn:
@@ -54,14 +60,35 @@ class Tending(ABC):
         return len(waiting)
 
     def go_on_left(self) -> int:
-        """Run the actions again whose processes died; returns how many."""
-        found = self._threads.with_actions(self.runner.now() - LEFT)
+        """Go on where processes died: with an action, on the way into a queue, with a callback that was asked for;
+        returns how many threads there were."""
+        found = self._threads.left(self.runner.now() - LEFT)
         for contact_id in found:
             try:
                 self._go_on(contact_id)
+                self._into_queue(contact_id)
             except Exception as error:
                 log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
         return len(found)
+
+    def _into_queue(self, contact_id: str) -> None:
+        """Let the flow ask for its place again; one that it has, it keeps. Whether a callback was booked nobody knows:
+        the flow says that it failed, and goes on."""
+        with self._alone.at(contact_id):
+            with reading(self.runner.engine) as conn:
+                contact: Any = contacts.get(conn, contact_id)
+            stored = self._threads.stored(contact)
+            if stored is None or stored.session.ended or stored.at > self.runner.now() - LEFT:
+                return
+            waiting = stored.session.waiting or {}
+            if "CallbackBooked" in waiting.get("for", ()):
+                given: Input = CallbackBooked(False, "failed")
+            elif "Queued" in waiting.get("for", ()) and not waiting["state"].get("told", True):
+                given = Words("")
+            else:
+                return
+            if contact.served_by in (FLOW, QUEUE):
+                self._carry_on(contact, self._tell(contact, stored.session, given, stored.reply))
 
     def tell_waiting(self) -> int:
         """Tell those who wait for an agent what a supervisor announces, and that they may be called back, once the

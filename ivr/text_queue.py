@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from callcenter import contacts
+from callcenter.messages.inbound import FLOW
 from ivr.flow.effects import Collect, Enqueue, RequestCallback
 from ivr.flow.inputs import Input, Queued
 from ivr.queueing import Queueing
@@ -29,9 +30,11 @@ class TextQueue:
                 case Enqueue(told=True):
                     return None
                 case Enqueue():
+                    # Before it waits: from then on an agent may have it at any moment.
+                    self._served_by(contact.id, QUEUE, before=FLOW)
                     told = self._queueing.enter(session, effect)
-                    if isinstance(told, Queued):
-                        self._served_by(contact.id, QUEUE)
+                    if not isinstance(told, Queued):
+                        self._served_by(contact.id, FLOW, before=QUEUE)
                     return told
                 case RequestCallback():
                     return self._queueing.book(session, effect)
@@ -45,6 +48,6 @@ class TextQueue:
         """The flow serves the thread again."""
         self._served_by(contact_id, served_by)
 
-    def _served_by(self, contact_id: str, who: str) -> None:
+    def _served_by(self, contact_id: str, who: str, *, before: str = "") -> None:
         with self._runner.engine.begin() as conn:
-            contacts.set_served_by(conn, contact_id, who, self._runner.now())
+            contacts.set_served_by(conn, contact_id, who, self._runner.now(), before=before)

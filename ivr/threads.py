@@ -61,13 +61,19 @@ class Threads:
         with reading(self.engine) as conn:
             return messaging.spoken(conn, contact)
 
-    def with_actions(self, before: datetime) -> list[str]:
-        """The contacts whose flows have waited for an action since then."""
+    def left(self, before: datetime) -> list[str]:
+        """The contacts whose flows have waited since then for what comes at once, or after an action: its outcome, a
+        place in a queue, a callback."""
+        data = sessions.c.data
         waiting = sa.select(sessions.c.contact_id).where(
             sa.not_(sessions.c.ended),
             sessions.c.channel.in_(CHANNELS),
             sessions.c.updated_at < before,
-            sessions.c.data.contains('"ActionDone"'),
+            sa.or_(
+                data.contains('"ActionDone"'),
+                data.contains('"CallbackBooked"'),
+                sa.and_(data.contains('"Queued"'), data.contains('"told":false')),
+            ),
         )
         with reading(self.engine) as conn:
             return list(conn.execute(waiting.limit(200)).scalars())

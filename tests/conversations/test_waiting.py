@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from callcenter import contacts
+from callcenter import contacts, tables
 from callcenter.queues import closing
 from callcenter.queues.store import Queues
 from ivr.conversations import Conversations
@@ -119,3 +121,74 @@ def test_a_queue_closed_by_hand_takes_nobody_until_it_is_open_again(desk: Desk, 
         assert not closing.reopen(conn, name)
     another = desk.text("agent", sender="+12125550177").contact_id
     assert queues.place(another) is not None
+
+
+def test_an_agent_who_is_quicker_than_the_flow_keeps_the_thread(
+    desk: Desk, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contact is offered, accepted and the agent's before the process that put it into the queue gets on."""
+    agent = next(name for name in queues.config.agents if queues.config.serves(name, "general"))
+    queues.sign_in(agent)
+    join = queues.join
+
+    def joined_and_taken(contact_id: str, *given: Any, **more: Any) -> Any:
+        place = join(contact_id, *given, **more)
+        [offer] = queues.claim(_proposals(queues)[0])
+        assert queues.accept(offer)
+        assert queues.connected(offer)
+        with desk.engine.begin() as conn:
+            contacts.set_served_by(conn, contact_id, f"agent:{agent}", desk.clock[0])
+        return place
+
+    monkeypatch.setattr(queues, "join", joined_and_taken)
+    thread = desk.text("agent").contact_id
+    assert desk.contact(thread).served_by == f"agent:{agent}"
+
+
+class Killed(BaseException):
+    """A process ends here."""
+
+
+def test_who_was_to_wait_when_the_process_died_waits_all_the_same(
+    desk: Desk, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues.sign_in(next(name for name in queues.config.agents if queues.config.serves(name, "general")))
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(queues, "join", dies)
+        with pytest.raises(Killed):
+            desk.text("agent")
+    [contact] = desk.rows(tables.contacts)
+    assert queues.place(contact.id) is None
+    assert desk.conversations.go_on_left() == 0  # another process may still be at it
+    desk.clock[0] += dt.timedelta(seconds=10)
+    assert desk.conversations.go_on_left() == 1
+    assert queues.place(contact.id) is not None
+    assert desk.contact(contact.id).served_by == "queue"
+    assert "leave a message" in last(desk, contact.id)
+    desk.clock[0] += dt.timedelta(seconds=10)
+    assert desk.conversations.go_on_left() == 0  # it has been told, and waits
+
+
+def test_who_was_to_be_called_back_when_the_process_died_is_told(
+    desk: Desk, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues.sign_in(next(name for name in queues.config.agents if queues.config.serves(name, "general")))
+    thread = desk.text("agent").contact_id
+    for words in ("call me back", "yes"):
+        desk.text(words)
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(queues, "request_callback", dies)
+        with pytest.raises(Killed):
+            desk.text("1")
+    said = len(desk.thread(thread))
+    desk.clock[0] += dt.timedelta(seconds=10)
+    assert desk.conversations.go_on_left() == 1
+    assert len(desk.thread(thread)) == said + 1  # that it didn't work, and what else can be done
