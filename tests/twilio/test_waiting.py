@@ -16,7 +16,7 @@ from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued
 from ivr.flow.session import Session
 from ivr.queue_config import PublishedQueues, connect
-from ivr.rehearsal.twilio_double import rules
+from ivr.rehearsal.twilio_double import Call, rules
 from tests.twilio.support import BASE_URL, Line, line, settings, words
 from tests.valkey import Valkey
 
@@ -137,3 +137,50 @@ def test_a_wish_that_died_with_its_process_leaves_nobody_in_a_circle(
     reply = calls.wait(stored.id, turn.session.seq, fold.boot)
     assert f"/{turn.session.seq}/wait/" not in reply
     assert "queue_refused" in phone_line.kinds(call)
+
+
+def test_a_choice_is_said_when_choices_are_told_and_keyed_at_any_time(tmp_path: Path, valkey: Valkey) -> None:
+    made = line(settings(tmp_path, redis_url=valkey.url, twilio_speech=True))
+    try:
+        queues = PublishedQueues(made.runner.published, connect(valkey.url)).queues
+        agent = next(name for name in queues.config.agents if queues.config.serves(name, "general"))
+        queues.sign_in(agent, device="+12025550190")
+        queues.set_presence(agent, "unavailable", "lunch")
+
+        def waits() -> Call:
+            call = made.call()
+            call.finish_speaking()
+            call.press("0")
+            return call
+
+        def last(call: Call) -> str:
+            """The last words, whatever music came after them."""
+            return [said for said in words(call) if said][-1]
+
+        call = waits()
+        assert call.gather is not None
+        assert call.gather.get("input") == "dtmf speech"
+        assert {"call me back", "leave a message"} <= set(call.gather.get("hints", "").split(","))
+        assert last(call) == "You can also say it."
+        call.say("did you feed the dog", 0.9)
+        assert call.gather.get("input") == "dtmf speech"
+        assert last(call) == "You can also say it.", "it was said to somebody else"
+        call.wait(25)
+        assert call.gather.get("input") == "dtmf", "only while choices are told"
+        assert (call.gather.get("hints"), call.gather.get("speechTimeout")) == (None, None)
+        call.press("1")
+        assert last(call).startswith("We will call you")
+        call.hang_up()
+        sure, likely = waits(), waits()
+        sure.say("call me back", 0.9)
+        assert last(sure).startswith("We will call you")
+        likely.say("call me back", 0.5)
+        assert last(likely) == "Would you like to be called back without losing your place?"
+        assert queues.entry(made.session(likely).contact_id)["paused"] == "1"
+        likely.say("no", 0.9)
+        assert "Thank you for waiting." in words(likely)
+        assert queues.entry(made.session(likely).contact_id).get("paused", "") == ""
+        assert call.failures == sure.failures == likely.failures == []
+        queues.client.close()
+    finally:
+        made.close()
