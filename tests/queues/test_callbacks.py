@@ -16,7 +16,8 @@ from callcenter.acd.match import match
 from callcenter.acd.model import Proposal
 from callcenter.identifiers import InvalidIdentifier
 from callcenter.queues import reaper
-from callcenter.queues.callbacks import NotInQueue, OutsideHours, of_person
+from callcenter.queues.base import AlwaysOpen
+from callcenter.queues.callbacks import NotInQueue, OutsideHours, TooFar, of_person
 from callcenter.queues.store import Queues
 from tests.queues.conftest import Clock
 
@@ -62,6 +63,19 @@ def test_an_agent_is_reserved_then_one_process_dials(queues: Queues, kinds: Kind
     assert kinds().count("callback.done") == 1
     assert queues.callbacks_of(NUMBER) == []
     assert queues.complete(offer)
+
+
+def test_who_asks_while_an_agent_accepts_is_called_back(queues: Queues, kinds: Kinds) -> None:
+    """The key and the agent's answer cross: what the caller wants counts until both are connected."""
+    queues.join("c1", "billing", channel="sip")
+    queues.sign_in("ana")
+    (offer,) = queues.claim(Proposal("c1", "billing", "voice", ("ana",)))
+    assert queues.accept(offer)
+    assert queues.request_callback("c1", NUMBER).state == "waiting"
+    assert kinds().count("offer.withdrawn") == 1
+    assert not queues.connected(offer)
+    assert queues.agents()["ana"].state == "idle"
+    assert [one.contact_id for one in queues.callbacks_of(NUMBER)] == ["c1"]
 
 
 def test_nobody_dials_a_call_that_isnt_a_callback(queues: Queues) -> None:
@@ -175,7 +189,7 @@ def test_cancel_and_move(queues: Queues, clock: Clock) -> None:
     assert not queues.move_callback("c2")
 
 
-class OfficeHours:
+class OfficeHours(AlwaysOpen):
     """Open from NOW + 1 h to NOW + 2 h."""
 
     def __init__(self, opens: float) -> None:
@@ -198,6 +212,33 @@ def test_a_chosen_time_is_within_hours(client: redis.Redis, clock: Clock) -> Non
     queues.request_callback("c1", NUMBER, at=clock.now + 4000)
     (found,) = queues.callbacks_of(NUMBER)
     assert found.at == pytest.approx(clock.now + 4000)
+
+
+def test_a_chosen_time_is_within_days(client: redis.Redis, clock: Clock) -> None:
+    """Until the end of the last day: whoever is told of that day may choose any of its hours."""
+    config = Config.from_files({"queues": {"queues": {"billing": {"callback": {"days_ahead": 2}}}}})
+    queues = Queues(client, config, clock)
+    day = 86_400
+    ends = (clock.now // day + 3) * day
+    queues.join("c1", "billing", channel="sip")
+    with pytest.raises(TooFar, match="within 2 days") as refused:
+        queues.request_callback("c1", NUMBER, at=ends)
+    assert refused.value.last == ends
+    assert queues.callbacks_of(NUMBER) == []
+    queues.request_callback("c1", NUMBER, at=ends - 1)
+    with pytest.raises(TooFar):
+        queues.move_callback("c1", at=ends + 30 * day)
+    (found,) = queues.callbacks_of(NUMBER)
+    assert found.at == pytest.approx(ends - 1)
+
+
+def test_a_queue_that_opens_too_late_has_no_next_time(client: redis.Redis, clock: Clock) -> None:
+    config = Config.from_files({"queues": {"queues": {"billing": {"hours": "summer", "callback": {"days_ahead": 1}}}}})
+    queues = Queues(client, config, clock, hours=OfficeHours(clock.now + 10 * 86_400))
+    queues.join("c1", "billing", channel="sip")
+    with pytest.raises(OutsideHours) as refused:
+        queues.request_callback("c1", NUMBER, at=clock.now + 60)
+    assert refused.value.next_open is None
 
 
 def test_it_is_offered_by_rule(client: redis.Redis, clock: Clock) -> None:

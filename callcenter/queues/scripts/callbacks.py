@@ -7,7 +7,8 @@ from callcenter.queues.scripts.entries import JOIN
 REQUEST = """
 -- KEYS cw:journal
 -- ARGV now, contact, number, at ('0': when its turn comes)
--- The waiting entry stays where it is; its leg may go. Gives 'yes', 'was', 'no' (not in a queue, or being connected).
+-- The entry stays where it is and waits; its leg may go. An agent who has just accepted is let go: both aren't
+-- connected yet. Gives 'yes', 'was', 'no' (not in a queue).
 local now, contact = ARGV[1], ARGV[2]
 local entry = hash('cw:entry:' .. contact)
 if not in_queue(entry) then return 'no' end
@@ -15,7 +16,6 @@ if entry.leg == 'absent' then
   if entry.number == ARGV[3] and entry.not_before == ARGV[4] then return 'was' end
   return 'no'
 end
-if entry.state == 'accepted' then return 'no' end
 withdraw(contact, entry, now, '', 'callback')
 set('cw:entry:' .. contact, {leg = 'absent', number = ARGV[3], not_before = ARGV[4], holder = '', attempts = 0,
     medium = 'voice', state = 'waiting', offers = '', offer = '', requested_at = now, paused = ''})
