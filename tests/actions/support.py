@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,10 +13,12 @@ from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
 from callcenter.tables import payments, sandbox_charges
-from ivr.actions import ActionContext
+from ivr.actions import ActionContext, perform
 from ivr.actions.bills.importing import DEMO, import_bills
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=ZoneInfo("America/Chicago"))
+LATER = NOW + timedelta(minutes=5)
+"""When nobody can be at a payment any more that was begun at `NOW`."""
 CARD = "4242424242424242"
 PAY = {"account": "10203040", "amount": 8450, "card": CARD, "expiry": "0429", "security_code": "123"}
 
@@ -38,6 +40,12 @@ def context(engine: Engine, key: str = "call-1:1", seconds: float = 20.0, **chan
         "settings": {},
     }
     return ActionContext(**(values | changes))
+
+
+def balance(engine: Engine, account: str = "10203040") -> int:
+    """What the account owes, in minor units."""
+    result = perform("find_bill", context(engine), {"account": account})
+    return int(result.data["balance"])
 
 
 def charged(engine: Engine) -> list[int]:

@@ -1,4 +1,4 @@
-"""Intents: learnt from examples, sure of what they know, and of what they don't."""
+"""Questions that callers answer in words of their own."""
 
 from __future__ import annotations
 
@@ -8,100 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from ivr.actions import specs
 from ivr.flow.effects import Collect, Effect, Event, Say
 from ivr.flow.inputs import Input, Keys, Started, Words
-from ivr.flow.intents import Intents
-from ivr.flow.load import load
-from ivr.flow.model import Company, FlowSet
+from ivr.flow.model import FlowSet
 from ivr.flow.session import SPEECH, TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.flow.understand.classifier import CLASSIFIERS, Match, classifier, classifiers
 from ivr.flow.understand.lexicon import Lexicon
 from ivr.prompts.written import written
-from tests.flow import sample
+from tests.flow.intents import INTENTS, usable
 
-ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
-
-INTENTS = """\
-intents:
-  pay_bill:
-    label: pay a bill
-    slots: {amount: money, account: {as: digits, length: 4}}
-    examples:
-      en:
-        - I want to pay my bill
-        - pay my bill
-        - make a payment
-        - pay {amount} on account {account}
-        - pay the invoice
-        - I'd like to pay
-        - settle my account
-        - pay with my card
-      es:
-        - quiero pagar mi factura
-        - pagar la cuenta
-        - hacer un pago
-        - pagar {amount}
-        - pagar con tarjeta
-  hours:
-    label: hear our hours
-    examples:
-      en:
-        - when are you open
-        - what are your hours
-        - when do you close
-        - are you open today
-        - opening hours
-        - office hours
-        - what time do you open
-        - how late are you open
-      es:
-        - cuándo abren
-        - qué horario tienen
-        - a qué hora cierran
-        - están abiertos hoy
-        - horario de atención
-  moving:
-    slots: {town: {as: one_of, options: [Springfield, Shelbyville]}, day: date}
-    examples:
-      en:
-        - I am moving house
-        - change my address
-        - I moved to {town}
-        - we are moving {day}
-        - I have a new address
-        - move my service
-        - we moved
-        - I'm moving to {town} {day}
-      es:
-        - me mudo de casa
-        - cambiar mi dirección
-        - nos mudamos
-        - tengo una nueva dirección
-        - me mudé a {town}
-"""
-LISTEN = """\
-steps:
-  how:
-    listen: How can we help?
-    intents: {pay_bill: pay, hours: hours, moving: moving}
-    exits: {unsupported: menu}
-  menu:
-    menu: What is it?
-    choices: [{key: 1, label: pay a bill, words: [bill], go: pay}]
-    intents: {hours: hours, moving: moving}
-  pay: {ask: "Pay {amount|money}?", as: yes_no, next: how}
-  hours: {ask: Always., as: yes_no, next: how}
-  moving: {ask: 'Where to?', as: text, exits: {done: how, unsupported: end}}
-"""
-FILES: dict[str, str | None] = {
-    "flows/main.yaml": LISTEN,
-    "flows/bill.yaml": None,
-    "flows/intents.yaml": INTENTS,
-    "flows/company.yaml": sample.COMPANY,
-}
 
 
 class Talk:
@@ -138,14 +55,7 @@ class Talk:
 
 @pytest.fixture
 def flows(tmp_path: Path) -> FlowSet:
-    """With a warning that `amount` may be unfilled where it is said."""
-    changes = {**FILES, "flows/main.yaml": LISTEN.replace("Pay {amount|money}?", "Pay?")}
-    return sample.usable(tmp_path, changes)
-
-
-@pytest.fixture(scope="module")
-def demo() -> FlowSet:
-    return load(ROOT / "flows", ROOT / "prompts", specs())
+    return usable(tmp_path)
 
 
 def test_an_open_question_leads_by_intent(flows: FlowSet) -> None:
@@ -229,82 +139,6 @@ def test_the_event_log_tells_why(flows: FlowSet) -> None:
     assert next(iter(known[0]["scores"])) == "hours"
 
 
-def test_training_is_deterministic(tmp_path: Path, flows: FlowSet) -> None:
-    again = sample.usable(tmp_path / "again", {**FILES, "flows/main.yaml": LISTEN.replace(" {amount|money}", "")})
-    sentences = ("pay my bill tomorrow", "are you open", "what is the weather", "we moved")
-    for sentence in sentences:
-        assert flows.intents.match(sentence, "en") == again.intents.match(sentence, "en")
-
-
-def test_an_example_is_taken_for_what_it_is(demo: FlowSet) -> None:
-    for language in demo.company.languages:
-        for name, intent in demo.intents.file.intents.items():
-            for example in intent.examples[language]:
-                if "{" not in example:
-                    found = demo.intents.match(example, language)
-                    assert found is not None
-                    assert (found.intent, found.sure) == (name, 1.0), example
-
-
-@pytest.mark.parametrize(
-    ("sentence", "intent"),
-    [
-        ("what are your hours today?", "opening_hours"),
-        ("how late are you guys open on friday", "opening_hours"),
-        ("I'm calling to pay my bill", "pay_bill"),
-        ("how much do I owe you", "balance"),
-        ("there is no water in my house this morning", "report_outage"),
-        ("I want to move house and pay my last bill", "move_house"),
-        ("can I speak with somebody please", "reach_person"),
-    ],
-)
-def test_the_demo_understands(demo: FlowSet, sentence: str, intent: str) -> None:
-    found = demo.intents.match(sentence, "en")
-    assert found is not None
-    assert found.intent == intent
-    assert found.sure >= 0.4
-    assert found.nearest[0].likeness > 0
-
-
-@pytest.mark.parametrize(
-    "sentence",
-    ["how tall is mount everest", "my girlfriend left me", "blah blah blah", "xyzzy", "turn up the volume",
-     "my flight was cancelled", "do you believe in ghosts"],
-)  # fmt: skip
-def test_the_demo_knows_what_it_doesnt_know(demo: FlowSet, sentence: str) -> None:
-    found = demo.intents.match(sentence, "en")
-    assert found is not None
-    assert found.sure < 0.4
-
-
-@pytest.mark.parametrize("sentence", ["", "   ", "?!", "\x00"])
-def test_nothing_is_no_sentence(demo: FlowSet, sentence: str) -> None:
-    assert demo.intents.match(sentence, "en") is None
-
-
-def test_very_long_sentences_are_cut(demo: FlowSet) -> None:
-    assert demo.intents.match("pay my bill " * 10_000, "en") is not None
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_few_intents_are_learnt_too(count: int) -> None:
-    every = {"a": {"examples": {"en": ["open the door"]}}, "b": {"examples": {"en": ["sing a song"]}}}
-    file = {"intents": dict(list(every.items())[:count])}
-    intents = Intents(FlowSet(Company(name="x"), {}, {}, {}, {}, {"intents": file}))
-    found = intents.match("open the door", "en")
-    assert found is not None
-    assert (found.intent, found.sure) == ("a", 1.0)
-    stranger = intents.match("quarterly earnings", "en")
-    assert stranger is not None
-    assert stranger.sure < 0.4
-
-
-def test_without_the_file_nothing_is_known(tmp_path: Path) -> None:
-    flows = sample.usable(tmp_path)
-    assert flows.intents.match("pay my bill", "en") is None
-    assert flows.intents.names == ()
-
-
 def test_another_classifier_is_one_registered_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     classifiers()
     monkeypatch.setattr("ivr.flow.understand.classifier.CLASSIFIERS", dict(CLASSIFIERS))
@@ -325,46 +159,4 @@ def test_another_classifier_is_one_registered_function(tmp_path: Path, monkeypat
         return FirstWord(examples)
 
     monkeypatch.setitem(CLASSIFIERS, "first_word", classifier("first_word")(train))
-    flows = sample.usable(
-        tmp_path,
-        {**FILES, "flows/main.yaml": LISTEN.replace(" {amount|money}", ""),
-         "flows/intents.yaml": "classifier: first_word\n" + INTENTS},
-    )  # fmt: skip
-    assert Talk(flows).say("settle it").at == "pay"
-
-
-def problems(folder: Path, intents: str, main: str = LISTEN) -> list[str]:
-    _, found = sample.flow_set(folder, {**FILES, "flows/intents.yaml": intents, "flows/main.yaml": main})
-    return [f"{problem.mark} {problem.code}" for problem in found]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "code"),
-    [
-        ("amount: money", "amount: card", "bad_slot"),
-        ("amount: money", "amount: monye", "bad_slot"),
-        ("I moved to {town}", "I moved to {twon}", "unknown_slot"),
-        ("label: pay a bill", "label: main.pya", "unknown_prompt"),
-        ("options: [Springfield, Shelbyville]", "options: towns", "bad_options"),
-        ("as: one_of, options: [Springfield, Shelbyville]", "as: one_of", "bad_options"),
-        ("slots: {amount: money,", "slotz: {amount: money,", "unknown_key"),
-        ("what are your hours\n", "pay my bill\n", "equal_examples"),
-        ("  hours:", "  no_match:", "bad_name"),
-        ("  hours:", "  ours:", "unknown_intent"),
-        ("  hours:", "  other: {examples: {en: [some other thing]}}\n  hours:", "unused_intent"),
-        ("  hours:", "  other: {examples: {en: [some other thing]}}\n  hours:", "few_examples"),
-        ("intents:\n", "classifier: oracle\nintents:\n", "unknown_classifier"),
-    ],
-)
-def test_mistakes_are_told(tmp_path: Path, old: str, new: str, code: str) -> None:
-    assert old in INTENTS
-    assert any(problem.endswith(f" {code}") for problem in problems(tmp_path, INTENTS.replace(old, new, 1)))
-
-
-def test_options_are_for_lists_only(tmp_path: Path) -> None:
-    main = LISTEN.replace("as: text,", "as: text, options: [a],")
-    assert any("bad_options" in problem for problem in problems(tmp_path, INTENTS, main))
-
-
-def test_a_slot_that_may_not_have_been_said_must_be_asked_for_first(tmp_path: Path) -> None:
-    assert any("unfilled" in problem for problem in problems(tmp_path, INTENTS))
+    assert Talk(usable(tmp_path, "classifier: first_word\n" + INTENTS)).say("settle it").at == "pay"
