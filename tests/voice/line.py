@@ -70,10 +70,13 @@ class Line:
         prompts: Path = PROMPTS,
         clock: Any = None,
         recognition: RecognitionService | None = None,
+        **settings: Any,
     ) -> None:
+        """`settings` are further ones."""
         self.settings = Settings(
-            _env_file=None, data_dir=folder, flows_dir=flows, prompts_dir=prompts, sip_port=0, log_format="json"
-        )
+            _env_file=None, data_dir=folder, flows_dir=flows, prompts_dir=prompts, sip_port=0, log_format="json",
+            **settings,
+        )  # fmt: skip
         self.engine = open_database(self.settings.database)
         migrate(self.engine)
         import_bills(self.engine, DEMO, dt.date.today())

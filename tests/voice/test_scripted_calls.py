@@ -1,7 +1,7 @@
 """Every scripted call of the demo flows, on a real SIP call with real audio.
 
-They are placed at once, as callers do, on one service per injected clock. What a script says is heard is decided by
-the audio that arrived (see `tests.voice.line`).
+They are placed at once, as callers do, on one service per injected clock and flow that answers. What a script says is
+heard is decided by the audio that arrived (see `tests.voice.line`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ivr.flow.session import Session
 from ivr.rehearsal.agents import WaitingRoom
 from ivr.rehearsal.run import Outcome, ScriptedActions, perform
 from ivr.rehearsal.script import Script, read_scripts
+from tests.twilio.test_scripted_calls import Pinned
 from tests.voice.line import FLOWS, PROMPTS, Line
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
@@ -37,17 +38,13 @@ pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 SCRIPTS, PROBLEMS = read_scripts(FLOWS / "calls", load(FLOWS, PROMPTS, specs()))
 assert not PROBLEMS
 ON_VOICE = sorted(
-    # A line answers with the company's start; scripts of other flows and of earlier contacts run on the other channels.
+    # Scripts of earlier contacts run on the other channels; where callers speak, in `test_spoken_calls`.
     (
         one
         for one in SCRIPTS
-        if "voice" in one.call.channels
-        and not one.call.earlier
-        and one.call.call is None
-        and one.call.assisted is None
-        and not one.call.speech  # `test_spoken_calls` has those
+        if "voice" in one.call.channels and not one.call.earlier and one.call.assisted is None and not one.call.speech
     ),
-    key=lambda one: one.begin,
+    key=lambda one: (one.begin, one.call.call or ""),
 )
 
 
@@ -112,11 +109,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, audio: Path) -> Iterator[
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(len(ON_VOICE)))
         running: dict[str, Future[Outcome]] = {}
-        for begin, group in groupby(ON_VOICE, key=lambda script: script.begin):
+        for (begin, _), group in groupby(ON_VOICE, key=lambda script: (script.begin, script.call.call)):
             scripts = list(group)
             folder = tmp_path_factory.mktemp("line")
             clock = lambda begin=begin: begin  # noqa: E731
             line = stack.enter_context(Line(folder, audio, clock=clock))
+            line.runner.published = Pinned(scripts[0].flows)  # type: ignore[assignment]
             their = Scripts(line, scripts)
             line.runner.begin = their.begin  # type: ignore[method-assign]
             line.runner.announcement = their.announcement  # type: ignore[method-assign]
