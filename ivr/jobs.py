@@ -168,16 +168,6 @@ def keep_lives() -> int:
         return _noted("lives kept", kept.keep_up(engine, datetime.now(UTC)))
 
 
-def watch_alerts() -> int:
-    """Tell those whom flows/alerts.yaml names of queues that need them."""
-    from ivr import watching
-    from ivr.assembly import make_published
-
-    with _database() as (engine, settings):
-        published = make_published(settings, engine)
-        return _noted("alerts", watching.watch(settings, engine, published, datetime.now(UTC)))
-
-
 def render_prompts() -> int:
     """Render what calls are going to say, so far as it isn't rendered yet; goes on in a further job after a while."""
     from ivr.assembly import make_published
@@ -208,7 +198,6 @@ def render_prompts() -> int:
 PERIODIC = (
     Periodic(deliver_messages, every=10, queue=URGENT),
     Periodic(answer_messages, every=10, queue=URGENT),
-    Periodic(watch_alerts, every=15, queue=URGENT),
     Periodic(reconcile_payments, every=60),
     Periodic(send_reminders, every=600, timeout=300),
     Periodic(post_webhooks, every=10),

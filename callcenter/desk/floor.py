@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from callcenter import alerts, emergency
 from callcenter.acd import skills
 from callcenter.acd.config import Config
+from callcenter.acd.model import Estimate
 from callcenter.alerts import USUAL, AlertsFile, Watched
 from callcenter.db import reading
 from callcenter.queues import closing
@@ -88,8 +89,10 @@ class Floor:
             )
             closed, announced = closing.closed(conn), emergency.current(conn)
             people = _people(conn, [id for id, _ in shown] + [offer["contact"] for offer in offers.values()])
+        in_queue = {name: [one for _, one in waiting if one["queue"] == name] for name in config.queues}
+        told = queues.estimates({name: len(found) + 1 for name, found in in_queue.items()})
         shown_queues = [
-            _queue(queues, name, [one for _, one in waiting if one["queue"] == name], closed, figures, promises, at)
+            _queue(queues, name, in_queue[name], told[name], closed, figures, promises, at)
             | {
                 "agents": _staff(config, agents, name),
                 "available": _available(config, agents, name),
@@ -175,13 +178,12 @@ def _people(conn: Connection, ids: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _queue(
-    queues: Queues, name: str, waiting: list[Hash], closed: frozenset[str], figures: Mapping[str, Figures],
-    promises: Mapping[str, Promises], at: float,
+    queues: Queues, name: str, waiting: list[Hash], told: Estimate | None, closed: frozenset[str],
+    figures: Mapping[str, Figures], promises: Mapping[str, Promises], at: float,
 ) -> dict[str, Any]:  # fmt: skip
     configured = queues.config.queues[name]
     since = min((float(one["joined_at"]) for one in waiting), default=None)
     counted, promised = figures.get(name, Figures()).shown(), promises.get(name, Promises())
-    told = queues.estimate(name, len(waiting) + 1)
     return {
         "name": name,
         "label": configured.label or name,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from callcenter.acd.announce import Announced
 from callcenter.acd.estimate import Staff, estimate
 from callcenter.acd.model import EntryState, Estimate, Place
 from callcenter.queues.base import MAX_PRIORITY, Base, estimate_json
+from callcenter.queues.described import Described
 from callcenter.queues.redis_hash import Hash, entry_fields, moment, text
 from callcenter.queues.scripts import entries as scripts
 
@@ -25,37 +26,20 @@ class Entries(Base):
         queue: str,
         *,
         channel: str,
-        caller: str = "",
-        customer_id: str = "",
-        language: str = "",
-        skills: Mapping[str, int] | None = None,
-        priority: int | None = None,
         joined_at: float | None = None,
         last_agent: str = "",
         holder: str = "",
-        data: Mapping[str, Any] | None = None,
-        known_as: Iterable[str] = (),
+        **described: Unpack[Described],
     ) -> Place:
         """Put a contact into a queue; one that is in a queue already stays where it is. `holder` is the process that
-        has its leg and will `keep` it. `joined_at` is given when it had joined before. `known_as` is what callbacks of
-        the same person are found by (`callbacks.known_as`): nobody is called back who has been served meanwhile. The
-        place's state is `full`, and nothing was stored, where a queue of `max_size` has no room. Raises
-        `UnknownQueue`."""
+        has its leg and will `keep` it. `joined_at` is given when it had joined before. The place's state is `full`, and
+        nothing was stored, where a queue of `max_size` has no room. Raises `UnknownQueue`, and ValueError for a
+        priority that is none."""
         configured = self.queue(queue)
-        at = self.clock()
-        fields = entry_fields(
-            channel=channel,
-            joined_at=at if joined_at is None else joined_at,
-            priority=_priority(configured.priority if priority is None else priority),
-            caller=caller,
-            customer_id=customer_id,
-            language=language,
-            skills=skills,
-            last_agent=last_agent,
-            holder=holder,
-            data=data,
-            known_as=" ".join(known_as),
-        )
+        priority = described.get("priority")
+        described["priority"] = _priority(configured.priority if priority is None else priority)
+        at = self.clock() if joined_at is None else joined_at
+        fields = entry_fields(described, channel=channel, joined_at=at, last_agent=last_agent, holder=holder)
         # Who was in already isn't turned away.
         most = "" if configured.max_size is None or joined_at is not None else configured.max_size
         state = self._join(contact_id, queue, fields, most)
@@ -86,11 +70,19 @@ class Entries(Base):
 
     def estimate(self, queue: str, position: int) -> Estimate | None:
         """How long whoever is at this position waits; `None` while nobody serves the queue."""
-        found = self.client.hget("cw:staff", queue)
-        if found is None:
-            return None
-        staff = Staff(**json.loads(text(found)))
-        return estimate(position, staff) if self.clock() - staff.at <= STALE_STAFF else None
+        return self.estimates({queue: position})[queue]
+
+    def estimates(self, positions: Mapping[str, int]) -> dict[str, Estimate | None]:
+        """The same for a position in each of several queues, in one round trip."""
+        if not positions:
+            return {}
+        stored: Any = self.client.hmget("cw:staff", list(positions))
+        told = {}
+        for (queue, position), found in zip(positions.items(), stored, strict=True):
+            staff = None if found is None else Staff(**json.loads(text(found)))
+            fresh = staff is not None and self.clock() - staff.at <= STALE_STAFF
+            told[queue] = estimate(position, staff) if staff is not None and fresh else None
+        return told
 
     def entry(self, contact_id: str) -> Hash:
         """All that is stored of an entry, as text; empty for an unknown one. For screen pops and the desk."""

@@ -1,7 +1,9 @@
-"""Alerts from end to end: queues on a real Valkey, the job's work, mails to a real server."""
+"""Alerts from end to end: queues on a real Valkey, the clock's work, mails to a real server."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +16,10 @@ from sqlalchemy.engine import Engine
 from callcenter import outbox
 from callcenter.db import migrate, open_database, reading
 from callcenter.queues.store import Queues
-from callcenter.tables import alert_episodes
-from ivr import watching
+from callcenter.tables import alert_episodes, messages
+from ivr import jobs, watching
 from ivr.actions import specs
+from ivr.cli import main
 from ivr.messaging import policy
 from ivr.published import Published
 from ivr.queue_config import PublishedQueues, connect
@@ -54,11 +57,12 @@ class Company:
         self.flows = self.published.publish(folder / "flows", folder / "prompts")
         self.client = connect(valkey.url)
         self.queues: Queues = PublishedQueues(self.published, self.client).queues
+        self.watch = watching.Watch(self.settings, self.engine, self.published)
 
     def look(self, seconds: float) -> int:
-        """The job's work, then the outbox's."""
+        """A look of the clock's process, then the outbox's work."""
         at = NOW + timedelta(seconds=seconds)
-        queued = watching.watch(self.settings, self.engine, self.published, at)
+        queued = self.watch.look(at)
         outbox.sweep(self.engine, self.mail, at, policy=policy(self.flows))
         return queued
 
@@ -106,3 +110,45 @@ def test_while_the_store_is_away_nothing_begins_or_ends(
     assert len(mailbox[0].mails) == 2
     company.client.close()
     company.engine.dispose()
+
+
+def test_they_are_watched_until_the_clock_stops(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that fails is not the last one."""
+    for contact in ("c1", "c2"):
+        company.queues.join(contact, "billing", channel="sip")
+    stopping, looks, look = threading.Event(), [], company.watch.look
+
+    def counted(now: datetime) -> int:
+        looks.append(now)
+        if len(looks) == 1:
+            raise RuntimeError("the database is away")
+        told = look(now)
+        if len(looks) == 3:
+            stopping.set()
+        return told
+
+    monkeypatch.setattr(company.watch, "look", counted)
+    company.watch.run(stopping, 0.01, lambda: NOW)
+    with reading(company.engine) as conn:
+        assert conn.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one() == 2
+    assert len(looks) == 3
+
+
+def test_the_clock_watches_them(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`callwright clock` does it, beside its jobs."""
+    for contact in ("c1", "c2"):
+        company.queues.join(contact, "billing", channel="sip")
+    monkeypatch.setenv("DATA_DIR", str(company.settings.data_dir))
+    monkeypatch.setenv("REDIS_URL", company.settings.redis_url)
+
+    def run_clock(client: Any) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with reading(company.engine) as conn:
+                if conn.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one() == 2:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("nobody was told")
+
+    monkeypatch.setattr(jobs, "run_clock", run_clock)
+    assert main(["clock"]) == 0

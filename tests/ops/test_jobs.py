@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from rq import Queue
+from rq import Queue, Worker
 from sqlalchemy.engine import Engine
 
 from callcenter import contacts as contact_rows
@@ -86,11 +87,11 @@ def test_the_clock_fills_the_queues_and_a_worker_empties_them(settings: Settings
     assert seen == {f"ivr.jobs.{job.function.__name__}" for job in jobs.PERIODIC}
     work(jobs.URGENT, jobs.DEFAULT)
     with embedded.connect(settings) as client:
-        for name in (jobs.URGENT, jobs.DEFAULT):
-            queue = Queue(name, connection=client)
-            assert len(queue) == 0
-            assert queue.failed_job_registry.count == 0
-            assert queue.finished_job_registry.count >= 1
+        queues = [Queue(name, connection=client) for name in (jobs.URGENT, jobs.DEFAULT)]
+        assert [len(queue) for queue in queues] == [0, 0]
+        assert [queue.failed_job_registry.count for queue in queues] == [0, 0]
+        # The urgent ones may be dropped on a slow machine: the next would be due before a worker is there.
+        assert sum(queue.finished_job_registry.count for queue in queues) >= 1
 
 
 def test_a_worker_without_redis_says_so(tmp_path: Path) -> None:
@@ -173,3 +174,21 @@ def test_publishing_without_redis_still_publishes(tmp_path: Path, monkeypatch: p
     told = capsys.readouterr().out
     assert "answers new calls" in told
     assert "`callwright prompts` does it here and now" in told
+
+
+def test_a_killed_worker_leaves_nothing_behind(settings: Settings) -> None:
+    command = [sys.executable, "-m", "ivr.cli", "worker"]
+    worker = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        with embedded.connect(settings) as client:
+            job = jobs.enqueue(settings, jobs.forget_codes)
+            deadline = time.monotonic() + 60
+            while job.get_status(refresh=True) != "finished":
+                assert time.monotonic() < deadline, "the worker does nothing"
+                time.sleep(0.05)
+            assert Worker.count(connection=client) == 1
+    finally:
+        worker.kill()
+        worker.wait()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)  # there is none left in its group
