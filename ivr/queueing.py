@@ -22,6 +22,7 @@ from callcenter.db import reading
 from callcenter.queues import closing
 from callcenter.queues.base import UnknownQueue
 from callcenter.queues.callbacks import NotInQueue
+from callcenter.queues.described import Described
 from ivr import emergency
 from ivr.callbacks import Callbacks, Person
 from ivr.flow.effects import Enqueue, RequestCallback
@@ -79,8 +80,9 @@ class Queueing:
             place = self._taken(session, effect, person) if joined_at is None else None
             if place is None:
                 place = self.queues.join(
-                    session.contact_id, effect.queue, joined_at=joined_at, **self._described(session, effect, person)
-                )
+                    session.contact_id, effect.queue, channel=session.channel, joined_at=joined_at, holder=self.holder,
+                    **self._described(session, effect, person),
+                )  # fmt: skip
             if place.state == "full":
                 return Refused("full")
             if place.too_long:
@@ -112,14 +114,18 @@ class Queueing:
         own = self.queues.requested(session.contact_id)
         wanted = [own] if own is not None else self._callbacks.waiting(person) if effect.callback == "take" else []
         described = self._described(session, effect, person)
-        places = (self.queues.take_callback(session.contact_id, one.contact_id, **described) for one in wanted)
+        places = (
+            self.queues.take_callback(
+                session.contact_id, one.contact_id, channel=session.channel, holder=self.holder, **described
+            )
+            for one in wanted
+        )
         return next((place for place in places if place is not None), None)
 
-    def _described(self, session: Session, effect: Enqueue, person: Person) -> dict[str, Any]:
+    def _described(self, session: Session, effect: Enqueue, person: Person) -> Described:
         return {
-            "channel": session.channel, "caller": session.caller, "customer_id": person.customer_id,
-            "language": session.language, "skills": effect.skills, "priority": effect.priority, "holder": self.holder,
-            "data": effect.data, "known_as": person.keys,
+            "caller": session.caller, "customer_id": person.customer_id, "language": session.language,
+            "skills": effect.skills, "priority": effect.priority, "data": effect.data, "known_as": person.keys,
         }  # fmt: skip
 
     def news(self, contact_id: str, queue: str) -> Queued | Refused | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy.engine import Connection
 
 from callcenter import customers, identifiers
 from callcenter.acd.model import Place
 from callcenter.queues.base import Base, UnknownQueue
+from callcenter.queues.described import Described
 from callcenter.queues.entries import Entries
 from callcenter.queues.redis_hash import entry_fields, moment, text
 from callcenter.queues.scripts import callbacks as scripts
@@ -59,14 +60,8 @@ class Callbacks(Entries, Base):
         at: float | None = None,
         queue: str = "",
         channel: str = "voice",
-        caller: str = "",
-        customer_id: str = "",
-        language: str = "",
-        skills: Mapping[str, int] | None = None,
-        priority: int | None = None,
         joined_at: float | None = None,
-        data: Mapping[str, Any] | None = None,
-        known_as: Iterable[str] = (),
+        **described: Unpack[Described],
     ) -> Place:
         """Call back instead of waiting, at the place that the contact has; a contact that isn't in a queue joins
         `queue`, also a full one. `at` is a chosen time; without it, when the turn comes. Asking again changes the
@@ -79,11 +74,11 @@ class Callbacks(Entries, Base):
         self._check_hours(known["queue"] if there else queue, at)
         if not there and queue:
             configured = self.queue(queue)
+            if described.get("priority") is None:
+                described["priority"] = configured.priority
             fields = entry_fields(
-                channel=channel, joined_at=self.clock() if joined_at is None else joined_at,
-                priority=configured.priority if priority is None else priority, caller=caller, customer_id=customer_id,
-                language=language, skills=skills, last_agent="", holder="", data=data, number=number,
-                not_before=at or 0.0, attempts=0, requested_at=self.now(), known_as=" ".join(known_as),
+                described, channel=channel, joined_at=self.clock() if joined_at is None else joined_at, number=number,
+                not_before=at or 0.0, attempts=0, requested_at=self.now(),
             )  # fmt: skip
             self._join(contact_id, queue, fields)
         elif known.get("leg") == "absent":
@@ -127,14 +122,8 @@ class Callbacks(Entries, Base):
         callback: str,
         *,
         channel: str,
-        caller: str = "",
-        customer_id: str = "",
-        language: str = "",
-        skills: Mapping[str, int] | None = None,
-        priority: int | None = None,
         holder: str = "",
-        data: Mapping[str, Any] | None = None,
-        known_as: Iterable[str] = (),
+        **described: Unpack[Described],
     ) -> Place | None:
         """Wait on the line instead of being called back: this contact takes the place of the contact `callback`, which
         may be its own, with the time that it joined at and the higher of both priorities; nobody calls any more.
@@ -143,12 +132,16 @@ class Callbacks(Entries, Base):
             old = self.entry(callback)
             if old.get("leg") != "absent" or old.get("state") not in IN_QUEUE:
                 break
-            wanted = max(int(old["priority"]), priority or 0)
+            both: Described = {
+                **described,
+                "customer_id": described.get("customer_id") or old["customer_id"],
+                "language": described.get("language") or old["language"],
+                "skills": json.loads(old["skills"]) | dict(described.get("skills") or {}),
+                "priority": max(int(old["priority"]), described.get("priority") or 0),
+            }
             fields = entry_fields(
-                channel=channel, joined_at=float(old["joined_at"]), priority=wanted, caller=caller,
-                customer_id=customer_id or old["customer_id"], language=language or old["language"],
-                skills=json.loads(old["skills"]) | dict(skills or {}), last_agent=old["last_agent"], holder=holder,
-                data=data, queued_at=old["queued_at"], visited=old["visited"], known_as=" ".join(known_as),
+                both, channel=channel, joined_at=float(old["joined_at"]), last_agent=old["last_agent"], holder=holder,
+                queued_at=old["queued_at"], visited=old["visited"],
             )  # fmt: skip
             given = json.dumps(fields)
             state = self.run(scripts.TAKE, self.now(), contact_id, old["queue"], "", given, callback)

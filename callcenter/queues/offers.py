@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 from callcenter.acd.model import Offer, Proposal
 from callcenter.queues.base import Base, CodeRequired, NoSuchOffer
+from callcenter.queues.described import Described
 from callcenter.queues.redis_hash import entry_fields, moment, offer_of, text
 from callcenter.queues.scripts import agents as agent_scripts
 from callcenter.queues.scripts import consulting
@@ -200,18 +201,15 @@ class Offers(Base):
         channel: str,
         connected_at: float,
         joined_at: float | None = None,
-        caller: str = "",
-        customer_id: str = "",
-        language: str = "",
         holder: str = "",
-        data: Mapping[str, Any] | None = None,
+        **described: Unpack[Described],
     ) -> bool:
         """Tell a store that has lost its data of a conversation that goes on. False if it knows the contact or the
         offer. Raises `UnknownQueue`."""
         self.queue(queue)
         fields = entry_fields(
-            channel=channel, joined_at=connected_at if joined_at is None else joined_at, priority=0, caller=caller,
-            customer_id=customer_id, language=language, skills=None, last_agent=agent_id, holder=holder, data=data,
+            described, channel=channel, joined_at=connected_at if joined_at is None else joined_at,
+            last_agent=agent_id, holder=holder,
         )  # fmt: skip
         agent = self.config.agents.get(agent_id)
         return bool(

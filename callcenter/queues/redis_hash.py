@@ -10,6 +10,7 @@ from callcenter.acd import carriers, skills
 from callcenter.acd.config import Config, medium
 from callcenter.acd.model import Agent, AgentState, Entry, Offer, OfferState
 from callcenter.acd.strategies import strategies
+from callcenter.queues.described import Described
 
 Hash = dict[str, str]
 
@@ -111,34 +112,30 @@ def offer_of(offer_id: str, found: Hash) -> Offer:
 
 
 def entry_fields(
+    described: Described,
     *,
     channel: str,
     joined_at: float,
-    priority: int,
-    caller: str,
-    customer_id: str,
-    language: str,
-    skills: Mapping[str, int] | None,
-    last_agent: str,
-    holder: str,
-    data: Mapping[str, Any] | None,
+    last_agent: str = "",
+    holder: str = "",
     number: str = "",
     not_before: float = 0.0,
     **more: Any,
 ) -> Hash:
-    """What JOIN stores of an entry; a number makes it a callback."""
+    """What JOIN stores of an entry, at the lowest priority where none is told; a number makes it a callback."""
     return {
         "channel": channel,
         "medium": "voice" if number else medium(channel),  # however it was asked for, a callback is a call
         "joined_at": moment(joined_at),
-        "priority": str(priority),
-        "caller": caller,
-        "customer_id": customer_id,
-        "language": language,
-        "skills": json.dumps(dict(skills or {}), separators=(",", ":")),
+        "priority": str(described.get("priority") or 0),
+        "caller": described.get("caller", ""),
+        "customer_id": described.get("customer_id", ""),
+        "language": described.get("language", ""),
+        "skills": json.dumps(dict(described.get("skills") or {}), separators=(",", ":")),
         "last_agent": last_agent,
         "holder": holder,
-        "data": json.dumps(dict(data or {}), ensure_ascii=False, separators=(",", ":")),
+        "data": json.dumps(dict(described.get("data") or {}), ensure_ascii=False, separators=(",", ":")),
+        "known_as": " ".join(described.get("known_as", ())),
         "leg": "absent" if number else "present",
         "number": number,
         "not_before": moment(not_before) if not_before else "0",

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
 from callcenter.queues import projection
+from callcenter.queues.described import Described
 from callcenter.queues.redis_hash import entry_fields, moment
 from callcenter.queues.store import Queues
 
@@ -50,10 +51,13 @@ def _put_back(queues: Queues, row: Mapping[str, Any]) -> bool:
             data=data["data"],
         )  # fmt: skip
     requested = row["callback"] == "requested"
+    described: Described = {
+        "caller": data["caller"], "customer_id": row["customer_id"], "language": data["language"],
+        "skills": data["skills"], "priority": row["priority"], "data": data["data"],
+    }  # fmt: skip
     fields = entry_fields(
-        channel=row["channel"], joined_at=row["joined_at"].timestamp(), priority=row["priority"],
-        caller=data["caller"], customer_id=row["customer_id"], language=data["language"], skills=data["skills"],
-        last_agent=data["last_agent"], holder="" if requested else row["holder"], data=data["data"],
+        described, channel=row["channel"], joined_at=row["joined_at"].timestamp(),
+        last_agent=data["last_agent"], holder="" if requested else row["holder"],
         number=row["number"] if requested else "",
         not_before=row["callback_at"].timestamp() if requested and row["callback_at"] else 0.0,
         attempts=row["attempts"], restored="1",

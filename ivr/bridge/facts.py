@@ -148,6 +148,7 @@ def rejoin(queues: Queues, contact_id: str, queue: str, *, caller: str = "") -> 
         last_agent=entry.get("last_agent", ""),
         holder=entry.get("holder", ""),
         data=_json(entry.get("data", "")),
+        known_as=entry.get("known_as", "").split(),
     )
 
 
