@@ -46,7 +46,8 @@ class Worker(Command):
             client = connect(settings)
             worker = RqWorker(list(arguments.queues or jobs.QUEUES), connection=client)
             worker.log_result_lifespan = False
-            worker.work(burst=arguments.burst, with_scheduler=True, logging_level="WARNING")
+            # No scheduler: nothing is enqueued for later, and its process would outlive a killed worker.
+            worker.work(burst=arguments.burst, logging_level="WARNING")
         except CannotStart as error:
             raise Failure(str(error)) from None
         except (NoRedis, redis.RedisError) as error:

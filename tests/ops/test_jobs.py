@@ -181,7 +181,7 @@ def test_a_killed_worker_leaves_nothing_behind(settings: Settings) -> None:
     worker = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         with embedded.connect(settings) as client:
-            job = jobs.enqueue(settings, jobs.forget_codes)
+            job = jobs.enqueue(settings, jobs.forget_codes, jobs.DEFAULT)
             deadline = time.monotonic() + 60
             while job.get_status(refresh=True) != "finished":
                 assert time.monotonic() < deadline, "the worker does nothing"
