@@ -22,7 +22,7 @@ from callcenter import customers
 from callcenter.db import reading
 from callcenter.identifiers import InvalidIdentifier
 from callcenter.queues.base import Hours
-from callcenter.queues.callbacks import OutsideHours, Requested, known_as
+from callcenter.queues.callbacks import OutsideHours, Requested, TooFar, known_as
 from callcenter.queues.store import Queues
 from callcenter.tables import contacts
 from ivr.flow.effects import RequestCallback
@@ -119,6 +119,8 @@ class Callbacks:
             return self._closed(next_possible(self._queues.hours, self._queues.queue(queue).callback_hours, now))
         if at is None and not here and not self._queues.open_at(queue, now):
             at = self._queues.hours.next_open(self._queues.queue(queue).callback_hours or "", now)
+            if at is not None and at >= self._queues.last_time(queue):
+                at = None  # nobody has chosen that day; the router waits for it
         try:
             if moved is None or not self._queues.move_callback(moved.contact_id, at=at, number=request.number):
                 self._queues.request_callback(
@@ -135,6 +137,8 @@ class Callbacks:
                 )
         except OutsideHours as closed:
             return self._closed(closed.next_open)
+        except TooFar as error:
+            return CallbackBooked(False, "too_far", clock_time(error.last - 1, self._timezone()))
         for other in others if here else ():  # one callback for one person
             self._queues.cancel_callback(other.contact_id, "replaced")
         return CallbackBooked(True, at="" if at is None else clock_time(at, self._timezone()))

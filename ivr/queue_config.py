@@ -6,7 +6,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
+from zoneinfo import ZoneInfo
 
 import redis
 import structlog
@@ -45,6 +47,12 @@ class PublishedHours:
         if found is None or found[0]:
             return at
         return found[1]
+
+    def end_of_day(self, at: float, days: int) -> float:
+        flows = self._flows()
+        zone = ZoneInfo(flows.company.timezone) if flows is not None else UTC
+        day = datetime.fromtimestamp(at, zone).date() + timedelta(days=days + 1)
+        return datetime.combine(day, clock_time.min, zone).timestamp()
 
     def _status(self, name: str, at: float) -> tuple[bool, float | None] | None:
         flows = self._flows()

@@ -106,6 +106,7 @@ class Callback(Model):
     offer_size: int | None = Field(None, ge=1, description="offered while so many wait")
     offer_hours: Name | None = Field(None, description="offered only within this file of opening hours")
     hours: Name | None = Field(None, description="made within this file of opening hours; by default the queue's")
+    days_ahead: int = Field(14, ge=1, le=365, description="a time may be chosen until the end of the day so far ahead")
     retries: int = Field(2, ge=0, le=20, description="further calls after one that reached nobody")
     spacing: Seconds = Field(600, description="between calls")
     limit: Seconds = Field(86_400, description="given up so long after the request, or the time that was chosen")

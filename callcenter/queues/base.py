@@ -19,6 +19,7 @@ from callcenter.queues.redis_hash import Hash, as_hash, text
 from callcenter.queues.scripts.prelude import PRELUDE
 
 MAX_PRIORITY = 100
+DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,21 @@ class Hours(Protocol):
     def next_open(self, name: str, at: float) -> float | None:
         """The next moment from `at` on when it is open, `at` itself if it is; `None` if that can't be said."""
 
+    def end_of_day(self, at: float, days: int) -> float:
+        """When the day ends, on the company's clock, that is so many days after the day of `at`."""
+
 
 class AlwaysOpen:
+    """Of a company whose clock is UTC."""
+
     def is_open(self, name: str, at: float) -> bool:
         return True
 
     def next_open(self, name: str, at: float) -> float | None:
         return at
+
+    def end_of_day(self, at: float, days: int) -> float:
+        return (at // DAY + days + 1) * DAY
 
 
 class Base:

@@ -33,6 +33,14 @@ class OutsideHours(ValueError):
         self.next_open = next_open
 
 
+class TooFar(ValueError):
+    """The chosen time is too many days ahead. `last` is until when one may be chosen, in seconds since 1970."""
+
+    def __init__(self, days: int, last: float) -> None:
+        super().__init__(f"callbacks are made within {days} days")
+        self.last = last
+
+
 class NotInQueue(LookupError):
     """The contact isn't in a queue, or is being connected at this moment."""
 
@@ -65,13 +73,13 @@ class Callbacks(Entries, Base):
     ) -> Place:
         """Call back instead of waiting, at the place that the contact has; a contact that isn't in a queue joins
         `queue`, also a full one. `at` is a chosen time; without it, when the turn comes. Asking again changes the
-        number or the time. Raises `InvalidIdentifier` for a number that nobody can have, `OutsideHours`, `NotInQueue`,
-        `UnknownQueue`."""
+        number or the time. Raises `InvalidIdentifier` for a number that nobody can have, `OutsideHours`, `TooFar`,
+        `NotInQueue`, `UnknownQueue`."""
         number = self.dialled(number)
         due = moment(at) if at is not None else "0"
         known = self.entry(contact_id)
         there = known.get("state") in IN_QUEUE
-        self._check_hours(known["queue"] if there else queue, at)
+        self._check_time(known["queue"] if there else queue, at)
         if not there and queue:
             configured = self.queue(queue)
             if described.get("priority") is None:
@@ -107,11 +115,12 @@ class Callbacks(Entries, Base):
 
     def move_callback(self, contact_id: str, *, at: float | None = None, number: str = "") -> bool:
         """To another time (`None`: when its turn comes) or number. A dial that is being placed is taken back. False if
-        there is no callback that waits, or the conversation has begun. Raises `OutsideHours`, `InvalidIdentifier`."""
+        there is no callback that waits, or the conversation has begun. Raises `OutsideHours`, `TooFar`,
+        `InvalidIdentifier`."""
         entry = self.entry(contact_id)
         if entry.get("leg") != "absent":
             return False
-        self._check_hours(entry["queue"], at)
+        self._check_time(entry["queue"], at)
         number = self.dialled(number) if number else ""
         due = moment(at) if at is not None else "0"
         return bool(self.run(scripts.MOVE, self.now(), contact_id, number, due, "") == "yes")
@@ -204,11 +213,19 @@ class Callbacks(Entries, Base):
         hours = self.queue(queue).callback_hours
         return hours is None or self.hours.is_open(hours, at)
 
-    def _check_hours(self, queue: str, at: float | None) -> None:
+    def last_time(self, queue: str) -> float:
+        """Until when callbacks of this queue may be chosen now. Raises `UnknownQueue`."""
+        return self.hours.end_of_day(self.clock(), self.queue(queue).callback.days_ahead)
+
+    def _check_time(self, queue: str, at: float | None) -> None:
         if at is None or not queue:
             return
+        last = self.last_time(queue)
+        if at >= last:
+            raise TooFar(self.queue(queue).callback.days_ahead, last)
         if not self.open_at(queue, at):
-            raise OutsideHours(self.hours.next_open(self.queue(queue).callback_hours or "", at))
+            opens = self.hours.next_open(self.queue(queue).callback_hours or "", at)
+            raise OutsideHours(opens if opens is None or opens < last else None)
 
     def context(self, contact_id: str) -> dict[str, Any]:
         """What the flow gave with the contact (`data` of `join`)."""

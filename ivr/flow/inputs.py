@@ -131,9 +131,9 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class CallbackBooked:
-    """Whether the callback was booked, or given up; `why` not: bad_number, closed, none (there was none to give up),
-    failed. `at` is when it will be made, or the next possible time for one that is `closed`: 2026-01-31T15:00 on the
-    company's clock, "" when the turn comes or where there is no such time."""
+    """Whether the callback was booked, or given up; `why` not: bad_number, closed, too_far, none (there was none to
+    give up), failed. `at` is when it will be made, after `closed` the next possible time, after `too_far` the last:
+    2026-01-31T15:00 on the company's clock, "" when the turn comes or where there is no such time."""
 
     booked: bool
     why: str = ""

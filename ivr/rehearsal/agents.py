@@ -73,10 +73,15 @@ class WaitingRoom:
             at = self._hours.next_open(hours, self._begin)
         elif at is not None and at < self._begin:
             return self._closed(next_possible(self._hours, hours, self._begin))
+        elif at is not None and at >= (last := self._last(request.queue)):
+            return CallbackBooked(False, "too_far", clock_time(last - 1, self._timezone))
         elif at is not None and hours is not None and not self._hours.is_open(hours, at):
             return self._closed(self._hours.next_open(hours, at))
         self._callback = ("" if at is None else clock_time(at, self._timezone), request.number)
         return CallbackBooked(True, at=self._callback[0])
+
+    def _last(self, queue: str) -> float:
+        return self._hours.end_of_day(self._begin, self._queues.get(queue, Queue()).callback.days_ahead)
 
     def _closed(self, opens: float | None) -> CallbackBooked:
         return CallbackBooked(False, "closed", "" if opens is None else clock_time(opens, self._timezone))

@@ -136,6 +136,18 @@ def test_a_callback_outside_of_hours_is_told_when(floor: Api, queues: Queues) ->
     assert opens in refused.get_json()["errors"][0]["detail"]
 
 
+def test_a_callback_too_far_ahead_is_told_until_when(floor: Api, queues: Queues) -> None:
+    at = datetime.fromtimestamp(queues.clock(), UTC) + timedelta(days=90)
+    refused = floor("POST", "/callbacks", {"queue": "billing", "number": NUMBER, "at": at.isoformat()})
+    assert refused.status_code == 422
+    problem = refused.get_json()
+    last = datetime.fromtimestamp(queues.last_time("billing"), UTC).isoformat()
+    assert problem["detail"] == "that is too far ahead"
+    assert f"within 14 days: choose a time before {last}" in problem["errors"][0]["detail"]
+    made = done(floor("POST", "/callbacks", {"queue": "billing", "number": NUMBER}), 201)
+    assert floor("PATCH", f"/callbacks/{made['contact_id']}", {"at": at.isoformat()}).status_code == 422
+
+
 def test_the_screen_pop_fits_its_schema(floor: Api, queues: Queues) -> None:
     queues.join("c1", "billing", channel="sip", caller=NUMBER, data={"path": ["main.choose"]})
     queues.sign_in("ana")

@@ -161,6 +161,16 @@ def test_a_time_outside_the_hours_is_refused_with_the_next_one(desk: Desk, queue
     assert clock_time(one.at, ZONE) == f"{day_after}T08:00"
 
 
+def test_a_day_too_far_ahead_is_refused_with_the_last_one(desk: Desk, queues: Queues) -> None:
+    thread = desk.text("agent").contact_id
+    last_day = desk.clock[0].date() + dt.timedelta(days=14)
+    late = last_day + dt.timedelta(days=1)
+    for words in ("call me back", "yes", "another time", f"{late:%B} {late.day}", "4 pm"):
+        desk.text(words)
+    assert f"The last day on which we can call you is {last_day:%A, %B} {last_day.day}" in last(desk, thread)
+    assert queues.callbacks_of(DANA) == []
+
+
 def test_waiting_here_takes_the_place(desk: Desk, queues: Queues) -> None:
     contact = booked(desk, queues, DANA)
     joined = queues.entry(contact)["joined_at"]

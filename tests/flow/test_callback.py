@@ -139,6 +139,16 @@ def test_when_it_is_made_and_when_it_could_be(flows: FlowSet) -> None:
     assert session.slots["callback"] == {"on": "2026-11-24", "time": "08:00", "number": "+12125550100"}
 
 
+def test_too_far_ahead_is_what_the_flow_makes_of_it(flows: FlowSet, tmp_path: Path) -> None:
+    late = (Queued(), Keys("1"), CallbackBooked(False, "too_far", "2026-12-07T23:59"))
+    assert said(flows, *late) == ["Then at ."], "as `closed`, with no next possible time"
+    own = FLOW.replace("closed: later}", "closed: later, too_far: far}").replace(
+        "  shut:", '  far: {hang_up: "By {callback.on|date}."}\n  shut:'
+    )
+    told = sample.usable(tmp_path, {"flows/main.yaml": own, **QUEUES})
+    assert said(told, *late) == ["By Monday, December 7, 2026."]
+
+
 def test_a_step_that_asks_for_nothing_joins_beside(tmp_path: Path) -> None:
     flow = "steps:\n  wait:\n    queue: billing\n    exits: {closed: end, full: end, nobody: end}\n"
     flows = sample.usable(tmp_path, {"flows/main.yaml": flow, **QUEUES})

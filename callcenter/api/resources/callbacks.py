@@ -14,7 +14,7 @@ from callcenter.api.problems import Mistake, Problem
 from callcenter.api.resources.customers import existing
 from callcenter.api.resources.queues import Priority, QueueName, live
 from callcenter.identifiers import InvalidIdentifier
-from callcenter.queues.callbacks import OutsideHours, Requested, of_person
+from callcenter.queues.callbacks import OutsideHours, Requested, TooFar, of_person
 
 Number = Annotated[str, Field(min_length=1, max_length=254, description="a telephone number")]
 
@@ -70,7 +70,10 @@ def _found(call: Call[Any, Any]) -> Requested:
     return found
 
 
-def _outside(error: OutsideHours, pointer: str) -> Problem:
+def _not_then(error: OutsideHours | TooFar, pointer: str) -> Problem:
+    if isinstance(error, TooFar):
+        said = f"{error}: choose a time before {datetime.fromtimestamp(error.last, UTC).isoformat()}"
+        return Problem(422, "that is too far ahead", errors=[Mistake(pointer=pointer, detail=said)])
     opens = error.next_open
     said = f"; it opens at {datetime.fromtimestamp(opens, UTC).isoformat()}" if opens else ""
     return Problem(422, "the queue isn't open then", errors=[Mistake(pointer=pointer, detail=f"{error}{said}")])
@@ -122,8 +125,8 @@ def request_callback(call: Call[CallbackIn, None]) -> CallbackOut:
         queues.request_callback(
             contact_id, number, at=at, queue=wanted.queue, customer_id=customer, priority=wanted.priority
         )
-    except OutsideHours as error:
-        raise _outside(error, "/at") from None
+    except (OutsideHours, TooFar) as error:
+        raise _not_then(error, "/at") from None
     found = queues.requested(contact_id)
     assert found is not None
     return _out(found)
@@ -148,8 +151,8 @@ def change_callback(call: Call[CallbackChange, None]) -> CallbackOut:
     try:
         if not queues.move_callback(found.contact_id, at=at, number=wanted.number or ""):
             raise Problem(409, "it is being dialled")
-    except OutsideHours as error:
-        raise _outside(error, "/at") from None
+    except (OutsideHours, TooFar) as error:
+        raise _not_then(error, "/at") from None
     except InvalidIdentifier as error:
         raise _wrong(error, "/number") from None
     return _out(_found(call))

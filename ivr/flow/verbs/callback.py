@@ -30,16 +30,20 @@ class Callback(StepModel):
     )
 
     cancel: bool = Field(False, description="whether to give up the callback that the caller waits for")
-    into: SlotName = Field("callback", description="the slot for when it is made, or the next possible time")
+    into: SlotName = Field("callback", description="the slot for when it is made, or may be")
 
     def needs(self) -> frozenset[str]:
         return frozenset({"queue"})
 
     def ways_out(self, flows: FlowSet) -> tuple[str, ...]:
-        return ("done", "none") if self.cancel else ("done", "bad_number", "closed")
+        return ("done", "none") if self.cancel else ("done", "bad_number", "closed", "too_far")
 
     def fills(self, flows: FlowSet) -> Mapping[str, frozenset[str]]:
-        return {} if self.cancel else {self.into: frozenset({"done", "closed"})}
+        return {} if self.cancel else {self.into: frozenset({"done", "closed", "too_far"})}
+
+    def target(self, exit: str) -> str | None:
+        """`too_far` leads where `closed` does, unless the step says otherwise."""
+        return super().target(exit) or (super().target("closed") if exit == "too_far" else None)
 
     def reads(self) -> Iterator[tuple[tuple[Any, ...], str]]:
         if not self.cancel:
@@ -64,5 +68,7 @@ class Callback(StepModel):
         assert isinstance(given, CallbackBooked)
         why = "done" if given.booked else given.why
         if why in self.fills(turn.flows).get(self.into, ()):
-            turn.fill(self.into, booked(given.at, str(turn.state.get("number", ""))))
+            # Taken for `closed`, the last day of all is no next possible time.
+            at = given.at if why != "too_far" or "too_far" in self.exits else ""
+            turn.fill(self.into, booked(at, str(turn.state.get("number", ""))))
         return why if why in self.ways_out(turn.flows) else "failed"
