@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
+from callcenter.prepared import Prepared
 from callcenter.tables import events
+
+_COLUMNS = ("at", "contact_id", "session_id", "kind", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,18 @@ def record_all(conn: Connection, facts: Iterable[Event]) -> None:
     ]  # fmt: skip
     if rows:
         conn.execute(sa.insert(events), rows)
+
+
+class Recorder:
+    """`record_all` on the driver's own connection, for what happens in every call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._insert = Prepared(engine, sa.insert(events).inline(), _COLUMNS, column_keys=_COLUMNS)
+
+    def record(self, driver: PoolProxiedConnection, facts: Sequence[Event]) -> None:
+        if facts:
+            rows = [{name: getattr(fact, name) for name in _COLUMNS} for fact in facts]
+            self._insert.execute(driver, *rows)
 
 
 def of_contact(conn: Connection, contact_id: str) -> list[Event]:

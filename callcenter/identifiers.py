@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,9 +19,11 @@ from typing import Literal, get_args
 import phonenumbers
 import sqlalchemy as sa
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import searching
+from callcenter.prepared import Prepared
 from callcenter.tables import customers, identifiers
 
 Kind = Literal["phone", "email", "chat_visitor", "account", "social"]
@@ -36,7 +38,7 @@ LONGEST = 254
 # Every contact that begins asks these two: to build a query costs more than to run it.
 _ROOT = customers.alias("root")
 _CANDIDATES = (
-    sa.select(_ROOT.c.id, _ROOT.c.name, _ROOT.c.language, _ROOT.c.provisional, identifiers.c.proof)
+    sa.select(_ROOT.c.id, _ROOT.c.name, _ROOT.c.language, identifiers.c.proof, _ROOT.c.provisional)
     .join(customers, customers.c.id == identifiers.c.customer_id)
     .join(_ROOT, _ROOT.c.id == customers.c.root_id)
     .where(identifiers.c.kind == sa.bindparam("kind"), identifiers.c.value == sa.bindparam("value"))
@@ -195,10 +197,30 @@ def owner(conn: Connection, root_id: str, kind: str, value: str) -> str | None:
 def identify(conn: Connection, kind: str, value: str, *, region: str = "") -> list[Candidate]:
     """The customers whom an identifier may mean, the best proven first. Raises `InvalidIdentifier`."""
     found = conn.execute(_CANDIDATES, {"kind": kind, "value": normalise(kind, value, region)})
+    return _best(Candidate(*row) for row in found)
+
+
+def _best(found: Iterable[Candidate]) -> list[Candidate]:
+    """Each customer once, with the best proof."""
     best: dict[str, Candidate] = {}
-    for row in sorted(found, key=lambda row: (-PROOFS.index(row.proof), row.id)):
-        best.setdefault(row.id, Candidate(row.id, row.name, row.language, row.proof, row.provisional))
+    for one in sorted(found, key=lambda one: (-PROOFS.index(one.proof), one.customer_id)):
+        best.setdefault(one.customer_id, one)
     return list(best.values())
+
+
+class Lookup:
+    """`identify` and `owner` on the driver's own connection, for what every call asks. Values are normalised ones."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._candidates = Prepared(engine, _CANDIDATES, ("kind", "value"))
+        self._owner = Prepared(engine, _OWNER, ("kind", "value", "root_id"))
+
+    def identify(self, driver: PoolProxiedConnection, kind: str, value: str) -> list[Candidate]:
+        return _best(Candidate(*row) for row in self._candidates.rows(driver, {"kind": kind, "value": value}))
+
+    def owner(self, driver: PoolProxiedConnection, root_id: str, kind: str, value: str) -> str | None:
+        rows = self._owner.rows(driver, {"kind": kind, "value": value, "root_id": root_id})
+        return rows[0][0] if rows else None
 
 
 def _identifier(row: sa.Row[tuple[object, ...]]) -> Identifier:

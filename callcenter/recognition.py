@@ -3,11 +3,13 @@ customer. Nobody is merged here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import customers, events, identifiers, locks, webhooks
 from callcenter.identifiers import Candidate, InvalidIdentifier, Kind, Proof
@@ -72,7 +74,7 @@ def recognise(
     if not candidates and kind not in ANONYMOUS:
         locks.hold(conn, f"identifier:{kind}:{value}")
         candidates = identifiers.identify(conn, kind, value)
-    proof: Proof = "caller_id" if kind in AUTHENTICATED else "none"
+    proof = _proof(kind)
     if not candidates and kind not in ANONYMOUS:
         customer_id = customers.create(conn, at=at, provisional=True)
         identifiers.add(conn, customer_id, kind, value, at=at, proof=proof)
@@ -88,6 +90,28 @@ def recognise(
         identifiers.add(conn, owner, kind, value, at=at, proof=proof)
     _assign(conn, contact_id, owner, proof=proof, by="", at=at)
     return Recognition(only.customer_id, (only,))
+
+
+class CallRecogniser:
+    """`recognise` on the driver's own connection, for callers of whom we know who they are: that is nearly all."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._lookup = identifiers.Lookup(engine)
+        self._events = events.Recorder(engine)
+        self._webhooks = webhooks.Emitter(engine)
+
+    def owner(self, driver: PoolProxiedConnection, kind: Kind, value: str) -> str | None:
+        """Whose contact a call from this (normalised) identifier is. `None` where that takes `recognise` to settle,
+        for want of a customer or for more than one, or where it has something to note about the identifier."""
+        found = self._lookup.identify(driver, kind, value)
+        if len(found) != 1 or (found[0].proof == "none" and kind in AUTHENTICATED):
+            return None
+        return self._lookup.owner(driver, found[0].customer_id, kind, value) or found[0].customer_id
+
+    def note(self, driver: PoolProxiedConnection, contact_id: str, owner: str, kind: Kind, at: datetime) -> None:
+        """The contact began as this customer's."""
+        self._events.record(driver, [_identified(contact_id, owner, _proof(kind), "", at)])
+        self._webhooks.emit(driver, *_told(contact_id, owner), at)
 
 
 def candidates(conn: Connection, contact_id: str, *, region: str = "") -> list[Candidate]:
@@ -112,8 +136,7 @@ def settle(
         kind, value = found
         owner = identifiers.owner(conn, root_id, kind, value) or customer_id
         # What was proven is who speaks, not whose phone it is; only a visitor's browser is theirs alone.
-        weak: Proof = "caller_id" if kind in AUTHENTICATED else "none"
-        identifiers.add(conn, owner, kind, value, at=at, proof=proof if kind in ANONYMOUS else weak)
+        identifiers.add(conn, owner, kind, value, at=at, proof=proof if kind in ANONYMOUS else _proof(kind))
     _assign(conn, contact_id, owner, proof=proof, by=by, at=at)
     if found and before is not None and before != owner:
         _release(conn, before, *found)
@@ -126,9 +149,23 @@ def assume(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof,
 
 def _assign(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, by: str, at: datetime) -> None:
     conn.execute(_ASSIGN, {"contact": contact_id, "customer": customer_id})
+    events.record_all(conn, [_identified(contact_id, customer_id, proof, by, at)])
+    webhooks.emit(conn, *_told(contact_id, customer_id), at)
+
+
+def _proof(kind: Kind) -> Proof:
+    """How well a contact from such an address tells whose it is."""
+    return "caller_id" if kind in AUTHENTICATED else "none"
+
+
+def _identified(contact_id: str, customer_id: str, proof: Proof, by: str, at: datetime) -> events.Event:
     data = {"customer": customer_id, "proof": proof} | ({"by": by} if by else {})
-    events.record(conn, contact_id, None, "identified", data, at)
-    webhooks.emit(conn, "contact.identified", {"contact_id": contact_id, "customer_id": customer_id}, at)
+    return events.Event(at, contact_id, None, "identified", data)
+
+
+def _told(contact_id: str, customer_id: str) -> tuple[str, Mapping[str, str]]:
+    """What webhooks hear."""
+    return "contact.identified", {"contact_id": contact_id, "customer_id": customer_id}
 
 
 def _release(conn: Connection, customer_id: str, kind: str, value: str) -> None:

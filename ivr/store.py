@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from callcenter import contacts, context, outbox, recognition
+from callcenter import contacts, context, events, outbox, recognition
 from callcenter.db import compact, driver_errors, reading, writing_quickly
 from callcenter.prepared import Prepared
-from callcenter.tables import events as event_rows
 from callcenter.tables import sessions
 from ivr.flow.effects import Effect, End, Event, Send
 from ivr.flow.session import Session
@@ -25,6 +25,10 @@ from ivr.vault import Vault
 
 Also = Callable[[sa.Connection], None]
 """What else belongs to the transaction of a step; what it raises undoes the step and is raised on."""
+
+
+class _TakesMore(Exception):
+    """The driver's connection alone won't do for this transaction; it is undone and run on SQLAlchemy's."""
 
 
 class Unknown(Exception):
@@ -65,12 +69,10 @@ class SessionStore:
         )
         every = tuple(column.name for column in sessions.columns)
         self._insert = Prepared(engine, sa.insert(sessions).inline(), {name: name for name in every}, column_keys=every)
-        columns = ("at", "contact_id", "session_id", "kind", "data")
         self._by_call = Prepared(engine, _BY_CALL, ("channel", "external_id"))
         self._contacts = contacts.CallWriter(engine)
-        self._event = Prepared(
-            engine, sa.insert(event_rows).inline(), {name: name for name in columns}, column_keys=columns
-        )
+        self._recogniser = recognition.CallRecogniser(engine)
+        self._events = events.Recorder(engine)
 
     def load(self, session_id: str) -> Stored:
         """Raises `Unknown`, and SQLAlchemy's errors when the database can't be reached."""
@@ -102,17 +104,31 @@ class SessionStore:
         """Store a new contact with its session after its first step, and whose it is; False if this call has one
         already. `region` is the country of national phone numbers. With `contact` False the contact is there."""
         others = [effect for effect in effects if _goes_elsewhere(effect)]
-        known = contact and recognition.identifier_of(session.channel, session.caller, region) is not None
-        whole = known or bool(others) or also is not None
+        create = partial(self._create, session, external_id, effects, others, reply, now, region, contact, also)
+        try:
+            return create(whole=bool(others) or also is not None)
+        except _TakesMore:
+            return create(whole=True)
+
+    def _create(
+        self,
+        session: Session,
+        external_id: str,
+        effects: Sequence[Effect],
+        others: Sequence[Effect],
+        reply: str,
+        now: datetime,
+        region: str,
+        contact: bool,
+        also: Also | None,
+        *,
+        whole: bool,
+    ) -> bool:
         with self._writing, self._transaction(whole=whole) as (driver, connection):
             if self._by_call.rows(driver, {"channel": session.channel, "external_id": external_id}):
                 return False
             if contact:
-                self._contacts.start(driver, session.contact_id, channel=session.channel, caller=session.caller,
-                                     called=session.called, at=now, language=session.language)  # fmt: skip
-            if known and connection is not None:
-                recognition.recognise(connection, session.contact_id, channel=session.channel,
-                                      address=session.caller, at=now, region=region)  # fmt: skip
+                self._start_contact(driver, connection, session, now, region)
             row = {
                 "id": session.id,
                 "contact_id": session.contact_id,
@@ -132,6 +148,27 @@ class SessionStore:
             if also is not None and connection is not None:
                 also(connection)
         return True
+
+    def _start_contact(
+        self,
+        driver: PoolProxiedConnection,
+        connection: sa.Connection | None,
+        session: Session,
+        now: datetime,
+        region: str,
+    ) -> None:
+        """The contact, and whose it is. Raises `_TakesMore` where a new caller needs SQLAlchemy's connection."""
+        found = recognition.identifier_of(session.channel, session.caller, region)
+        owner = self._recogniser.owner(driver, *found) if found is not None else None
+        if found is not None and owner is None and connection is None:
+            raise _TakesMore
+        self._contacts.start(driver, session.contact_id, channel=session.channel, caller=session.caller,
+                             called=session.called, at=now, language=session.language, customer_id=owner)  # fmt: skip
+        if found is not None and owner is not None:
+            self._recogniser.note(driver, session.contact_id, owner, found[0], now)
+        elif found is not None and connection is not None:
+            recognition.recognise(connection, session.contact_id, channel=session.channel, address=session.caller,
+                                  at=now, region=region)  # fmt: skip
 
     def commit(
         self, session: Session, effects: Sequence[Effect], reply: str, now: datetime, *, also: Also | None = None
@@ -179,11 +216,8 @@ class SessionStore:
                     kind, data = "ended", {"outcome": outcome}
                 case _:
                     continue
-            facts.append(
-                {"at": now, "contact_id": session.contact_id, "session_id": session.id, "kind": kind, "data": data}
-            )
-        if facts:
-            self._event.execute(driver, *facts)
+            facts.append(events.Event(now, session.contact_id, session.id, kind, data))
+        self._events.record(driver, facts)
 
     def _consequences(
         self,

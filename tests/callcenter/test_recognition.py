@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +12,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from callcenter import contacts, customers, events, identifiers, one_time_codes, recognition, verifying
-from callcenter.db import reading
+from callcenter import (
+    contacts,
+    customers,
+    events,
+    identifiers,
+    merging,
+    one_time_codes,
+    recognition,
+    verifying,
+    webhooks,
+)
+from callcenter.db import reading, writing_quickly
 from callcenter.tables import customers as customers_table
-from callcenter.tables import messages
+from callcenter.tables import messages, webhook_deliveries
 from callcenter.tables import one_time_codes as codes_table
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -217,3 +229,64 @@ def test_sent_codes_are_forgotten_when_they_no_longer_count(engine: Engine) -> N
         assert one_time_codes.forget(conn, NOW + timedelta(days=2)) == 0
         assert conn.execute(sa.select(sa.func.count()).select_from(codes_table)).scalar_one() == 0
         assert not one_time_codes.check(conn, id, code, NOW)
+
+
+def quickly(engine: Engine, caller: str = PHONE, channel: str = "sip") -> tuple[str, str | None]:
+    """A call's contact as `SessionStore` begins it on the driver's own connection."""
+    recogniser, writer, contact = recognition.CallRecogniser(engine), contacts.CallWriter(engine), uuid.uuid4().hex
+    found = recognition.identifier_of(channel, caller)
+    assert found
+    with writing_quickly(engine) as driver:
+        owner = recogniser.owner(driver, *found)
+        writer.start(driver, contact, channel=channel, caller=caller, called="100", at=NOW, language="",
+                     customer_id=owner)  # fmt: skip
+        if owner is not None:
+            recogniser.note(driver, contact, owner, found[0], NOW)
+    return contact, owner
+
+
+def told(conn: Connection, contact: str) -> list[object]:
+    """What stands of a contact: whose it is, its events, and what webhooks heard."""
+    bodies = [json.loads(body)["data"] for body in conn.execute(sa.select(webhook_deliveries.c.body)).scalars()]
+    return [
+        customer_of(conn, contact),
+        [(fact.kind, fact.data, fact.at, fact.session_id) for fact in events.of_contact(conn, contact)],
+        [body["customer_id"] for body in bodies if body["contact_id"] == contact],
+    ]
+
+
+def test_a_known_caller_is_recognised_quickly_as_otherwise(engine: Engine) -> None:
+    with engine.begin() as conn:
+        webhooks.subscribe(conn, "https://crm.example/hook", ["contact.identified"], at=NOW)
+        slow, known = call(conn)
+    quick, owner = quickly(engine)
+    assert owner == known.customer_id
+    with reading(engine) as conn:
+        assert told(conn, quick) == told(conn, slow)
+        assert told(conn, quick)[2] == [owner]
+
+
+def test_a_merged_customers_calls_stay_its_own_quickly_as_otherwise(engine: Engine) -> None:
+    with engine.begin() as conn:
+        root, other = customers.create(conn, at=NOW, name="Ana"), customers.create(conn, at=NOW, name="A.")
+        identifiers.add(conn, other, "phone", PHONE, at=NOW, proof="caller_id")
+        merging.merge(conn, root, other, at=NOW, by="test")
+        slow, known = call(conn)
+    quick, owner = quickly(engine)
+    assert (known.customer_id, owner) == (root, other)
+    with reading(engine) as conn:
+        assert customer_of(conn, quick) == customer_of(conn, slow) == other
+
+
+def test_who_is_not_known_or_is_several_takes_the_whole_way(engine: Engine) -> None:
+    assert quickly(engine)[1] is None
+    with engine.begin() as conn:
+        ana = customers.create(conn, at=NOW, name="Ana")
+        identifiers.add(conn, ana, "phone", PHONE, at=NOW)  # nobody has called from there yet
+    assert quickly(engine)[1] is None
+    with engine.begin() as conn:
+        assert call(conn)[1].customer_id == ana
+    assert quickly(engine)[1] == ana
+    with engine.begin() as conn:
+        shared_phone(conn)
+    assert quickly(engine)[1] is None
