@@ -119,6 +119,19 @@ def test_what_changes_is_found_anew(engine: Engine) -> None:
         assert conn.execute(sa.select(search_words)).all() == []
 
 
+@pytest.mark.parametrize("looked_through", [2, 10_000])
+def test_of_many_the_newest_come_first(engine: Engine, monkeypatch: pytest.MonkeyPatch, looked_through: int) -> None:
+    monkeypatch.setattr(searching, "NEWEST", looked_through)
+    with engine.begin() as conn:
+        bob = customers.create(conn, at=NOW, name="Bob Banana")
+        known = [customers.create(conn, at=NOW, name=f"Ana {number}") for number in range(20)]
+        assert searching.by_name(conn, "ana", 5) == known[:-6:-1]
+        assert searching.by_name(conn, "ana", 30) == [*known[::-1], bob]
+        assert searching.by_name(conn, "an", 3) == known[:-4:-1]
+        assert searching.by_name(conn, "bob", 30) == [bob]
+        assert searching.by_name(conn, "eve", 30) == []
+
+
 def test_a_merged_customers_old_name_finds_the_person_once(engine: Engine) -> None:
     with engine.begin() as conn:
         one = customers.create(conn, at=NOW, name="Ana Silva")
