@@ -14,7 +14,7 @@ from callcenter.db import reading
 from callcenter.messages import inbound as inbox
 from callcenter.messages.inbound import FLOW
 from ivr.emergency import due
-from ivr.flow.inputs import Announced, CallbackBooked, Input, Words
+from ivr.flow.inputs import Announced, CallbackBooked, Input, Served, Words
 from ivr.flow.session import Session
 from ivr.queueing import Queueing
 from ivr.runner import Runner, Turn
@@ -60,20 +60,20 @@ class Tending(ABC):
         return len(waiting)
 
     def go_on_left(self) -> int:
-        """Go on where processes died: with an action, on the way into a queue, with a callback that was asked for;
-        returns how many threads there were."""
+        """Go on where processes died: with an action, on the way into a queue and out of it, with a callback that was
+        asked for; returns how many threads there were."""
         found = self._threads.left(self.runner.now() - LEFT)
         for contact_id in found:
             try:
                 self._go_on(contact_id)
-                self._into_queue(contact_id)
+                self._with_queue(contact_id)
             except Exception as error:
                 log.exception("a thread could not go on", contact=contact_id, error=type(error).__name__)
         return len(found)
 
-    def _into_queue(self, contact_id: str) -> None:
-        """Let the flow ask for its place again; one that it has, it keeps. Whether a callback was booked nobody knows:
-        the flow says that it failed, and goes on."""
+    def _with_queue(self, contact_id: str) -> None:
+        """Let the flow ask for its place again; one that it has, it keeps. The flow's own while it waits: an agent is
+        done with it. Whether a callback was booked nobody knows: the flow says that it failed, and goes on."""
         with self._alone.at(contact_id):
             with reading(self.runner.engine) as conn:
                 contact: Any = contacts.get(conn, contact_id)
@@ -85,6 +85,8 @@ class Tending(ABC):
                 given: Input = CallbackBooked(False, "failed")
             elif "Queued" in waiting.get("for", ()) and not waiting["state"].get("told", True):
                 given = Words("")
+            elif "Served" in waiting.get("for", ()) and contact.served_by == FLOW:
+                given = Served("")
             else:
                 return
             if contact.served_by in (FLOW, QUEUE):

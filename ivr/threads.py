@@ -63,16 +63,21 @@ class Threads:
 
     def left(self, before: datetime) -> list[str]:
         """The contacts whose flows have waited since then for what comes at once, or after an action: its outcome, a
-        place in a queue, a callback."""
+        place in a queue, a callback, that the agent was done."""
         data = sessions.c.data
-        waiting = sa.select(sessions.c.contact_id).where(
+        waiting = sa.select(sessions.c.contact_id).join(contacts_table, contacts_table.c.id == sessions.c.contact_id)
+        waiting = waiting.where(
             sa.not_(sessions.c.ended),
+            contacts_table.c.ended_at.is_(None),
             sessions.c.channel.in_(CHANNELS),
             sessions.c.updated_at < before,
             sa.or_(
                 data.contains('"ActionDone"'),
                 data.contains('"CallbackBooked"'),
-                sa.and_(data.contains('"Queued"'), data.contains('"told":false')),
+                sa.and_(
+                    data.contains('"Queued"'),
+                    sa.or_(data.contains('"told":false'), contacts_table.c.served_by == FLOW),
+                ),
             ),
         )
         with reading(self.engine) as conn:

@@ -192,3 +192,30 @@ def test_who_was_to_be_called_back_when_the_process_died_is_told(
     desk.clock[0] += dt.timedelta(seconds=10)
     assert desk.conversations.go_on_left() == 1
     assert len(desk.thread(thread)) == said + 1  # that it didn't work, and what else can be done
+
+
+def test_whose_agent_was_done_when_the_process_died_goes_on_with_the_flow(
+    desk: Desk, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = next(name for name in queues.config.agents if queues.config.serves(name, "general"))
+    queues.sign_in(agent)
+    thread = desk.text("agent").contact_id
+    [offer] = queues.claim(_proposals(queues)[0])
+    assert queues.accept(offer)
+    assert queues.connected(offer)
+    with desk.engine.begin() as conn:
+        contacts.set_served_by(conn, thread, f"agent:{agent}", desk.clock[0])
+    desk.clock[0] += dt.timedelta(seconds=10)
+    assert desk.conversations.go_on_left() == 0
+    queues.complete(offer)
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(desk.runner, "feed", dies)
+        with pytest.raises(Killed):
+            desk.conversations.served(thread, agent)
+    assert desk.conversations.go_on_left() == 1
+    assert "How satisfied" in last(desk, thread)
+    assert desk.conversations.go_on_left() == 0
