@@ -13,26 +13,18 @@ from sqlalchemy.engine import Engine
 
 from callcenter import contacts, customers, identifiers, one_time_codes, recognition
 from callcenter.db import migrate, open_database, reading
-from callcenter.messages import Outgoing, Sender, _factories, _import_all
+from callcenter.messages import Outgoing
 from callcenter.tables import contacts as contacts_table
 from ivr.actions import ActionResult, perform
 from tests.actions.support import NOW, context
+from tests.carriers import carrying
 
 CALLER, MAIL = "+12025550143", "dana@example.org"
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Outgoing]:
-    taken: list[Outgoing] = []
-
-    class Carrier(Sender):
-        def send(self, message: Outgoing) -> str:
-            taken.append(message)
-            return "r"
-
-    _import_all()
-    monkeypatch.setitem(_factories, "email", lambda settings: Carrier())
-    return taken
+    return carrying(monkeypatch, "email").sent
 
 
 @pytest.fixture

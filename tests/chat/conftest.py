@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from callcenter import events
 from callcenter.db import open_database, reading
-from callcenter.messages import Outgoing, Sender, _factories, _import_all
 from callcenter.tables import contacts, messages
 from ivr.assembly import make_live_context
 from ivr.channels.chat import visitors
 from ivr.live.context import Context
 from ivr.settings import Settings
+from ivr.web import create_app
+from tests.carriers import Carrier, carrying
 from tests.live.conftest import ORIGIN, Page, Serving, pytest_pyfunc_call, serving
 from tests.twilio.support import prepare
 from tests.valkey import redis_url, valkey
@@ -70,24 +72,18 @@ def context(settings: Settings, engine: Engine) -> Iterator[Context]:
     context.close()
 
 
-class Carrier(Sender):
-    """Takes texts and mails; `sent` has them."""
-
-    def __init__(self) -> None:
-        self.sent: list[Outgoing] = []
-
-    def send(self, message: Outgoing) -> str:
-        self.sent.append(message)
-        return f"CARRIER{len(self.sent)}"
+@pytest.fixture
+def carrier(monkeypatch: pytest.MonkeyPatch) -> Carrier:
+    """The carrier of texts and mails."""
+    return carrying(monkeypatch, "sms", "email")
 
 
 @pytest.fixture
-def carrier(monkeypatch: pytest.MonkeyPatch) -> Carrier:
-    made = Carrier()
-    _import_all()
-    for channel in ("sms", "email"):
-        monkeypatch.setitem(_factories, channel, lambda settings: made)
-    return made
+def client(settings: Settings, engine: Engine) -> Iterator[FlaskClient]:
+    app = create_app(settings)
+    yield app.test_client()
+    app.extensions["callwright"].close()
+    app.extensions["callwright"].engine.dispose()
 
 
 class Visitor(Page):

@@ -29,7 +29,6 @@ from ivr.flow.inputs import Words
 from ivr.flow.session import SPEECH, TEXT, Session
 from ivr.runner import Runner
 from ivr.settings import Settings
-from ivr.web import create_app
 from tests.actions.support import context
 from tests.chat.conftest import SHOP, Carrier, kinds, rows
 from tests.chat.site import Site, Widget, chromium, running
@@ -46,14 +45,6 @@ def runner(settings: Settings) -> Iterator[Runner]:
     yield made
     made.close()
     made.engine.dispose()
-
-
-@pytest.fixture
-def client(settings: Settings, engine: Engine) -> Iterator[FlaskClient]:
-    app = create_app(settings)
-    yield app.test_client()
-    app.extensions["callwright"].close()
-    app.extensions["callwright"].engine.dispose()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,18 +21,9 @@ from callcenter.tickets import Tickets
 from ivr.assembly import make_tickets
 from ivr.channels.chat import rates, routes, visitors
 from ivr.settings import Settings
-from ivr.web import create_app
 from tests.chat.conftest import ANA, SHOP, rows, stored
 from tests.live.conftest import ORIGIN
 from tests.twilio.support import NOON
-
-
-@pytest.fixture
-def client(settings: Settings, engine: Engine) -> Iterator[FlaskClient]:
-    app = create_app(settings)
-    yield app.test_client()
-    app.extensions["callwright"].close()
-    app.extensions["callwright"].engine.dispose()
 
 
 @pytest.fixture

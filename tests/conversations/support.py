@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from sqlalchemy.engine import Engine
 
 from callcenter import events
 from callcenter.db import open_database, reading
-from callcenter.messages import Outgoing, Sender, _factories, _import_all
 from callcenter.messages.inbound import Inbound, Received
 from callcenter.tables import contacts, messages
 from ivr.actions import specs
@@ -23,32 +21,16 @@ from ivr.conversations import Conversations
 from ivr.published import Published
 from ivr.settings import Settings
 from ivr.vault import Vault
+from tests.carriers import Carrier, carrying
 from tests.twilio.support import NOON, ActingRunner, prepare, settings
 
 DANA, US = "+12025550143", "+12025550100"
 
 
-@dataclass
-class Carrier(Sender):
-    """Takes every message; `sent` has them in order."""
-
-    sent: list[Outgoing] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def send(self, message: Outgoing) -> str:
-        with self.lock:
-            self.sent.append(message)
-            return f"CARRIER{len(self.sent)}"
-
-
 @pytest.fixture
 def carrier(monkeypatch: pytest.MonkeyPatch) -> Carrier:
     """The carrier of texts, mails and the rest."""
-    made = Carrier()
-    _import_all()
-    for channel in ("sms", "whatsapp", "messenger", "email", "chat"):
-        monkeypatch.setitem(_factories, channel, lambda settings: made)
-    return made
+    return carrying(monkeypatch, "sms", "whatsapp", "messenger", "email", "chat")
 
 
 @dataclass

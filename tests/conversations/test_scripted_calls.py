@@ -13,7 +13,7 @@ import pytest
 
 from callcenter import customers, identifiers
 from callcenter.db import migrate, open_database, reading
-from callcenter.messages import Outgoing, Sender, _factories, _import_all
+from callcenter.messages import Outgoing
 from callcenter.messages.inbound import Inbound
 from callcenter.tables import events, messages, sessions
 from ivr.actions import specs
@@ -30,6 +30,7 @@ from ivr.rehearsal.script import Script, read_scripts
 from ivr.rehearsal.twilio_double.phone import _pattern
 from ivr.runner import Runner
 from ivr.vault import Vault
+from tests.carriers import carrying
 from tests.twilio.support import settings
 from tests.twilio.test_scripted_calls import Pinned, announce
 
@@ -127,16 +128,7 @@ def _id(line: str, wanted: frozenset[str]) -> str:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Outgoing]:
-    taken: list[Outgoing] = []
-
-    class Carrier(Sender):
-        def send(self, message: Outgoing) -> str:
-            taken.append(message)
-            return "r"
-
-    _import_all()
-    monkeypatch.setitem(_factories, "sms", lambda settings: Carrier())
-    return taken
+    return carrying(monkeypatch, "sms").sent
 
 
 @pytest.mark.parametrize("script", TEXT, ids=lambda script: script.name)

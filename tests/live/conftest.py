@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,21 +20,12 @@ from ivr.live.context import Context
 from ivr.live.hub import Hub
 from ivr.live.server import LiveServer
 from ivr.settings import Settings
+from tests.coroutines import pytest_pyfunc_call
 from tests.valkey import redis_url, valkey
 
-__all__ = ["redis_url", "valkey"]
+__all__ = ["pytest_pyfunc_call", "redis_url", "valkey"]
 
 ORIGIN = "https://voice.example.com"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Coroutines are tests too."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    wanted = inspect.signature(pyfuncitem.obj).parameters
-    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in wanted}))
-    return True
 
 
 class Page:

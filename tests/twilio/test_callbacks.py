@@ -80,6 +80,14 @@ def talking(office: Office) -> tuple[Call, Call, str]:
     return home, ana, contact
 
 
+def transferred(office: Office) -> tuple[Call, str]:
+    """Dana, called back, whom Ana has put back into the queue and left."""
+    home, _, contact = talking(office)
+    office.queues.set_presence("ana", "unavailable", "lunch")
+    assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
+    return home, contact
+
+
 def test_who_was_called_back_is_done_when_the_agent_is(open_office: Open) -> None:
     office = open_office("ana")
     home, ana, contact = talking(office)
@@ -115,9 +123,7 @@ def test_who_was_called_back_waits_on_the_line_for_another_agent(open_office: Op
 
 def test_who_was_called_back_and_hangs_up_while_waiting_leaves(open_office: Open) -> None:
     office = open_office("ana")
-    home, _, contact = talking(office)
-    office.queues.set_presence("ana", "unavailable", "lunch")
-    assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
+    home, contact = transferred(office)
     home.hang_up()
     office.step()
     assert office.queues.entry(contact)["state"] == "left"
@@ -126,9 +132,7 @@ def test_who_was_called_back_and_hangs_up_while_waiting_leaves(open_office: Open
 
 def test_an_offer_that_is_refused_lets_who_waits_on_the_line_be(open_office: Open) -> None:
     office = open_office("ana")
-    home, _, contact = talking(office)
-    office.queues.set_presence("ana", "unavailable", "lunch")
-    assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
+    home, contact = transferred(office)
     office.queues.sign_in("ben")
     office.rung().refuse("busy")
     office.step()

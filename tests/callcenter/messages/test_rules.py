@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection, Engine
 
 from callcenter import consent, customers, events, identifiers, outbox
 from callcenter.db import reading
-from callcenter.messages import Outgoing, Sender, _factories, _import_all
 from callcenter.messages.inbound import Inbound, receive
 from callcenter.messages.rules import Policy, QuietHours
 from callcenter.tables import messages
+from tests.carriers import carrying
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)  # in New York
 NIGHT = datetime(2026, 11, 24, 3, 30, tzinfo=UTC)  # half past ten in the evening there
@@ -26,18 +26,8 @@ POLICY = Policy(
 
 
 @pytest.fixture(autouse=True)
-def carrier(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    sent: list[str] = []
-
-    class Carrier(Sender):
-        def send(self, message: Outgoing) -> str:
-            sent.append(message.to)
-            return "r"
-
-    _import_all()
-    for channel in ("sms", "email", "whatsapp"):
-        monkeypatch.setitem(_factories, channel, lambda settings: Carrier())
-    return sent
+def carrier(monkeypatch: pytest.MonkeyPatch) -> None:
+    carrying(monkeypatch, "sms", "email", "whatsapp")
 
 
 def send(engine: Engine, at: datetime, to: str = NEW_YORK, channel: str = "sms", **more: Any) -> Any:

@@ -1,0 +1,32 @@
+"""A carrier that takes every message, in place of those that send."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from callcenter.messages import Outgoing, Sender, _factories, _import_all
+
+
+@dataclass
+class Carrier(Sender):
+    """`sent` has the messages in order."""
+
+    sent: list[Outgoing] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, message: Outgoing) -> str:
+        with self._lock:
+            self.sent.append(message)
+            return f"CARRIER{len(self.sent)}"
+
+
+def carrying(monkeypatch: pytest.MonkeyPatch, *channels: str) -> Carrier:
+    """One carrier for these channels, as long as the test runs."""
+    made = Carrier()
+    _import_all()
+    for channel in channels:
+        monkeypatch.setitem(_factories, channel, lambda settings: made)
+    return made
