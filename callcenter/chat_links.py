@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from callcenter import identifiers, locks, outbox
-from callcenter.one_time_codes import CHANNEL, DEDUPE, HIDDEN
-from callcenter.tables import chat_links, messages
+from callcenter.one_time_codes import CHANNEL, DEDUPE, clear
+from callcenter.tables import chat_links
 
 LIFETIME = timedelta(hours=1)
 PER_HOUR = 3
@@ -149,16 +149,7 @@ def customers_of(conn: Connection, link: Link, customer_id: str | None) -> list[
 
 def forget(conn: Connection, now: datetime) -> int:
     """Take links that no longer count out of the messages that brought them; returns of how many. For a job."""
-    over = sa.or_(chat_links.c.expires_at <= now, chat_links.c.used_at.is_not(None))
-    done = sa.update(messages).where(
-        messages.c.id.in_(sa.select(chat_links.c.message_id).where(over)),
-        messages.c.status.not_in(("queued", "sending")),
-        messages.c.body != HIDDEN,
-    )
-    cleared = conn.execute(done.values(body=HIDDEN, html="")).rowcount
-    shown = sa.select(messages.c.id).where(messages.c.id == chat_links.c.message_id, messages.c.body != HIDDEN)
-    conn.execute(sa.delete(chat_links).where(chat_links.c.expires_at < now - KEPT, sa.not_(shown.exists())))
-    return cleared
+    return clear(conn, chat_links, now, KEPT)
 
 
 def _link(row: Row[Any]) -> Link:

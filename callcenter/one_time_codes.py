@@ -122,16 +122,21 @@ def address(conn: Connection, code_id: str) -> tuple[str, str] | None:
 
 def forget(conn: Connection, now: datetime) -> int:
     """Take codes that no longer count out of the messages that brought them; returns of how many. For a job."""
-    over = sa.or_(one_time_codes.c.expires_at <= now, one_time_codes.c.used_at.is_not(None))
+    return clear(conn, one_time_codes, now, KEPT)
+
+
+def clear(conn: Connection, table: sa.Table, now: datetime, kept: timedelta) -> int:
+    """Take what no longer counts out of the messages that brought it, and forget it when it has been over for `kept`;
+    returns of how many messages. `table` has `message_id`, `expires_at` and `used_at`."""
+    over = sa.or_(table.c.expires_at <= now, table.c.used_at.is_not(None))
     done = sa.update(messages).where(
-        messages.c.id.in_(sa.select(one_time_codes.c.message_id).where(over)),
+        messages.c.id.in_(sa.select(table.c.message_id).where(over)),
         messages.c.status.not_in(("queued", "sending")),
         messages.c.body != HIDDEN,
     )
-    cleared = conn.execute(done.values(body=HIDDEN)).rowcount
-    shown = sa.select(messages.c.id).where(messages.c.id == one_time_codes.c.message_id, messages.c.body != HIDDEN)
-    old = sa.delete(one_time_codes).where(one_time_codes.c.expires_at < now - KEPT, sa.not_(shown.exists()))
-    conn.execute(old)
+    cleared = conn.execute(done.values(body=HIDDEN, html="")).rowcount
+    shown = sa.select(messages.c.id).where(messages.c.id == table.c.message_id, messages.c.body != HIDDEN)
+    conn.execute(sa.delete(table).where(table.c.expires_at < now - kept, sa.not_(shown.exists())))
     return cleared
 
 

@@ -25,6 +25,7 @@ def answers() -> Mapping[str, AnswerType]:
     return ANSWERS
 
 
+@cache
 def import_all(package: str) -> None:
     """Import every module of a package, so that what they define registers itself."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from callcenter.live import LiveEvent
+from ivr.flow.registry import import_all
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,15 +61,7 @@ def endpoint(kind: E) -> E:
     return kind
 
 
-@cache
-def _import_all() -> None:
-    from ivr.live import endpoints
-
-    for module in pkgutil.iter_modules(endpoints.__path__):
-        importlib.import_module(f"{endpoints.__name__}.{module.name}")
-
-
 def endpoints(context: Context) -> dict[str, Endpoint]:
     """All endpoints by their paths."""
-    _import_all()
+    import_all("ivr.live.endpoints")
     return {path: make(context) for path, make in _endpoints.items()}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
 from ivr.actions import read_setting
+from ivr.flow.registry import import_all
 
 
 class BillError(Exception):
@@ -69,16 +67,10 @@ def bill_source(name: str) -> Callable[[Factory], Factory]:
     return register
 
 
-@cache
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-
-
 def open_bill_source(engine: Engine, settings: Any) -> BillSource:
     """The source that the settings name: BILL_SOURCE, else `http` where BILLING_URL is set, else `database`.
     Raises ValueError for a name that isn't known."""
-    _import_all()
+    import_all(__name__)
     name = read_setting(settings, "BILL_SOURCE", "http" if read_setting(settings, "BILLING_URL") else "database")
     if name not in _factories:
         raise ValueError(f"BILL_SOURCE: there is no {name!r}; there are {', '.join(sorted(_factories))}")

@@ -7,18 +7,16 @@ tells what became of it or makes sure that nothing ever will.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar, Literal
 
 from sqlalchemy.engine import Engine
 
 from ivr.actions import read_setting
 from ivr.flow.cards import brand
+from ivr.flow.registry import import_all
 
 ChargeStatus = Literal["approved", "declined", "pending"]
 Reason = Literal["", "declined", "expired_card", "invalid_card", "insufficient_funds", "cancelled"]
@@ -102,16 +100,10 @@ def gateway(name: str) -> Callable[[Factory], Factory]:
     return register
 
 
-@cache
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-
-
 def open_gateway(engine: Engine, settings: Any, name: str = "") -> Gateway:
     """The gateway called `name`, by default the one that PAYMENT_GATEWAY names (sandbox). Raises ValueError for a
     name that isn't known or a gateway that isn't configured."""
-    _import_all()
+    import_all(__name__)
     name = name or read_setting(settings, "PAYMENT_GATEWAY", "sandbox")
     if name not in _factories:
         raise ValueError(f"PAYMENT_GATEWAY: there is no {name!r}; there are {', '.join(sorted(_factories))}")
