@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.rehearsal.twilio_double import Call
+from ivr.rehearsal.twilio_double.rest import Refused
 from tests.twilio.office import ANA, BANK, BEN, DANA, Office, Open
 from tests.twilio.support import words
 
@@ -27,7 +28,7 @@ def test_hold_and_mute(open_office: Open) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "args"),
-    [("digits", {"digits": "1"}), ("secret_start", {}), ("transfer", {"to": {"number": BANK}, "refer": True}),
+    [("secret_start", {}), ("transfer", {"to": {"number": BANK}, "refer": True}),
      ("dance", {})],
 )  # fmt: skip
 def test_what_twilio_cannot_do_is_said(open_office: Open, verb: str, args: dict[str, object]) -> None:
@@ -295,3 +296,31 @@ def test_who_whispers_is_never_heard_by_the_customer(open_office: Open) -> None:
     assert office.hears(bank) == {DANA, BEN}, "now it is the bank's clerk who is whispered to"
     assert office.hears(dana) == {BANK}
     assert not any(BEN in everything for everything in heard)
+
+
+def test_keys_are_pressed_towards_whom_the_agent_talks_to(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = office.conversation()
+
+    def pressed(call: Call) -> list[str]:
+        assert call.conference is not None
+        return call.conference.participants[call.sid].announced
+
+    assert office.ordered(dana, "digits", digits="12*#") == ""
+    assert (pressed(dana), pressed(ana)) == (["1w2w*w#"], [])
+    bank = consulted(office, dana, number=BANK).start()
+    office.step()
+    assert office.ordered(dana, "digits", digits="7") == ""
+    assert (pressed(dana), pressed(bank)) == (["1w2w*w#"], ["7"])
+    assert "A to D" in office.ordered(dana, "digits", digits="1A")
+    assert "keys 0-9" in office.ordered(dana, "digits", digits="12x")
+    assert pressed(bank) == ["7"]
+
+
+def test_keys_for_somebody_who_has_gone_are_nobody_s(open_office: Open) -> None:
+    office = open_office("ana")
+    dana, ana = office.conversation()
+    office.rest.refuses = Refused(404, 20404, "there is no such participant")
+    assert office.ordered(dana, "digits", digits="1") == ""
+    assert office.ordered(dana, "hold") == "", "it goes on"
+    assert office.hears(ana) == {"held-1.wav"}

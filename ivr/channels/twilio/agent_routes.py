@@ -15,7 +15,7 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from ivr.channels.twilio.agents import Talks, goodbye, held
+from ivr.channels.twilio.agents import Talks, goodbye, held, tones
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.links import Link
@@ -30,6 +30,8 @@ from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.twilio")
 
+KEYS = re.compile(r"[0-9sp]{1,64}\Z")
+PRESSED = str.maketrans("sp", "*#")
 OFFER = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -118,6 +120,13 @@ def blueprint(
         """What who is on hold hears, again and again
         (https://www.twilio.com/docs/voice/api/conference-participant-resource, HoldUrl)."""
         return _twiml(held(sound, calls.fold))
+
+    @routes.post("/keys/<digits>")
+    def keys(digits: str) -> Response:
+        """Tones for a participant of a conference (AnnounceUrl)."""
+        if not KEYS.match(digits):
+            raise BadRequest
+        return _twiml(tones(digits.translate(PRESSED)))
 
     @routes.post("/back/<offer>")
     def back(offer: str) -> Response:

@@ -309,3 +309,10 @@ def held(sound: str, fold: Fold) -> str:
     music = fold.music if sound == "music" else ""
     response.play(music or f"{fold.base_url}/audio/{'ringing' if sound == 'music' else sound}-1.wav", loop=0)
     return str(response)
+
+
+def tones(digits: str) -> str:
+    """Keys pressed for whoever hears this, half a second apart (https://www.twilio.com/docs/voice/twiml/play#attributes-digits)."""
+    response = VoiceResponse()
+    response.play("", digits="w".join(digits))
+    return str(response)

@@ -71,7 +71,7 @@ class Api:
         return self._there(lambda: self._client.calls(call).update(status="completed"))
 
     def participant(self, conference: str, call: str, **changes: Any) -> bool:
-        """hold, hold_url, muted, coaching, end_conference_on_exit
+        """hold, hold_url, muted, coaching, end_conference_on_exit, announce_url
         (https://www.twilio.com/docs/voice/api/conference-participant-resource)."""
         return self._there(lambda: self._client.conferences(conference).participants(call).update(**changes))
 

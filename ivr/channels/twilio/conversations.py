@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from callcenter.queues.store import Queues
-from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, Why
+from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, SendDigits, Why
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.links import KEPT_SECONDS, Link, Links
 from ivr.channels.twilio.reach import Reach
@@ -26,6 +26,8 @@ log = structlog.get_logger("callwright.twilio")
 
 LOCK_MS = 30_000
 """Longer than anything that is done at once; Twilio is waited for five seconds."""
+NAMED = str.maketrans("*#", "sp")
+"""Keys that can't stand in an address: star and pound."""
 WHY: dict[str, Why] = {"completed": "hung_up", "busy": "busy", "no-answer": "no_answer", "canceled": "no_answer"}
 """Why a party is gone, by Twilio's CallStatus."""
 _SWAP = """
@@ -172,6 +174,9 @@ class Conversations:
                 # Once: whoever is called twice answers twice. `watch` gives up on a call that never was made.
                 self.change(talk.id, lambda now: _next(now).with_leg(party, dialled_at=self.clock()))
                 self._dial(talk.id, link, deed.command)
+            case SendDigits(party, digits):
+                self._press(talk, party, digits)
+                self.change(talk.id, _next)
             case Connected():
                 said = self.queues.connected(talk.offer)
                 changed = self.change(talk.id, lambda now: replace(_next(now), connected=said))
@@ -180,6 +185,12 @@ class Conversations:
             case command:
                 told = self._telling.tell(link, talk, command)
                 self.change(talk.id, lambda now: replace(_next(now), **told))
+
+    def _press(self, talk: Talk, party: str, digits: str) -> None:
+        """Tones for one participant: an announcement may be a <Play> of digits. Whether it is heard Twilio doesn't
+        tell; nobody is there any more where it finds no such participant."""
+        url = f"{self.base_url}/twilio/keys/{digits.translate(NAMED)}"
+        self.api.participant(talk.room, talk.leg(party).call, announce_url=url, announce_method="POST")
 
     def _dial(self, offer: str, link: Link, command: Dial) -> None:
         party, target = command.party, command.target

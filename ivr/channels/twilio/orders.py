@@ -34,7 +34,7 @@ LOOK_SECONDS = 1.0
 SUPERVISE = ("listen", "whisper", "join", "take_over")
 VERBS = (
     "hold", "resume", "mute", "unmute", "transfer", "consult", "conference", "merge", "complete", "return", "hang_up",
-    *SUPERVISE,
+    "digits", *SUPERVISE,
 )  # fmt: skip
 """What Twilio can do."""
 
@@ -112,6 +112,8 @@ class Orders:
         """Raises LookupError for what can't be done here, whatever the conversation is at."""
         if order.verb not in VERBS or order.args.get("refer"):
             raise LookupError("this can't be done on a call that came by Twilio")
+        if order.verb == "digits" and set(str(order.args.get("digits", "")).upper()) & set("ABCD"):
+            raise LookupError("Twilio presses no keys A to D")
         if order.verb in SUPERVISE:
             talk = self.conversations.get(link.offer)
             if talk is None or all(party.who != order.by for party in talk.state.parties.values()):

@@ -32,6 +32,8 @@ class Participant:
     """The CallSid of the only one who hears this one."""
     hears: list[str] = field(default_factory=list)
     """The sounds that are played on hold."""
+    announced: list[str] = field(default_factory=list)
+    """What was announced to this one alone: keys, words, addresses of sounds."""
 
 
 @dataclass(eq=False)
@@ -103,6 +105,18 @@ class Conference:
         for sound in answer_url:
             self.twilio.transport.get(sound)
         one.hears = answer_url
+
+    def announces(self, one: Participant, url: str) -> None:
+        """An announcement to one participant. Raises `RefusedTwiml` for a document that may not stand there (error
+        13238), `FailedWebhook` for one that can't be had."""
+        if one.call.sid not in self.participants:
+            return
+        params = {"ConferenceSid": self.sid, "CallSid": one.call.sid, "AccountSid": self.twilio.account_sid}
+        answer = self.twilio.post(url, params)
+        root = rules.parse(answer.body, answer.content_type)
+        if any(verb.tag not in HOLD_VERBS for verb in root):
+            raise rules.RefusedTwiml("AnnounceUrl gives <Play>, <Say>, <Pause> and <Redirect> only", 13238)
+        one.announced += [verb.get("digits", "") or (verb.text or "").strip() for verb in root]
 
     def hears(self, listener: str) -> set[str]:
         """The CallSids of those whom a participant hears."""

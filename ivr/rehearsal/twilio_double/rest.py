@@ -26,7 +26,8 @@ CREATE = {
 MAX_SIP = 255
 """https://www.twilio.com/docs/voice/api/sip-making-calls"""
 UPDATE = {"Url", "Method", "Status"}
-PARTICIPANT = {"Hold", "HoldUrl", "HoldMethod", "Muted", "Coaching", "CallSidToCoach", "EndConferenceOnExit"}
+PARTICIPANT = {"Hold", "HoldUrl", "HoldMethod", "Muted", "Coaching", "CallSidToCoach", "EndConferenceOnExit",
+               "AnnounceUrl", "AnnounceMethod"}  # fmt: skip
 
 
 class Refused(Exception):
@@ -156,6 +157,11 @@ class Rest(Loopback):
                 raise Refused(400, 20001, f"{name} is true or false")
         if "HoldUrl" in form and _one(form, "HoldMethod", "GET") not in ("GET", "POST"):
             raise Refused(400, 20001, "HoldMethod is GET or POST")
+        if _one(form, "AnnounceMethod", "POST") not in ("GET", "POST"):
+            raise Refused(400, 20001, "AnnounceMethod is GET or POST")
+        if "AnnounceUrl" in form:
+            announce = _url(form, "AnnounceUrl")
+            self._later(lambda: room.announces(one, announce))
         hold = _flag(form, "Hold", one.hold)
         if hold and not one.hold:
             url, method = _url(form, "HoldUrl") if "HoldUrl" in form else "", _one(form, "HoldMethod", "GET")

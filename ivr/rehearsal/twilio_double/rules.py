@@ -213,6 +213,8 @@ def _check(element: ElementTree.Element) -> None:
     if rule.text is None:
         if text:
             raise RefusedTwiml(f"<{element.tag}> holds no text: {text[:40]!r}")
+    elif element.tag == "Play" and "digits" in element.attrib and not text:
+        pass  # https://www.twilio.com/docs/voice/twiml/play: tones need no sound beside them
     elif not any(child.tag in rule.some for child in element) and not rule.text(element.text or ""):
         raise RefusedTwiml(f"<{element.tag}>{(element.text or '')[:60]}</{element.tag}> is not allowed", 13520)
     for child in element:
