@@ -12,6 +12,7 @@ import re
 import secrets
 import socket
 import struct
+from collections.abc import Iterator
 from typing import cast
 
 from bench.sip.media import EVENT_TYPE, EVENTS
@@ -68,8 +69,8 @@ class Callers(asyncio.DatagramProtocol):
 class Call:
     """One call. `ended` is set at the server's BYE or the answer to ours."""
 
-    def __init__(self, callers: Callers) -> None:
-        self.callers = callers
+    def __init__(self, callers: Callers, number: str = "+15550100") -> None:
+        self.callers, self.number = callers, number
         self.id = secrets.token_hex(8)
         self.ended = asyncio.Event()
         self.answered = asyncio.Event()
@@ -186,7 +187,7 @@ class Call:
         return (
             f"{method} sip:bench@127.0.0.1:{self.callers.server[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.callers.port};branch={_branch() if new else self._branch};rport\r\n"
-            f"Max-Forwards: 70\r\nFrom: <sip:+15550100@127.0.0.1>;tag={self._tag}\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:{self.number}@127.0.0.1>;tag={self._tag}\r\n"
             f"To: <sip:bench@127.0.0.1>{to}\r\nCall-ID: {self.id}\r\nCSeq: {cseq} {method}\r\n"
             f"Contact: <sip:caller@127.0.0.1:{self.callers.port}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         )
@@ -209,10 +210,16 @@ class Call:
         packet.cancel()
         ended.cancel()
 
-    def audio(self) -> None:
-        """20 ms of noise."""
-        self._send(0, self._stamp, b"\x75" * 160)
-        self._stamp += 160
+    def audio(self, sound: bytes = b"\x75" * 160, *, samples: int = 160) -> None:
+        """20 ms of noise, or of what is given; the next is due after so many samples."""
+        self._send(0, self._stamp, sound)
+        self._stamp += samples
+
+    def arrived(self) -> Iterator[bytes]:
+        """The audio of the packets that have come since the last look."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                yield self._rtp.recv(2048)[12:]
 
     async def press(self, digits: str, *, length: float = 0.1) -> None:
         """RFC 4733 digits, `length` seconds each, 60 ms of audio between them."""
