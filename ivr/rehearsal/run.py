@@ -78,6 +78,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         begin=script.begin,
         speech=script.call.speech,
         text=channel == "text",
+        thread=script.call.thread,
         caller=script.call.caller,
         called=script.call.called,
         language=script.call.language,

@@ -18,6 +18,7 @@ from ivr.flow.problems import FlowError, Mark, Problem, nearest
 from ivr.flow.yaml_source import Node, read
 
 Channel = Literal["voice", "text"]
+Thread = Literal["text", "sms", "email", "chat", "whatsapp", "messenger"]
 
 
 def _several(value: Any) -> Any:
@@ -163,6 +164,7 @@ class ScriptedCall(Model):
     call: str | None = Field(None, description="the flow's file; by default the company's start")
     note: str | None = None
     channels: list[Channel] = Field(["voice"], min_length=1)
+    thread: Thread = Field("text", description="what `channel` is for the flow where the call runs in messages")
     at: dt.datetime = Field(dt.datetime(2026, 1, 5, 10, 0), description="when, on the company's clock")
     caller: str = "+15550100"
     called: str = "+15550199"

@@ -58,7 +58,8 @@ KEY_SECONDS = 0.3
 
 
 class Simulator:
-    """One call, from `start()` on; a `Phone`. `actions` answers what the flow runs; `transfers` its transfers.
+    """One call, from `start()` on; a `Phone`. `actions` answers what the flow runs; `transfers` its transfers. With
+    `text` it is a thread of messages on the channel `thread`.
 
     `heard`, `keys` and `clock` can be watched from outside: `on_heard` is called with all that is said, as it begins.
     """
@@ -70,6 +71,7 @@ class Simulator:
         *,
         begin: dt.datetime,
         text: bool = False,
+        thread: str = "text",
         speech: bool = False,
         caller: str = "+15550100",
         called: str = "+15550199",
@@ -99,7 +101,7 @@ class Simulator:
         self.session = Session(
             id="rehearsal",
             contact_id="rehearsal",
-            channel="text" if text else "voice",
+            channel=thread if text else "voice",
             capabilities=ASSISTED if assisted is not None else (TEXT if text else SPEECH if speech else VOICE) | QUEUE,
             slots=dict(assisted or {}),
             flow_hash=flows.hash,

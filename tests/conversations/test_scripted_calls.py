@@ -40,9 +40,12 @@ SCRIPTS, PROBLEMS = read_scripts(ROOT / "flows" / "calls", FLOWS)
 TEXT = [
     script
     for script in SCRIPTS
-    if "text" in script.call.channels and script.call.agents is None and script.call.earlier is None
+    if "text" in script.call.channels
+    and script.call.agents is None
+    and script.call.earlier is None
+    and script.call.thread == "text"
 ]
-"""Those that wait for agents, or begin in the middle, run on the simulator."""
+"""Those that wait for agents, begin in the middle, or are on a certain channel, run on the simulator."""
 
 
 class ScriptedRunner(Runner):
