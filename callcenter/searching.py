@@ -25,7 +25,7 @@ MARGIN = "  "
 """Before each word, so that its beginning makes groups of three of its own."""
 NAME = "name"
 NEWEST = 10_000
-"""Rows that are looked through without the index, on PostgreSQL."""
+"""Rows that are looked through without the index, on PostgreSQL, before it is known how many have what is sought."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
 _JOINED = re.compile(r"['’ʼ`´]")
 _APART = re.compile(r"[\W_]+")
@@ -103,43 +103,41 @@ def _found(conn: Connection, needles: Sequence[str], names: bool, limit: int) ->
         return []
     kind = search_words.c.kind == NAME if names else search_words.c.kind != NAME
     all_of_them = [search_words.c.words.contains(needle, autoescape=True) for needle in needles]
-    query: sa.Select[Any] = (
-        sa.select(customers.c.root_id).where(kind, *all_of_them).limit(limit * 3)
-    )  # of one person several are found
-    ways = _on_postgresql(query, needles) if conn.dialect.name == "postgresql" else [_on_sqlite(query, needles)]
+    newest = sa.select(search_words.c.id, search_words.c.customer_id).where(kind, *all_of_them)
+    newest = newest.limit(limit * 3)  # of one person several may be found
     found: list[str] = []
-    for way in ways:
-        found = list(conn.execute(way).scalars())
+    for way, share in (_on_postgresql if conn.dialect.name == "postgresql" else _on_sqlite)(newest, needles):
+        if len(found) < limit * 3 * share:
+            continue
+        few = way.subquery()  # so that the customers of all others aren't read
+        people = sa.select(customers.c.root_id).join_from(few, customers, customers.c.id == few.c.customer_id)
+        found = list(conn.execute(people.order_by(few.c.id.desc())).scalars())
         if len(found) == limit * 3:
             break
     return list(dict.fromkeys(found))[:limit]
 
 
-def _on_sqlite(query: sa.Select[Any], needles: Sequence[str]) -> sa.Select[Any]:
+_Ways = list[tuple[sa.Select[Any], float]]
+"""Statements, each for where those before found too few but at least this share of what is wanted."""
+
+
+def _on_sqlite(newest: sa.Select[Any], needles: Sequence[str]) -> _Ways:
     """From the index in its own order, so that of what many have only the newest are read. The plus keeps the planner
     from going the other way round."""
     quoted = " AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles)
     index = sa.table("search_index", sa.column("rowid"), sa.column("search_index"))
-    return (
-        query.select_from(index)
-        .join(search_words, search_words.c.id == sa.literal_column("+search_index.rowid"))
-        .join(customers, customers.c.id == search_words.c.customer_id)
-        .where(index.c.search_index.op("MATCH")(quoted))
-        .order_by(index.c.rowid.desc())
-    )
+    joined = newest.join_from(index, search_words, search_words.c.id == sa.literal_column("+search_index.rowid"))
+    return [(joined.where(index.c.search_index.op("MATCH")(quoted)).order_by(index.c.rowid.desc()), 0)]
 
 
-def _on_postgresql(query: sa.Select[Any], needles: Sequence[str]) -> list[sa.Select[Any]]:
-    """A GIN index has no order: of what many have it would read all. So the newest rows are looked through first, and
-    the index is asked for what they haven't enough of."""
+def _on_postgresql(newest: sa.Select[Any], needles: Sequence[str]) -> _Ways:
+    """A GIN index has no order: of what many have it would read every row, which lie far apart. So the newest rows are
+    looked through first, ten times as many where that promises enough, and the index is asked for what is rare."""
     grams = sorted({gram for needle in needles for gram in trigrams(needle)})
-    joined = (
-        query.select_from(search_words)
-        .join(customers, customers.c.id == search_words.c.customer_id)
-        .order_by(search_words.c.id.desc())
-    )
+    newest = newest.order_by(search_words.c.id.desc())
     last = sa.select(sa.func.max(search_words.c.id)).scalar_subquery()
     return [
-        joined.where(search_words.c.id > last - NEWEST),
-        joined.where(search_words.c.grams.op("@>")(sa.cast(grams, search_words.c.grams.type))),
+        (newest.where(search_words.c.id > last - NEWEST), 0),
+        (newest.where(search_words.c.id > last - 10 * NEWEST), 0.2),
+        (newest.where(search_words.c.grams.op("@>")(sa.cast(grams, search_words.c.grams.type))), 0),
     ]
