@@ -98,9 +98,9 @@ class Browser:
         if further - self._cached:
             await self._assets(further)
 
-    async def follow(self, heard: Any, **wanted: Any) -> None:
-        """The live socket of a page; each event is given to `heard`."""
-        given = await self.post("/desk/ticket", {"contact": "", **wanted})
+    async def follow(self, heard: Any, ticket: str = "/desk/ticket", **wanted: Any) -> None:
+        """The live socket of a page, by a ticket from that address; each event is given to `heard`."""
+        given = await self.post(ticket, wanted)
         socket = await self.http.ws_connect(f"{given['url']}/desk", origin=self.base, compress=0)
         await socket.send_json({"id": "hello", "kind": "hello", "ticket": given["ticket"], "after": {}})
         welcomed = asyncio.Event()

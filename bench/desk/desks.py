@@ -107,7 +107,7 @@ class Supervisor:
         begun = time.perf_counter()
         await self.browser.load("/desk/floor")
         await self._read()
-        await self.browser.follow(self._heard, floor="yes")
+        await self.browser.follow(self._heard, "/desk/floor/ticket")
         self.measured.took["open Floor"].append(time.perf_counter() - begun)
         self.browser.tasks.append(asyncio.create_task(self.browser.every(LOOK_FLOOR / 7, self._now_and_then)))
 

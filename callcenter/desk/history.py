@@ -166,20 +166,20 @@ def charts(found: History, words: Words) -> list[Chart]:
                 Series(t("Answered"), "good", [float(one.answered) for one in parts]),
                 Series(t("Abandoned"), "bad", [float(one.abandoned) for one in parts]),
             ],
-            whole,
+            t.number,
         ),
         Chart(
             t("Service level"),
             labels,
             [Series(t("Service level"), "accent", [one.shown()["service_level"] for one in parts])],
-            percent,
+            t.percent,
             1.0,
         ),
         Chart(
             t("Waited before they gave up"),
             _buckets(),
             [Series(t("Abandoned"), "bad", [float(count) for count in found.total.given_up_after])],
-            whole,
+            t.number,
         ),
     ]
     for kind, (least, most) in SCALES.items():
@@ -190,18 +190,10 @@ def charts(found: History, words: Words) -> list[Chart]:
                 {"csat": t("Satisfaction (CSAT)"), "nps": t("Recommendation (NPS)"), "ces": t("Effort (CES)")}[kind],
                 [str(score) for score in scores],
                 [Series(t("Answers"), "accent", [float(given[float(score)]) for score in scores])],
-                whole,
+                t.number,
             )
         )
     return [one for one in made if not one.empty]
-
-
-def whole(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def percent(value: float) -> str:
-    return f"{100 * value:.0f}%"
 
 
 def _short(name: str, words: Words) -> str:

@@ -124,9 +124,12 @@ def counts(conn: Connection, *, mine: str, now: datetime) -> dict[str, int]:
     query = (
         sa.select(contacts.c.served_by, sa.func.count())
         .outerjoin(snoozes, aside)
-        .where(contacts.c.ended_at.is_(None), contacts.c.served_by.in_((mine, "queue")), snoozes.c.until.is_(None))
+        .where(
+            contacts.c.channel.in_(CHANNELS), contacts.c.ended_at.is_(None),
+            contacts.c.served_by.in_((mine, "queue")), snoozes.c.until.is_(None),
+        )
         .group_by(contacts.c.served_by)
-    )
+    )  # fmt: skip
     found: dict[str, int] = {row[0]: row[1] for row in conn.execute(query)}
     return {"mine": found.get(mine, 0), "queue": found.get("queue", 0)}
 

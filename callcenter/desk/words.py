@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, format_timedelta
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
 FOLDER = Path(__file__).parent / "words"
 LANGUAGES = {"en": "English", "es": "Español"}
@@ -57,6 +57,22 @@ class Words:
         """An amount in minor units."""
         return format_currency(minor / 10 ** get_currency_precision(currency), currency, locale=self.locale)
 
+    def number(self, value: float, digits: int = 0) -> str:
+        """With so many digits behind the point, grouped: 1,234.5."""
+        return format_decimal(value, _pattern(digits), locale=self.locale)
+
+    def percent(self, share: float, digits: int = 0) -> str:
+        """A share from 0 to 1 as the language writes it: 29.6%, 29,6 %."""
+        pattern = self.locale.percent_formats[None].pattern.replace("#,##0", _pattern(digits))
+        return format_percent(share, pattern, locale=self.locale)
+
+    def language_name(self, code: str) -> str:
+        """What people call a language; the code where there is no name."""
+        try:
+            return Locale.parse(code, sep="-").get_display_name(self.locale) or code
+        except (UnknownLocaleError, ValueError):
+            return code
+
     def seconds(self, seconds: float) -> str:
         """As a clock shows it: 1:05, or 1:02:03."""
         minutes, rest = divmod(round(seconds), 60)
@@ -79,6 +95,11 @@ def translations(language: str) -> Mapping[str, str]:
     if not path.exists():
         return {}
     return {str(key): str(value) for key, value in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
+
+
+def _pattern(digits: int) -> str:
+    """A number's format (Unicode TR 35)."""
+    return "#,##0" + ("." + "0" * digits if digits else "")
 
 
 @cache

@@ -126,6 +126,20 @@ def test_axe_finds_nothing(chromium: Browser, served: Served, scheme: str) -> No
     assert {name: violations for name, violations in found.items() if violations} == {}
 
 
+@pytest.mark.parametrize(("width", "language"), [(1280, "en-US"), (820, "es-ES")])
+def test_no_page_goes_beyond_the_window(chromium: Browser, served: Served, width: int, language: str) -> None:
+    tab = Tab(chromium, served, "agent", viewport={"width": width, "height": 900})
+    tab.page.context.set_extra_http_headers({"Accept-Language": language})
+    beyond = {}
+    for name in ("home", "contact", "customer", "merge", "case", "flows", "profile"):
+        tab.page.goto(served.path(name))
+        found = tab.page.evaluate("document.documentElement.scrollWidth")
+        if found > width:
+            beyond[name] = found
+    tab.context.close()
+    assert beyond == {}
+
+
 def test_pages_are_small_ask_nobody_else_and_break_no_policy(chromium: Browser, served: Served) -> None:
     tab = Tab(chromium, served)
     sizes: list[int] = []

@@ -59,6 +59,20 @@ def busy(engine: Engine, board: Board) -> dict[str, str]:
     return found
 
 
+def test_an_auditor_asks_for_nothing_that_is_refused(chromium: Browser, served: Served, board: Board) -> None:
+    """The page has leave to follow the floor, like a supervisor's."""
+    busy(served.desk.engine, board)
+    tab = Tab(chromium, served, "auditor")
+    with tab.page.expect_response("**/floor/ticket") as answer:
+        tab.page.goto("/desk/floor")
+    assert answer.value.status == 200
+    assert answer.value.json()["ticket"] == f"{served.desk.people['auditor'].id} floor"
+    expect(tab.page.locator("#waiting tbody tr[data-key]")).to_have_count(2)
+    expect(tab.page.get_by_role("button", name="Actions")).to_have_count(0)
+    assert tab.complaints == []
+    tab.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(chromium: Browser, served: Served, board: Board, scheme: str) -> None:
     busy(served.desk.engine, board)

@@ -14,13 +14,15 @@ import pytest
 from callcenter.db import reading
 from callcenter.desk import audit
 from callcenter.desk.charts import Chart, Series
-from callcenter.desk.history import LONGEST, percent, period, whole
+from callcenter.desk.history import LONGEST, period
+from callcenter.desk.words import Words
 from tests.desk.support import NOW, Desk
 from tests.reports import day
 from tests.reports.recount import recount
 
 DAY = "period=range&from=2026-11-20&to=2026-11-20"
 MADRID = ZoneInfo("Europe/Madrid")
+WORDS = Words("en", "US", UTC)
 
 
 def write(desk: Desk) -> None:
@@ -151,7 +153,9 @@ def bars(chart: Chart) -> list[dict[str, Any]]:
 
 
 def test_columns_are_as_high_as_their_values() -> None:
-    drawn = bars(Chart("t", ["a", "b"], [Series("x", "good", [4.0, 2.0]), Series("y", "bad", [0.0, 2.0])], whole))
+    drawn = bars(
+        Chart("t", ["a", "b"], [Series("x", "good", [4.0, 2.0]), Series("y", "bad", [0.0, 2.0])], WORDS.number)
+    )
     heights = [float(one["height"]) for one in drawn]
     assert [one["class"] for one in drawn] == ["good", "good", "bad"]
     assert heights[0] == pytest.approx(2 * heights[1], abs=0.2)
@@ -159,8 +163,8 @@ def test_columns_are_as_high_as_their_values() -> None:
 
 
 def test_what_was_not_measured_has_no_column_and_words_stay_words() -> None:
-    chart = Chart("<b>", ["<i>", "b"], [Series("&", "accent", [None, 0.5])], percent, 1.0)
+    chart = Chart("<b>", ["<i>", "b"], [Series("&", "accent", [None, 0.5])], WORDS.percent, 1.0)
     assert len(bars(chart)) == 1
     assert chart.rows() == [("<i>", ["–"]), ("b", ["50%"])]
     assert "&lt;b&gt;" in str(chart.svg)
-    assert Chart("t", ["a"], [Series("x", "good", [None])], whole).empty
+    assert Chart("t", ["a"], [Series("x", "good", [None])], WORDS.number).empty

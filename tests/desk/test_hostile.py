@@ -261,13 +261,17 @@ def test_formulas_in_the_csv_are_words(desk: Desk) -> None:
     assert not re.search(r"(^|,)[=@+]", text, re.MULTILINE)
 
 
-def test_a_ticket_is_for_what_is_asked_and_allowed(desk: Desk) -> None:
-    def topics(role: str, **asked: str) -> list[str]:
+def test_a_ticket_is_for_what_is_asked_and_allowed(desk: Desk, ids: dict[str, str]) -> None:
+    def topics(role: str, path: str = "/desk/ticket", **asked: str) -> list[str] | int:
         browser = desk.browser(role)
-        answer = browser.client.post("/desk/ticket", json=asked, headers={"X-CSRF-Token": browser.csrf},
+        answer = browser.client.post(path, json=asked, headers={"X-CSRF-Token": browser.csrf},
                                      environ_base={"REMOTE_ADDR": browser.address})  # fmt: skip
-        return str(answer.get_json()["ticket"]).split()[1:]
+        return str(answer.get_json()["ticket"]).split()[1:] if answer.status_code == 200 else answer.status_code
 
     assert topics("supervisor") == ["agent:sam"]  # the floor's events are many: only its page hears them
-    assert topics("supervisor", floor="yes") == ["agent:sam", "floor"]
-    assert topics("agent", floor="yes") == ["agent:maria"]
+    assert topics("supervisor", floor="yes") == ["agent:sam"]
+    assert topics("supervisor", "/desk/floor/ticket") == ["floor"]
+    assert topics("auditor", "/desk/floor/ticket", contact=ids["contact"]) == ["floor"]  # to look, at nothing else
+    assert topics("auditor", contact=ids["contact"]) == 403
+    assert topics("agent") == ["agent:maria"]
+    assert topics("agent", "/desk/floor/ticket") == 403

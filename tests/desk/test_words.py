@@ -65,6 +65,10 @@ def test_moments_amounts_and_lengths() -> None:
     assert words.money(123456, "EUR") == "1.234,56\xa0€"
     assert words.money(500, "JPY") == "500\xa0JPY"
     assert (words.seconds(65), words.seconds(3723)) == ("1:05", "1:02:03")
+    assert (words.number(12345.67, 1), words.number(1234567)) == ("12.345,7", "1.234.567")
+    assert (words.percent(0.2961, 1), words.percent(0.5)) == ("29,6\xa0%", "50\xa0%")
+    assert Words("en", "US", ZoneInfo("UTC")).percent(0.2961, 1) == "29.6%"
+    assert (words.language_name("en"), words.language_name("?")) == ("inglés", "?")
     assert (words.size(12), words.size(1_234_000)) == ("12 B", "1.23 MB")
 
 

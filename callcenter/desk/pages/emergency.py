@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from flask import Response
 from werkzeug.exceptions import NotFound
 
@@ -33,14 +32,6 @@ def scopes(visit: Visit) -> dict[str, str]:
     return {emergency.ALL: visit.t("All numbers and channels")} | {
         name: (one or {}).get("label") or name for name, one in (queues or {}).items()
     }
-
-
-def language_name(visit: Visit, code: str) -> str:
-    """What people call a language of the company; the code where there is no name."""
-    try:
-        return Locale.parse(code, sep="-").get_display_name(visit.words.locale) or code
-    except (UnknownLocaleError, ValueError):
-        return code
 
 
 @page("/floor/emergencies", needs="floor.read", transaction="own")

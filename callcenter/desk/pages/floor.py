@@ -15,7 +15,7 @@ from callcenter import alerts, control, emergency
 from callcenter.db import compact
 from callcenter.desk.alert_words import sentence
 from callcenter.desk.calling import SUPERVISORS, Calling, NotYours
-from callcenter.desk.pages.emergency import language_name, scopes
+from callcenter.desk.pages.emergency import scopes
 from callcenter.desk.pages.emergency import shown as announced
 from callcenter.desk.routing import link, page
 from callcenter.desk.visit import Refused, Visit
@@ -68,7 +68,7 @@ def floor(visit: Visit) -> Response:
         emergencies=announced(visit),
         scopes=scopes(visit),
         offered=offered,
-        languages={one: language_name(visit, one) for one in offered.languages},
+        languages={one: visit.words.language_name(one) for one in offered.languages},
         longest=emergency.LONGEST,
     )
 
@@ -84,6 +84,13 @@ def floor_state(visit: Visit, queues: Queues) -> Response:
         return compact(state | {"alerts": said, "words": _words(visit, state)})
 
     return Response(visit.desk.floor.written(state, visit.words.language, write), mimetype="application/json")
+
+
+@page("/floor/ticket", needs="floor.read", method="POST", transaction="own")
+def floor_ticket(visit: Visit) -> Response:
+    """Leave to follow the floor and nothing else, auditors too. Its events are many: only its page hears them."""
+    ticket = visit.desk.messaging.ticket(visit.user.id, ["floor"])
+    return jsonify({"ticket": ticket, "url": visit.desk.config.live_url})
 
 
 def _words(visit: Visit, state: dict[str, Any]) -> dict[str, str]:

@@ -164,10 +164,8 @@ def typing(visit: Visit, contact_id: str) -> Response:
 
 @page("/ticket", needs="inbox.read", method="POST")
 def ticket(visit: Visit) -> Response:
-    """Leave for a page to follow its user's own topic, the contact that is open, and the floor where it shows that."""
+    """Leave for a page to follow its user's own topic and the contact that is open."""
     topics = [f"agent:{visit.user.by.removeprefix('agent:')}"]
-    if visit.form("floor", 3) and visit.may("floor.read"):
-        topics.append("floor")
     contact_id = visit.form("contact", 64)
     if contact_id and _is_id(contact_id) and contacts.get(visit.conn, contact_id) is not None:
         topics.append(f"contact:{contact_id}")

@@ -6,6 +6,7 @@ from flask import Response
 
 from callcenter import merging
 from callcenter.desk import finding
+from callcenter.desk.attribute_forms import fields_of
 from callcenter.desk.pages.customers import found
 from callcenter.desk.routing import page
 from callcenter.desk.visit import Refused, Visit
@@ -17,14 +18,17 @@ def merge_preview(visit: Visit, customer_id: str) -> Response:
     text = visit.arg("q", 100)
     others = finding.search(visit.conn, text, region=visit.desk.company.country)
     other = found(visit, visit.arg("other", 64)) if visit.arg("other", 64) else None
-    if other is not None and other.id != person.id:
+    if other is not None and other.id == person.id:
+        other = None
+    if other is not None:
         visit.look("customer.viewed", f"customer:{other.id}")
     shared = {(known.kind, known.value) for known in person.identifiers} & {
         (known.kind, known.value) for known in (other.identifiers if other else ())
     }
     return visit.render(
         "merge.html", person=person, q=text, others=[hit for hit in others if hit.id != person.id],
-        other=other if other is not None and other.id != person.id else None, shared=shared,
+        other=other, shared=shared, attributes=fields_of(visit.desk.schema, person.attributes, visit),
+        other_attributes=fields_of(visit.desk.schema, other.attributes, visit) if other else [],
     )  # fmt: skip
 
 

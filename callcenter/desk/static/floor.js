@@ -244,7 +244,7 @@ setInterval(() => {
     if (timer.textContent !== text) timer.textContent = text;
   }
 }, 250);
-new Live(ticket, { floor: "yes" }, heard, look);
+new Live(ticket, {}, heard, look);
 look();
 
 // Doing.

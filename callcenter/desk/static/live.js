@@ -11,7 +11,7 @@ export class Live {
   #tries = 0;
   #stopped = false;
 
-  // `wanted` are topics beside the agent's own: {contact: id, floor: "yes"}. `hear(event)` gets {kind, topic, data};
+  // `wanted` are topics beside those that the ticket is for anyway: {contact: id}. `hear(event)` gets {kind, topic, data};
   // `caughtUp()` is called when the page should read everything again.
   constructor(ticketUrl, wanted, hear, caughtUp) {
     Object.assign(this, { ticketUrl, wanted, hear, caughtUp });
