@@ -22,6 +22,7 @@ from callcenter.tables import customers
 
 NAMES = ("name", "given_name", "family_name")
 FIELDS = (*NAMES, "language", "preferred_channel")
+_INSERT = sa.insert(customers).inline()
 
 
 class UnknownCustomer(LookupError):
@@ -61,21 +62,20 @@ def create(
     """Store a new customer; returns the id. `attributes` must have passed the schema. A `provisional` one was made for
     a caller whom nobody knew."""
     customer_id = uuid.uuid4().hex
-    conn.execute(
-        sa.insert(customers).values(
-            id=customer_id,
-            root_id=customer_id,
-            name=name or f"{given_name} {family_name}".strip(),
-            given_name=given_name,
-            family_name=family_name,
-            language=language,
-            preferred_channel=preferred_channel,
-            attributes=_given(attributes or {}),
-            provisional=provisional,
-            created_at=at,
-            updated_at=at,
-        )
-    )
+    row = {
+        "id": customer_id,
+        "root_id": customer_id,
+        "name": name or f"{given_name} {family_name}".strip(),
+        "given_name": given_name,
+        "family_name": family_name,
+        "language": language,
+        "preferred_channel": preferred_channel,
+        "attributes": _given(attributes or {}),
+        "provisional": provisional,
+        "created_at": at,
+        "updated_at": at,
+    }
+    conn.execute(_INSERT, row)
     if not provisional:
         searching.put_name(conn, customer_id, (name, given_name, family_name))
     webhooks.emit(conn, "customer.created", {"customer_id": customer_id}, at)

@@ -14,6 +14,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from callcenter.prepared import Prepared
 from callcenter.tables import events
 
+_INSERT = sa.insert(events).inline()
 _COLUMNS = ("at", "contact_id", "session_id", "kind", "data")
 
 
@@ -50,14 +51,14 @@ def record_all(conn: Connection, facts: Iterable[Event]) -> None:
         for fact in facts
     ]  # fmt: skip
     if rows:
-        conn.execute(sa.insert(events), rows)
+        conn.execute(_INSERT, rows)
 
 
 class Recorder:
     """`record_all` on the driver's own connection, for what happens in every call."""
 
     def __init__(self, engine: Engine) -> None:
-        self._insert = Prepared(engine, sa.insert(events).inline(), _COLUMNS, column_keys=_COLUMNS)
+        self._insert = Prepared(engine, _INSERT, _COLUMNS, column_keys=_COLUMNS)
 
     def record(self, driver: PoolProxiedConnection, facts: Sequence[Event]) -> None:
         if facts:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import phonenumbers
 import sqlalchemy as sa
@@ -54,6 +54,13 @@ _OWNER = (
     .order_by(sa.case((identifiers.c.customer_id == sa.bindparam("root_id"), 0), else_=1), identifiers.c.created_at)
     .limit(1)
 )
+
+_SAME = (
+    identifiers.c.kind == sa.bindparam("of_kind"),
+    identifiers.c.value == sa.bindparam("of_value"),
+    identifiers.c.customer_id == sa.bindparam("of_customer"),
+)
+_ONE = sa.select(identifiers).where(*_SAME)
 
 
 class InvalidIdentifier(ValueError):
@@ -145,30 +152,35 @@ def add(
     value = normalise(kind, value, region)
     if proof not in PROOFS:
         raise InvalidIdentifier(f"{proof!r} is no proof; there are {', '.join(PROOFS)}")
-    proven_at = None if proof == "none" else at
-    same = (identifiers.c.kind == kind, identifiers.c.value == value, identifiers.c.customer_id == customer_id)
+    same = {"of_kind": kind, "of_value": value, "of_customer": customer_id}
+    if proof == "none" or conn.execute(_renewal(proof), {**same, "at": at}).rowcount == 0:
+        row = {"id": uuid.uuid4().hex, "customer_id": customer_id, "kind": kind, "value": value, "proof": proof,
+               "proven_at": None if proof == "none" else at, "created_at": at}  # fmt: skip
+        if conn.execute(_unless_there(conn.dialect.name), row).first() is not None:
+            searching.put_identifier(conn, str(row["id"]), customer_id, kind, value)
+    return _identifier(conn.execute(_ONE, same).one())
+
+
+@lru_cache
+def _renewal(proof: Proof) -> sa.Update:
+    """A proof that takes the place of one that isn't stronger."""
     weaker = identifiers.c.proof.in_(PROOFS[: PROOFS.index(proof) + 1])
-    renewed = sa.update(identifiers).where(*same, weaker).values(proof=proof, proven_at=proven_at)
-    if proof == "none" or conn.execute(renewed).rowcount == 0:
-        id = uuid.uuid4().hex
-        if _insert_new(conn, id=id, customer_id=customer_id, kind=kind, value=value, proof=proof, proven_at=proven_at,
-                       created_at=at):  # fmt: skip
-            searching.put_identifier(conn, id, customer_id, kind, value)
-    return _identifier(conn.execute(sa.select(identifiers).where(*same)).one())
+    return sa.update(identifiers).where(*_SAME, weaker).values(proof=proof, proven_at=sa.bindparam("at"))
 
 
-def _insert_new(conn: Connection, **values: object) -> bool:
-    """Insert unless it is there; two that come at once leave one row. False when it was there."""
-    insert: sa.Insert
-    if conn.dialect.name == "postgresql":
+@lru_cache
+def _unless_there(dialect: str) -> Any:
+    """An insert whose result is empty where the row was there; two that come at once leave one row."""
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
-        insert = postgres_insert(identifiers).on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
+        insert: Any = postgres_insert(identifiers)
     else:
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-        insert = sqlite_insert(identifiers).on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
-    return conn.execute(insert.values(**values).returning(identifiers.c.id)).first() is not None
+        insert = sqlite_insert(identifiers)
+    there = insert.on_conflict_do_nothing(index_elements=["kind", "value", "customer_id"])
+    return there.returning(identifiers.c.id)
 
 
 def remove(conn: Connection, identifier_id: str) -> bool:

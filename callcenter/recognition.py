@@ -78,7 +78,8 @@ def recognise(
     if not candidates and kind not in ANONYMOUS:
         customer_id = customers.create(conn, at=at, provisional=True)
         identifiers.add(conn, customer_id, kind, value, at=at, proof=proof)
-        candidates = identifiers.identify(conn, kind, value)
+        _assign(conn, contact_id, customer_id, proof=proof, by="", at=at)
+        return Recognition(customer_id, (Candidate(customer_id, "", "", proof, True),))
     if len(candidates) != 1:
         if candidates:
             data = {"candidates": [candidate.customer_id for candidate in candidates]}
