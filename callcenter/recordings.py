@@ -64,7 +64,8 @@ def forget(engine: Engine, keep_days: Callable[[str], int], now: datetime) -> in
     gone = 0
     for row in old:
         try:
-            Path(row.path).unlink(missing_ok=True)
+            if row.path:  # else it was never fetched from where it was made
+                Path(row.path).unlink(missing_ok=True)
         except OSError as error:
             logger.warning("recording %s can't be deleted: %s", row.id, error.strerror)
             continue

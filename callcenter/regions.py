@@ -67,6 +67,13 @@ def regions_of(number: str) -> frozenset[str]:
     return frozenset(f"{country}-{code}" for code in codes) or frozenset({country})
 
 
+def announced(consent: str, regions: Iterable[str], number: str) -> bool:
+    """Whether a customer with this number is told of a recording, by the queue's rule (`callcenter.acd.config.Record`).
+    Blocks for seconds with the first number of the US or Canada."""
+    wanted = list(regions)
+    return consent != "never" if consent != "by_region" or not wanted else within(number, wanted)
+
+
 def within(number: str, regions: Iterable[str]) -> bool:
     """Whether a number is, or may be, from one of these regions. One that isn't known may be from anywhere."""
     wanted = set(regions)

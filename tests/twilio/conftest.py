@@ -66,7 +66,16 @@ def reachable_company(tmp_path_factory: pytest.TempPathFactory, valkey_server: V
         made.close()
 
 
-def _company(folder: Path, valkey: Valkey, rest: Rest, **changes: Any) -> Line:
+@pytest.fixture(scope="session")
+def recording_company(tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey) -> Iterator[tuple[Line, Rest]]:
+    """The same, which records its conversations."""
+    with Rest() as rest:
+        made = _company(tmp_path_factory.mktemp("company"), valkey_server, rest, record={"on": True})
+        yield made, rest
+        made.close()
+
+
+def _company(folder: Path, valkey: Valkey, rest: Rest, record: dict[str, object] | None = None, **changes: Any) -> Line:
     flows = folder / "flows"
     shutil.copytree(ROOT / "flows", flows)
     shutil.rmtree(flows / "calls")
@@ -75,6 +84,7 @@ def _company(folder: Path, valkey: Valkey, rest: Rest, **changes: Any) -> Line:
     (flows / "agents.yaml").write_text(yaml.safe_dump({"agents": people}))
     queues = yaml.safe_load((flows / "queues.yaml").read_text())
     for queue in queues["queues"].values():
+        queue["record"] = dict(record or {})
         for rule in (queue, queue.get("callback", {})):  # callbacks are made whenever the tests run
             rule.pop("hours", None)
     (flows / "queues.yaml").write_text(yaml.safe_dump(queues))
@@ -91,6 +101,11 @@ def open_office(company: tuple[Line, Rest], valkey: Valkey) -> Iterator[Open]:
 @pytest.fixture
 def open_reachable_office(reachable_company: tuple[Line, Rest], valkey: Valkey) -> Iterator[Open]:
     yield from _offices(*reachable_company, valkey)
+
+
+@pytest.fixture
+def open_recording_office(recording_company: tuple[Line, Rest], valkey: Valkey) -> Iterator[Open]:
+    yield from _offices(*recording_company, valkey)
 
 
 def _offices(shared: Line, rest: Rest, valkey: Valkey) -> Iterator[Open]:

@@ -90,6 +90,7 @@ class Talks:
         response = VoiceResponse()
         if not by_key(link.device):
             self._whisper(response, link)
+        self._consent(response, link, "")
         self._conference(response, link, AGENT, happenings.ENTERED)
         return str(response)
 
@@ -239,8 +240,10 @@ class Talks:
         return self.conversations.changed(link.offer, lambda talk: happenings.let_go(talk, clock()))
 
     def _customer(self, link: Link, action: str) -> str:
-        self.conversations.change(link.offer, lambda talk: replace(talk, after=action))
+        talk = self.conversations.change(link.offer, lambda talk: replace(talk, after=action))
         response = VoiceResponse()
+        if talk is not None and not talk.state.started:
+            self._consent(response, link, link.language)
         self._conference(response, link, CUSTOMER, happenings.ENTERED, action=action)
         return str(response)
 
@@ -288,6 +291,12 @@ class Talks:
             status_callback_event=EVENTS, **how,
         )  # fmt: skip
         response.append(dial)
+
+    def _consent(self, into: VoiceResponse, link: Link, language: str) -> None:
+        """That the conversation is recorded, before it begins."""
+        if self.conversations.taping.announced(link):
+            for element in self._words.of("system.recorded", language):
+                into.append(element)
 
     def _whisper(self, into: VoiceResponse | Gather, link: Link) -> None:
         queue = self.queues.config.queues.get(link.queue)

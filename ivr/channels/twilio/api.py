@@ -18,6 +18,8 @@ TIMEOUT = 5.0
 GONE = (20404, 21220)
 """No such call or participant; a call that is over already (https://www.twilio.com/docs/api/errors/21220)."""
 
+CURRENT = "Twilio.CURRENT"
+"""The recording of a call that goes on, whatever its SID."""
 LIVE = ("queued", "initiated", "ringing", "in-progress")
 
 
@@ -74,6 +76,20 @@ class Api:
         """hold, hold_url, muted, coaching, end_conference_on_exit, announce_url
         (https://www.twilio.com/docs/voice/api/conference-participant-resource)."""
         return self._there(lambda: self._client.conferences(conference).participants(call).update(**changes))
+
+    def record(self, call: str, told: str) -> bool:
+        """Record a call from now on, what it says and what it hears in a channel each. `told` hears of the file."""
+        create = self._client.calls(call).recordings.create
+        return self._there(
+            lambda: create(
+                recording_channels="dual", recording_status_callback=told, recording_status_callback_event=["completed"]
+            )
+        )
+
+    def recording(self, call: str, status: str) -> bool:
+        """paused (silence is recorded), in-progress, stopped."""
+        silence = {"pause_behavior": "silence"} if status == "paused" else {}
+        return self._there(lambda: self._client.calls(call).recordings(CURRENT).update(status=status, **silence))
 
     def participants(self, conference: str) -> set[str]:
         """The CallSids of those who are in a conference; none are in one that is over."""

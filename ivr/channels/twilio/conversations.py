@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 
 from callcenter.queues.store import Queues
-from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, SendDigits, Why
+from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, Record, SendDigits, Why
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.links import KEPT_SECONDS, Link, Links
 from ivr.channels.twilio.reach import Reach
 from ivr.channels.twilio.talk import Carry, Change, Deed, Drop, Fetch, Release, Talk, due, opened
+from ivr.channels.twilio.taping import Taping
 from ivr.channels.twilio.telling import Telling
 
 log = structlog.get_logger("callwright.twilio")
@@ -50,6 +51,7 @@ class Conversations:
         self.queues, self.api, self.base_url, self.reach, self.clock = queues, api, base_url, reach, clock
         self.links = Links(queues.client)
         self._telling = Telling(queues)
+        self.taping = Taping(queues, api, base_url)
 
     # The store
 
@@ -59,7 +61,8 @@ class Conversations:
 
     def open(self, link: Link) -> None:
         """An agent has accepted. Does nothing where that is known."""
-        talk = opened(link.offer, link.queue, link.agent, caller=link.caller, call=link.call)
+        talk = opened(link.offer, link.queue, link.agent, caller=link.caller, call=link.call,
+                      recorded=self.taping.rule(link).on)  # fmt: skip
         if self.queues.client.set(_key(link.offer), talk.to_json(), nx=True, ex=KEPT_SECONDS):
             seconds, micros = self.queues.client.time()
             self.links.note(link.offer, began=str(seconds * 1000 + micros // 1000))
@@ -176,6 +179,9 @@ class Conversations:
                 self._dial(talk.id, link, deed.command)
             case SendDigits(party, digits):
                 self._press(talk, party, digits)
+                self.change(talk.id, _next)
+            case Record(what):
+                self.taping.do(link, talk.leg(CUSTOMER).call, what)
                 self.change(talk.id, _next)
             case Connected():
                 said = self.queues.connected(talk.offer)

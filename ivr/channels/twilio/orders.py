@@ -34,7 +34,7 @@ LOOK_SECONDS = 1.0
 SUPERVISE = ("listen", "whisper", "join", "take_over")
 VERBS = (
     "hold", "resume", "mute", "unmute", "transfer", "consult", "conference", "merge", "complete", "return", "hang_up",
-    "digits", *SUPERVISE,
+    "digits", "record_pause", "record_resume", *SUPERVISE,
 )  # fmt: skip
 """What Twilio can do."""
 

@@ -43,18 +43,21 @@ def reference(url: str) -> str:
     return found[1] if found else ""
 
 
-def expect(engine: Engine, call_sid: str, reference: str, seconds: float, kind: str = "voicemail") -> None:
-    """Note a recording that is to be fetched. Repeated notes change nothing."""
+def expect(engine: Engine, call_sid: str, reference: str, seconds: float, kind: str = "voicemail",
+           contact_id: str = "") -> None:  # fmt: skip
+    """Note a recording that is to be fetched. Repeated notes change nothing. `contact_id` is whose it is where the call
+    is nobody's who called us."""
     whose = (
         sa.select(sessions.c.contact_id, contacts.c.caller)
         .join(contacts, contacts.c.id == sessions.c.contact_id)
         .where(sessions.c.channel == "twilio", sessions.c.external_id == call_sid)
     )
+    named = sa.select(contacts.c.id.label("contact_id"), contacts.c.caller).where(contacts.c.id == contact_id)
     try:
         with engine.begin() as connection:
             if connection.execute(sa.select(recordings.c.id).where(recordings.c.id == reference)).first():
                 return
-            contact = connection.execute(whose).one_or_none()
+            contact = connection.execute(whose).one_or_none() or connection.execute(named).one_or_none()
             connection.execute(
                 sa.insert(recordings).values(
                     id=reference,

@@ -185,7 +185,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
             try:
                 if request.form.get("RecordingStatus", "completed") == "completed":
                     seconds = request.form.get("RecordingDuration", 0.0, type=float)
-                    recordings.expect(calls.runner.engine, sid, reference, seconds, kind)
+                    recordings.expect(calls.runner.engine, sid, reference, seconds, kind, contact)
                     calls.runner.submit(recordings.fetch, calls.runner.engine, settings, reference)
             except Exception as error:
                 log.exception("a recording could not be noted", error=type(error).__name__)

@@ -113,11 +113,11 @@ class Talk:
 _ADAPTER = TypeAdapter(Talk)
 
 
-def opened(offer: str, queue: str, agent: str, *, caller: str, call: str) -> Talk:
+def opened(offer: str, queue: str, agent: str, *, caller: str, call: str, recorded: bool = False) -> Talk:
     """An agent has accepted and comes into the conference; the customer is being fetched. `caller` and `call` are their
-    CallSids, "" for a customer who is still to be called."""
+    CallSids, "" for a customer who is still to be called. `recorded`: both are told of it before they come in."""
     legs = {CUSTOMER: Leg(caller, told=Wish(ends=True)), AGENT: Leg(call, told=Wish(ends=True))}
-    return Talk(offer, begin(queue=queue, agent=agent), offer, agent, legs)
+    return Talk(offer, begin(queue=queue, agent=agent, recorded=recorded), offer, agent, legs)
 
 
 # What is to be done next

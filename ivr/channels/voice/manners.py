@@ -80,10 +80,7 @@ class Manners:
 
     async def _announced(self, record: Record, number: str) -> bool:
         """Whether a customer with this number is told of a recording."""
-        if record.consent != "by_region" or not record.regions:
-            return record.consent != "never"
-        # The tables of area codes take seconds to load.
-        return await asyncio.to_thread(regions.within, number, record.regions)
+        return await asyncio.to_thread(regions.announced, record.consent, record.regions, number)
 
     async def said(self, ref: str, language: str) -> list[Clip]:
         """A prompt's audio, by its id or as it stands; nothing where it can't be said."""

@@ -17,6 +17,7 @@ from ivr.rehearsal.twilio_double import audio, rules
 from ivr.rehearsal.twilio_double.conference import NobodyToCoach
 from ivr.rehearsal.twilio_double.handset import Handset
 from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
+from ivr.rehearsal.twilio_double.tape import Tape
 from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Call(Handset):
         self._rest: Iterator[Element] = iter(())
         self._fell_back = False
         self._dialling: Element | None = None
+        self.tapes: list[Tape] = []
+        """Its recordings by the REST API."""
 
     @property
     def asks(self) -> str:
@@ -328,6 +331,8 @@ class Call(Handset):
     def _end(self, status: str = "completed") -> None:
         self.over, self.ended_as = True, status
         self._gather = self._record = None
+        for tape in self.tapes:
+            tape.becomes("stopped")
         conference, self.conference = self.conference, None
         if conference is not None:
             conference.left(self)

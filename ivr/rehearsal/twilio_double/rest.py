@@ -12,8 +12,10 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
+from ivr.rehearsal.twilio_double import tape
 from ivr.rehearsal.twilio_double.conference import Conference
 from ivr.rehearsal.twilio_double.loopback import Loopback, Reply
+from ivr.rehearsal.twilio_double.media import tone
 from ivr.rehearsal.twilio_double.platform import Twilio
 
 Form = dict[str, list[str]]
@@ -52,6 +54,10 @@ class Rest(Loopback):
 
     def serve(self, method: str, path: str, who: tuple[str | None, str | None] | None, body: bytes) -> Reply:
         self.answers += 1
+        file = re.fullmatch(r"/2010-04-01/Accounts/[^/]+/Recordings/(RE[0-9a-f]{32})\.wav", path)
+        if file is not None and who == (self.twilio.account_sid, self.twilio.auth_token):
+            kept = {one.sid for call in self.twilio.calls.values() for one in call.tapes if one.over}
+            return (200, "audio/x-wav", tone(tape.SECONDS)) if file[1] in kept else (404, "text/plain", b"")
         status, found = self._answer(method, path, who, parse_qs(body.decode()))
         return status, "application/json", json.dumps(found).encode()
 
@@ -72,6 +78,10 @@ class Rest(Loopback):
                     return 200, self._update(sid, form)
                 case "GET", "", "Calls", sid:
                     return 200, self._call(sid)
+                case "POST", "", "Calls", sid, "Recordings":
+                    return 201, self._tape(sid, form)
+                case "POST", "", "Calls", sid, "Recordings", recording:
+                    return 200, self._taped(sid, recording, form)
                 case "POST", "", "Conferences", conference, "Participants", sid:
                     return 200, self._participant(conference, sid, form)
                 case "GET", "", "Conferences", conference:
@@ -129,6 +139,36 @@ class Rest(Loopback):
         if call is None:
             raise Refused(404, 20404, f"there is no call {sid}")
         return {"sid": sid, "status": call.ended_as or ("in-progress" if call.answered else "ringing")}
+
+    def _tape(self, sid: str, form: Form) -> dict[str, object]:
+        _known(form, tape.CREATE)
+        call = self.twilio.calls.get(sid)
+        if call is None or call.over or not call.answered:
+            raise Refused(404 if call is None else 400, 20404 if call is None else 21220, "the call is not in progress")
+        channels = _one(form, "RecordingChannels", "mono")
+        if channels not in ("mono", "dual"):
+            raise Refused(400, 20001, "RecordingChannels is mono or dual")
+        if set(form.get("RecordingStatusCallbackEvent", ())) - {"in-progress", "completed", "absent"}:
+            raise Refused(400, 20001, "there is no such RecordingStatusCallbackEvent")
+        told = _url(form, "RecordingStatusCallback") if "RecordingStatusCallback" in form else ""
+        call.tapes.append(tape.Tape(call, told, channels))
+        return {"sid": call.tapes[-1].sid, "call_sid": sid, "status": "in-progress"}
+
+    def _taped(self, sid: str, recording: str, form: Form) -> dict[str, object]:
+        """https://www.twilio.com/docs/voice/api/recording#update-a-recording"""
+        _known(form, tape.UPDATE)
+        status = _one(form, "Status")
+        if status not in tape.STATUSES:
+            raise Refused(400, 20001, f"Status is one of {', '.join(tape.STATUSES)}")
+        if "PauseBehavior" in form and (status != "paused" or _one(form, "PauseBehavior") not in ("skip", "silence")):
+            raise Refused(400, 20001, "PauseBehavior is skip or silence, for a pause")
+        call = self.twilio.calls.get(sid)
+        going = [one for one in call.tapes if not one.over] if call is not None else []
+        found = next((one for one in reversed(going) if recording in (one.sid, "Twilio.CURRENT")), None)
+        if found is None:
+            raise Refused(404, 20404, "there is no such recording that goes on")
+        self._later(lambda: found.becomes(status))
+        return {"sid": found.sid, "call_sid": sid, "status": status}
 
     def _conference(self, sid: str) -> dict[str, object]:
         room = next((one for one in self.twilio.conferences if one.sid == sid), None)
