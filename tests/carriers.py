@@ -15,12 +15,19 @@ class Carrier(Sender):
     """`sent` has the messages in order."""
 
     sent: list[Outgoing] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _more: threading.Condition = field(default_factory=threading.Condition)
 
     def send(self, message: Outgoing) -> str:
-        with self._lock:
+        with self._more:
             self.sent.append(message)
+            self._more.notify_all()
             return f"CARRIER{len(self.sent)}"
+
+    def first(self, seconds: float = 60) -> Outgoing:
+        """The first message, when it has come."""
+        with self._more:
+            assert self._more.wait_for(lambda: self.sent, seconds), "nothing was sent"
+            return self.sent[0]
 
 
 def carrying(monkeypatch: pytest.MonkeyPatch, *channels: str) -> Carrier:

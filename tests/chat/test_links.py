@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -32,6 +31,7 @@ from ivr.settings import Settings
 from tests.actions.support import context
 from tests.chat.conftest import SHOP, Carrier, kinds, rows
 from tests.chat.site import Site, Widget, chromium, running
+from tests.waiting import until
 
 __all__ = ["chromium"]
 
@@ -81,14 +81,6 @@ def open_link(client: FlaskClient, ticket: str, visitor: str = "") -> dict[str, 
     assert answer.status_code == 200
     found: Any = answer.json
     return dict(found)
-
-
-def until(true: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 def chats(engine: Engine) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,10 +138,7 @@ def test_who_one_is_can_be_proven_by_a_code(widget: Widget, engine: Engine, carr
     widget.page.get_by_label("E-mail address").fill("Ana@example.org")
     widget.page.get_by_role("button", name="Continue", exact=True).click()
     expect(widget.page.get_by_text("a…@example.org")).to_be_visible()
-    ends = time.monotonic() + 20
-    while not carrier.sent and time.monotonic() < ends:  # it goes out once the page has been told
-        time.sleep(0.02)
-    code = re.search(r"\b\d{6}\b", carrier.sent[0].body)
+    code = re.search(r"\b\d{6}\b", carrier.first().body)  # it goes out once the page has been told
     assert code
     widget.page.get_by_label("The code").fill("000000" if code[0] != "000000" else "111111")
     widget.page.get_by_role("button", name="Continue", exact=True).click()

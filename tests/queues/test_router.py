@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -21,13 +21,7 @@ from callcenter.queues.store import Queues
 from tests.queues.conftest import FILES, NOW, Clock
 from tests.queues.test_callbacks import NUMBER, OfficeHours
 from tests.valkey import Valkey
-
-
-def until(what: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it didn't come to that"
-        time.sleep(0.005)
+from tests.waiting import until
 
 
 @contextmanager
