@@ -42,6 +42,17 @@ def brand(number: str) -> str:
     return ""
 
 
+SHORTEST = 14
+"""Digits of the shortest card numbers that are usual."""
+_LENGTHS = {"amex": 15, "diners": 14}
+
+
+def whole(number: str) -> bool:
+    """Whether a number has a check digit that is right and the digits that its brand's cards usually have: 16 but for
+    two. Some have up to 19: then this may be true of their beginning, of one in ten."""
+    return luhn(number) and len(number) == _LENGTHS.get(brand(number), 16)
+
+
 def expired(mmyy: str, today: date) -> bool:
     """Whether a card marked `mmyy` is past: it is good to the end of its month. The year is the one of this century.
 

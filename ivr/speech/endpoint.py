@@ -27,10 +27,12 @@ PREROLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds. After `guess` of silence it is worth understanding what there is; `enough` of silence ends an answer
-    that is complete, `missing` one of which more is expected; `longest` ends any."""
+    """Seconds. After `guess` of silence it is worth understanding what there is; `sure` of silence ends an answer that
+    is whole beyond doubt, `enough` one that is complete, `missing` one of which more is expected; `longest` ends any.
+    """
 
     guess: float
+    sure: float
     enough: float
     missing: float
     longest: float
@@ -42,15 +44,15 @@ LATE_GUESS = 0.6
 """The silence after which it is worth understanding a number that seems to lack digits."""
 
 PACES = {
-    "yes_no": Pace(0.14, 0.40, 0.60, 6.0),
-    "menu": Pace(0.16, 0.50, 0.70, 10.0),
-    "name": Pace(0.18, 0.55, 0.80, 8.0),
-    "digits": Pace(0.20, 0.45, 1.20, 30.0),
-    "card": Pace(0.24, 0.55, 1.60, 40.0),
-    "number": Pace(0.20, 0.60, 0.80, 12.0),
-    "money": Pace(0.20, 0.60, 0.80, 12.0),
-    "date": Pace(0.20, 0.60, 0.90, 12.0),
-    "open": Pace(0.26, 0.70, 0.90, 25.0),
+    "yes_no": Pace(0.14, 0.24, 0.40, 0.60, 6.0),
+    "menu": Pace(0.16, 0.30, 0.50, 0.70, 10.0),
+    "name": Pace(0.18, 0.35, 0.55, 0.80, 8.0),
+    "digits": Pace(0.20, 0.30, 0.45, 1.20, 30.0),
+    "card": Pace(0.24, 0.45, 0.55, 1.60, 40.0),
+    "number": Pace(0.20, 0.60, 0.60, 0.80, 12.0),
+    "money": Pace(0.20, 0.60, 0.60, 0.80, 12.0),
+    "date": Pace(0.20, 0.60, 0.60, 0.90, 12.0),
+    "open": Pace(0.26, 0.70, 0.70, 0.90, 25.0),
 }
 """By kind of answer; of silence as the caller makes it, without what the detector takes to notice. People pause longer
 between the groups of a number than within a sentence."""
@@ -86,10 +88,12 @@ EndpointEvent = Started | Paused | Resumed | Ended
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The state. `complete` says that what is understood so far is a whole answer (`with_complete`)."""
+    """The state. `complete` says that what is understood so far is a whole answer, `sure` that this is beyond doubt
+    (`understood`)."""
 
     pace: Pace
     complete: bool = True
+    sure: bool = False
     speaking: bool = False
     paused: bool = False
     over: bool = False
@@ -115,18 +119,26 @@ class Endpoint:
     ) -> Endpoint:
         """For a kind of answer. Digits are taken for incomplete until somebody says otherwise. `end_silence` and
         `longest` are the question's own, seconds, 0 for the usual: of digits it is the silence while some are missing,
-        of any other answer the silence that ends it. `at_least` counts the digits that are asked for."""
+        of any other answer the silence that ends it, and who wants that longer than usual wants it of every answer.
+        `at_least` counts the digits that are asked for."""
         pace, digits = PACES.get(kind, PACES["open"]), kind in ("digits", "card")
         if end_silence and digits:
             pace = replace(pace, missing=end_silence, enough=min(pace.enough, end_silence))
         elif end_silence:
-            pace = replace(pace, enough=end_silence, missing=max(pace.missing, end_silence))
-        pace = replace(pace, guess=min(pace.guess, pace.enough), longest=longest or pace.longest)
+            sure = end_silence if end_silence > pace.enough else pace.sure
+            pace = replace(pace, sure=sure, enough=end_silence, missing=max(pace.missing, end_silence))
+        guess, sure = min(pace.guess, pace.enough), min(pace.sure, pace.enough)
+        pace = replace(pace, guess=guess, sure=sure, longest=longest or pace.longest)
         expected = round(at_least * DIGIT_SECONDS / FRAME_SECONDS) if digits else 0
         return cls(pace, not digits if complete is None else complete, expected=expected)
 
-    def with_complete(self, complete: bool) -> Endpoint:
-        return replace(self, complete=complete)
+    def understood(self, complete: bool, sure: bool = False) -> Endpoint:
+        """What is understood so far is, or is not, a whole answer."""
+        return replace(self, complete=complete, sure=sure)
+
+    def expecting(self, frames: int) -> Endpoint:
+        """A whole answer has at least so many frames with speech."""
+        return replace(self, expected=frames)
 
     def hear(self, frame: bytes, voiced: bool) -> tuple[Endpoint, EndpointEvent | None]:
         """Take a frame of mu-law (20 ms)."""
@@ -154,11 +166,16 @@ class Endpoint:
             return replace(state, over=True), Ended(silence, cut=True)
         if self.paused and silent == 0:
             return replace(state, paused=False), Resumed()
-        if silence >= (self.pace.enough if self.complete else self.pace.missing):
+        if silence >= self._enough():
             return replace(state, over=True), Ended(silence)
         if not self.paused and silence >= (self.pace.guess if self.voiced >= self.expected else LATE_GUESS):
             return replace(state, paused=True), Paused()
         return state, None
+
+    def _enough(self) -> float:
+        if not self.complete:
+            return self.pace.missing
+        return self.pace.sure if self.sure else self.pace.enough
 
 
 Classify = Callable[[bytes], bool]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.flow.cards import brand, expired, luhn
+from ivr.flow.cards import brand, expired, luhn, whole
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,14 @@ def test_published_numbers(number: str, name: str) -> None:
 )
 def test_what_is_no_card_number(number: str) -> None:
     assert not luhn(number)
+
+
+def test_a_whole_number_has_its_brands_digits_and_a_right_check_digit() -> None:
+    for number in ("4242424242424242", "378282246310005", "30569309025904", "6200000000000005"):
+        assert whole(number)
+        assert not whole(number[:-1])
+    assert not whole("4242424242424241")
+    assert not whole("4222222222222")  # 13 digits: few cards have them, most that say so are not finished
 
 
 def test_no_brand() -> None:

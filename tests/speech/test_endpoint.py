@@ -72,11 +72,34 @@ def test_a_pause_then_an_end_after_the_silence_of_its_kind(kind: str) -> None:
 def test_digits_wait_longer_until_the_number_is_whole() -> None:
     missing, events = run(Endpoint.of("digits"), "#" * 20 + "." * 50)
     assert kinds(events) == ["Started", "Paused"]
-    whole, event = missing.with_complete(True).hear(FRAME, False)
+    whole, event = missing.understood(True).hear(FRAME, False)
     assert isinstance(event, Ended)
     assert whole.over
     _, events = run(Endpoint.of("digits"), "#" * 20 + "." * 60)
     assert kinds(events)[-1] == "Ended"
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "menu", "digits", "card"])
+def test_a_whole_answer_beyond_doubt_ends_sooner(kind: str) -> None:
+    pace = PACES[kind]
+    frames = math.ceil(pace.sure / FRAME_SECONDS - 1e-9)
+    assert pace.guess < pace.sure < pace.enough
+    endpoint, _ = run(Endpoint.of(kind), "#" * 20 + "." * (frames - 1))
+    waiting, event = endpoint.understood(True).hear(FRAME, False)
+    assert event is None
+    assert not waiting.over
+    _, event = endpoint.understood(True, sure=True).hear(FRAME, False)
+    assert event == Ended(pytest.approx(frames * FRAME_SECONDS))
+    # doubt about whether it is whole comes before being sure of the words
+    _, event = endpoint.understood(False, sure=True).hear(FRAME, False)
+    assert event is None
+
+
+def test_who_wants_more_silence_than_usual_wants_it_of_every_answer() -> None:
+    assert Endpoint.of("menu", end_silence=1.5).pace.sure == 1.5
+    assert Endpoint.of("menu", end_silence=PACES["menu"].enough).pace.sure == PACES["menu"].sure
+    assert Endpoint.of("menu", end_silence=0.2).pace.sure == 0.2
+    assert Endpoint.of("digits", end_silence=3.0).pace.sure == PACES["digits"].sure
 
 
 def test_a_click_does_not_make_a_pause_end_and_going_on_does() -> None:
@@ -132,6 +155,14 @@ def test_a_number_that_lacks_digits_is_not_guessed_at_in_every_pause() -> None:
             endpoint, event = endpoint.hear(FRAME, voiced=False)
             frames += 1
         assert frames * FRAME_SECONDS == pytest.approx(guessed_after)
+
+
+def test_what_is_expected_may_be_learned_while_the_caller_speaks() -> None:
+    endpoint, _ = run(Endpoint.of("digits", at_least=8), "#" * 80)
+    _, events = run(endpoint.expecting(100), "." * 12)
+    assert events == []
+    _, events = run(endpoint.expecting(60), "." * 12)
+    assert kinds(events) == ["Paused"]
 
 
 def test_the_detector_lets_go_when_a_voice_ends() -> None:

@@ -9,11 +9,12 @@ import structlog
 
 from ivr import metrics
 from ivr.channels.leg import CallLeg, Clip
+from ivr.flow import cards
 from ivr.flow.effects import Collect
 from ivr.flow.inputs import Words
 from ivr.prompts.written import written
 from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
-from ivr.speech.recognise import Heard, NoRecogniser, Want
+from ivr.speech.recognise import DIGIT_KINDS, Heard, NoRecogniser, Want
 from ivr.speech.recognise.listener import (
     Listener,
     ListenEvent,
@@ -22,6 +23,8 @@ from ivr.speech.recognise.listener import (
     SpeechBegan,
     Trouble,
     Understood,
+    Whole,
+    counted,
 )
 from ivr.speech.recognise.service import RecognitionService
 
@@ -60,7 +63,7 @@ class Ear:
         if self._listener is None:
             self._listener = Listener(self._service, self._events.put_nowait)
         try:
-            self._listener.begin(wanted, end_silence=ask.end_silence, longest=ask.max_seconds)
+            self._begin(self._listener, wanted, ask)
         except NoRecogniser as error:
             log.info("no recogniser", why=str(error))
             return False
@@ -79,7 +82,11 @@ class Ear:
     def again(self, ask: Collect) -> None:
         """Listen on: what came was a noise."""
         if self._listener is not None:
-            self._listener.begin(want(ask), end_silence=ask.end_silence, longest=ask.max_seconds)
+            self._begin(self._listener, want(ask), ask)
+
+    @staticmethod
+    def _begin(listener: Listener, wanted: Want, ask: Collect) -> None:
+        listener.begin(wanted, end_silence=ask.end_silence, longest=ask.max_seconds, whole=whole(ask, wanted))
 
     def prompt_ended(self) -> None:
         if self._listener is not None:
@@ -128,10 +135,13 @@ class Ear:
 
 def want(ask: Collect) -> Want:
     """What a recogniser is asked for by a question."""
+    meant = [_choice(ask, phrase) or phrase for phrase in ask.phrases]
+    numbers: dict[str, int] = {}
     return Want(
         language=ask.language or "en",
         kind=KINDS.get(ask.kind, ask.kind),
         phrases=ask.phrases,
+        meanings=tuple(numbers.setdefault(one, len(numbers)) for one in meant),
         hints=ask.hints,
         at_least=ask.at_least,
         at_most=ask.at_most,
@@ -167,6 +177,29 @@ def sure(heard: Heard, ask: Collect) -> float:
     return min(1.0, max(heard.confidence, round(alike, 4)))
 
 
+def whole(ask: Collect, wanted: Want) -> Whole:
+    """When an answer needs nothing more: a number with all its digits, a card's with its check digit too, words that
+    mean a choice to which no other begins alike. Where anything may be said as well, more may follow ("no, ten
+    twenty")."""
+    if wanted.kind == "card":
+        return Whole(lambda heard: heard.confidence if cards.whole(heard.text) else 0.0, cards.SHORTEST)
+    if wanted.kind in DIGIT_KINDS:
+        return counted(wanted)
+    meanings: dict[str, set[str]] = {}
+    for phrase in ask.phrases:
+        meanings.setdefault(_first(phrase), set()).add(_choice(ask, phrase) or phrase)
+
+    def judge(heard: Heard) -> float:
+        alike = meanings.get(_first(heard.text), set())
+        return sure(heard, ask) if heard.matched and not ask.open and len(alike) == 1 else 0.0
+
+    return Whole(judge)
+
+
+def _first(phrase: str) -> str:
+    return phrase.casefold().partition(" ")[0]
+
+
 def _choice(ask: Collect, text: str) -> str | None:
     """The key of the choice that words stand for."""
     said = text.casefold()
@@ -176,4 +209,4 @@ def _choice(ask: Collect, text: str) -> str | None:
     return None
 
 
-__all__ = ["Ear", "Partial", "Pondering", "SpeechBegan", "Trouble", "Understood", "want", "words"]
+__all__ = ["Ear", "Partial", "Pondering", "SpeechBegan", "Trouble", "Understood", "want", "whole", "words"]

@@ -46,13 +46,15 @@ class Want:
 
     `phrases` are the allowed answers of a menu or list as they are spoken ("pay a bill"), for `yes_no` the words of yes
     and of no, for digits what may be said in their stead ("an agent"); none for open speech. `at_least` and `at_most`
-    count digits. `hints` are words that are likely in open speech. A `secret` answer is written nowhere, in part or
+    count digits. `meanings` has a number for each phrase, the same for those that mean the same, as far as that is
+    known. `hints` are words that are likely in open speech. A `secret` answer is written nowhere, in part or
     whole.
     """
 
     language: str = "en"
     kind: str = "open"
     phrases: tuple[str, ...] = ()
+    meanings: tuple[int, ...] = ()
     hints: tuple[str, ...] = ()
     at_least: int = 1
     at_most: int = 20

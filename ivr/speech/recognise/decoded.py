@@ -28,6 +28,7 @@ WIDTH = {
 COST = {"moonshine": 1, "whisper": 2}
 EXPLAINED = -2.5
 """A reading's log probability above which it isn't asked what the model would have heard freely."""
+DOUBTFUL = 0.05
 LEAST_VOICED = 3
 """20 ms frames with a pitch; a caller has more in the shortest word."""
 READINGS = 8
@@ -86,6 +87,7 @@ class Utterance:
     def __init__(self, want: Want, weights: dict[str, float]) -> None:
         self._want = want
         self._weights = weights
+        self._meanings = dict(zip(want.phrases, want.meanings, strict=False))
         self._audio = bytearray()
 
     def feed(self, frames: bytes) -> str | None:
@@ -103,28 +105,41 @@ class Utterance:
         opinions: list[Opinion] = []
         for name in sorted(self._weights, key=COST.__getitem__):
             opinions.append(self._opinion(name, self._weights[name], audio, rules, seconds))
-            if sure(opinions[0], rules.kind):
+            if sure(opinions[0], rules.kind, self._meaning):
                 break  # the second model changes nothing then
         heard = judge(opinions, kind=rules.kind, at_least=self._want.at_least)
+        if self._doubtful(heard, rules) and opinions[-1].model == "whisper":
+            opinions[-1] = self._opinion("whisper", self._weights["whisper"], audio, rules, seconds, "open")
+            heard = judge(opinions, kind=rules.kind, at_least=self._want.at_least)
         return Heard(heard.text, heard.confidence, heard.alternatives, 0.0, seconds, heard.matched)
 
-    def _opinion(self, name: str, weight: float, audio: Floats, rules: Grammar, seconds: float) -> Opinion:
+    def _opinion(
+        self, name: str, weight: float, audio: Floats, rules: Grammar, seconds: float, context: str = ""
+    ) -> Opinion:
         model = load(name)
         compiled = _compiled(self._want, name)
         assert compiled is not None
-        encoded = model.encode(audio)
+        encoded = model.encode(audio, context or rules.kind)
         readings = search(model, encoded, compiled, width=WIDTH[name, rules.kind], count=READINGS)
         # where the grammar explains nearly everything nothing else can explain much more
         limit = min(FREE_TOKENS, 4 + int(seconds * TOKENS_A_SECOND))
         free = None if readings and readings[0].score > EXPLAINED else model.free(encoded, limit)
         return Opinion(name, weight, tuple(readings), free)
 
+    def _doubtful(self, heard: Heard, rules: Grammar) -> bool:
+        """Whether a phrase that is not believed may become so in Whisper's longer context, as it does in noise. That
+        of a single word would do so wrongly as often as rightly."""
+        return rules.kind == "phrases" and self._want.kind != "yes_no" and DOUBTFUL < heard.confidence < 0.5
+
+    def _meaning(self, text: str) -> object:
+        return self._meanings.get(text, text)
+
     def _open(self, audio: Floats, seconds: float) -> Heard:
         limit = 8 + int(seconds * TOKENS_A_SECOND)
         found: list[tuple[float, str]] = []
         for name in self._weights:
             model = load(name)
-            free = model.free(model.encode(audio), limit, ", ".join(self._want.hints))
+            free = model.free(model.encode(audio, "open"), limit, ", ".join(self._want.hints))
             if free.silence > SILENT:
                 return Heard("", 0.0, (), 0.0, seconds, matched=False)
             found.append((a_word(free), free.text))

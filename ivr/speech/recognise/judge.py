@@ -7,7 +7,7 @@ each alone is exact in about 85 of 100, both together in 95 (`python -m bench.sp
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ivr.speech.recognise import Alternative, Heard
@@ -22,6 +22,9 @@ BONUS = 0.3
 SURE_SCORE, SURE_MARGIN, SURE_BELIEF, HOPELESS = -2.0, 2.0, 0.9, 1e-4
 """With these seven in ten numbers on a clean line need one model only; it was right in 119 of 119, in 65 of 67 at
 20 dB. The values were chosen on the bench's own voices: other callers may need others."""
+CLEAR_MARGIN, CLEAR_BELIEF, CLEAR_WORSE, CLEAR_WORD = 6.0, 0.99, 5.0, 4.0
+"""A phrase that stands out so far needs one model only, though freely that one writes other words ("Hey, Abel" for "pay
+a bill"), unless these are far more probable or the phrase explains the sound badly for its words."""
 SHORT = -2.5
 """For a number of too few digits."""
 SHOWN = 8
@@ -37,18 +40,24 @@ class Opinion:
     free: Free | None
 
 
-def sure(opinion: Opinion, kind: str) -> bool:
-    """Whether one model's opinion alone will do: one reading explains the sound and stands out from the next, or none
-    explains it at all."""
+def sure(opinion: Opinion, kind: str, meaning: Callable[[str], object] = str) -> bool:
+    """Whether one model's opinion alone will do: one reading explains the sound and stands out from the next of another
+    `meaning`, or none explains it at all."""
     if not opinion.readings:
         return False
-    best, *others = opinion.readings
-    belief = believed([opinion], best, kind)
-    stands_out = not others or best.score - others[0].score > SURE_MARGIN
+    best = opinion.readings[0]
+    other = next((one for one in opinion.readings if meaning(one.means) != meaning(best.means)), None)
+    ahead = best.score - other.score if other else math.inf
     if kind == "digits":
-        return stands_out and best.score > SURE_SCORE
-    same = opinion.free is None or spoken(best.means) in spoken(opinion.free.text)
-    return (stands_out and same and belief > SURE_BELIEF) or belief < HOPELESS
+        return ahead > SURE_MARGIN and best.score > SURE_SCORE
+    belief = believed([opinion], best, kind)
+    if belief < HOPELESS:
+        return True
+    free = opinion.free
+    if free is None or spoken(best.means) in spoken(free.text):
+        return ahead > SURE_MARGIN and belief > SURE_BELIEF
+    well = free.score - best.score < CLEAR_WORSE and -best.score < CLEAR_WORD * len(best.means.split())
+    return ahead > CLEAR_MARGIN and belief > CLEAR_BELIEF and well
 
 
 def together(opinions: Sequence[Opinion], *, kind: str, at_least: int = 1) -> list[Reading]:

@@ -36,6 +36,12 @@ PONDERING = 1.3
 """Seconds from the end of speech until a caller should hear that we are still there, and at least so many from the
 end of the answer: what comes in time needs no word."""
 AT_LEAST = 0.3
+SURE = 0.9
+"""Confidence from which a whole answer is taken after the shorter silence."""
+FOLLOWED = 0.85
+"""Of the caller's time for a digit: when so much was said for each digit that is asked for, all may have been."""
+UNKNOWN = 0.5
+"""The confidence of what a streaming engine has so far."""
 KEPT_FRAMES = 40
 """0.8 s of what was said over a prompt before we were sure that it is the caller."""
 
@@ -79,6 +85,27 @@ class Pondering:
 ListenEvent = SpeechBegan | Partial | Understood | Trouble | Pondering
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """When an answer needs nothing more. `judge` gives how likely what was heard is that (0 to 1, 0 for no whole
+    answer), a whole number has at least `digits`."""
+
+    judge: Callable[[Heard], float]
+    digits: int = 0
+
+
+def counted(want: Want) -> Whole:
+    """Where nothing else is known: a number with all the digits that it may have. What is said in a number's stead is
+    whole, other words may go on."""
+
+    def judge(heard: Heard) -> float:
+        if want.kind not in DIGIT_KINDS or not heard.text:
+            return 0.0
+        return heard.confidence if not heard.text.isdecimal() or len(heard.text) >= want.at_most else 0.0
+
+    return Whole(judge, want.at_most if want.kind in DIGIT_KINDS and want.at_most > 1 else 0)
+
+
 class Listener:
     """Belongs to the event loop. `on_event` is called from it, in order; after `stop` nothing comes of what was asked
     before. Without `classify` WebRTC's detector is taken (ImportError where it is not installed)."""
@@ -102,16 +129,16 @@ class Listener:
         self._listening: Listening | None = None
         self._answering: asyncio.Task[None] | None = None
         self._over_prompt = False
+        self._whole = counted(Want())
 
-    def begin(self, want: Want, *, end_silence: float = 0.0, longest: float = 0.0) -> None:
+    def begin(self, want: Want, *, end_silence: float = 0.0, longest: float = 0.0, whole: Whole | None = None) -> None:
         """Listen for an answer from now on, or from the end of the prompt if that may not be interrupted. May be
         called again after an answer. `end_silence` and `longest` are `Endpoint.of`'s. Raises `NoRecogniser` where
         nobody understands such an answer."""
         self.stop()
         self._service.check(want)
-        self._want = want
-        digits = want.at_least if want.at_least > 1 else 0
-        self._endpoint = Endpoint.of(want.kind, end_silence=end_silence, longest=longest, at_least=digits)
+        self._want, self._whole = want, whole or counted(want)
+        self._endpoint = Endpoint.of(want.kind, end_silence=end_silence, longest=longest, at_least=self._whole.digits)
 
     def stop(self) -> None:
         """Stop listening for an answer; what was said is dropped."""
@@ -164,11 +191,11 @@ class Listener:
         match event:
             case Started(audio):
                 self._started(audio)
-            case Paused() if self._listening:
-                self._listening.paused()
-            case Resumed() if self._listening:
+            case Paused() if self._listening and self._endpoint:
+                self._listening.paused(self._endpoint.voiced)
+            case Resumed() if self._listening and self._endpoint and self._want:
                 self._listening.resumed()
-                self._complete(self._want is not None and self._want.kind not in DIGIT_KINDS)
+                self._endpoint = self._endpoint.understood(self._want.kind not in DIGIT_KINDS)
             case Ended(silence, cut) if self._listening:
                 self._answering = asyncio.ensure_future(self._answer(self._listening, silence, cut))
 
@@ -202,18 +229,27 @@ class Listener:
     def _partial(self, text: str) -> None:
         if text:
             self._on_event(Partial(text))
-        self._complete_if(text)
+        self._consider(Heard(text, UNKNOWN))
 
-    def _guessed(self, heard: Heard) -> None:
+    def _guessed(self, heard: Heard, voiced: int, lasts: bool) -> None:
+        self._learn_pace(heard, voiced)
+        if not lasts:
+            return
         if heard.text and self._want and not self._want.secret:
             self._on_event(Partial(heard.text))
-        self._complete_if(heard.text)
+        self._consider(heard)
 
-    def _complete_if(self, text: str) -> None:
-        """A number with all its digits needs no longer silence."""
-        if self._want and self._want.kind in DIGIT_KINDS:
-            self._complete(len(text) >= self._want.at_most)
+    def _consider(self, heard: Heard) -> None:
+        """What is understood so far: is it an answer already?"""
+        if self._endpoint and self._want:
+            whole = self._whole.judge(heard)
+            self._endpoint = self._endpoint.understood(
+                whole > 0 or self._want.kind not in DIGIT_KINDS, heard.matched and whole >= SURE
+            )
 
-    def _complete(self, complete: bool) -> None:
-        if self._endpoint:
-            self._endpoint = self._endpoint.with_complete(complete)
+    def _learn_pace(self, heard: Heard, voiced: int) -> None:
+        """Of a number some digits are there, in so many frames with speech: it is not to be understood again in every
+        pause before the rest."""
+        count = len(heard.text) if heard.text.isdecimal() else 0
+        if self._endpoint and 1 < count < self._whole.digits:
+            self._endpoint = self._endpoint.expecting(round(FOLLOWED * voiced / count * self._whole.digits))

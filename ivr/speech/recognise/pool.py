@@ -1,11 +1,11 @@
-"""The worker processes of one engine and the utterances that wait for them."""
+"""The worker processes of one engine and the utterances that wait for them: first those whose callers wait for the
+result, then those whose callers have only paused, each in the order in which they came."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -38,6 +38,8 @@ class Job:
     done: asyncio.Future[Heard]
     on_partial: Callable[[str], None] | None = None
     audio: bytes = b""
+    awaited: bool = True
+    """Whether somebody waits for it; a guess gives way to those."""
     slot: Slot | None = field(default=None, repr=False)
     watchdog: asyncio.TimerHandle | None = None
 
@@ -70,7 +72,7 @@ class Pool:
         self._hang_seconds = hang_seconds
         self._command = command
         self._slots = [Slot() for _ in range(workers)]
-        self._waiting: deque[Job] = deque()
+        self._waiting: list[Job] = []
         self._numbers = itertools.count(1)
         self._mean = 0.3
 
@@ -108,27 +110,29 @@ class Pool:
         """Whether a worker is ready."""
         return any(slot.process and slot.process.ready.is_set() for slot in self._slots)
 
-    @property
-    def idle(self) -> bool:
-        return self._free() is not None and not self._waiting
-
     def expected(self) -> float:
-        """Seconds until an utterance that came now would be understood."""
-        ahead = len(self._waiting) + sum(len(slot.jobs) for slot in self._slots)
+        """Seconds until an utterance that came now, with somebody waiting for it, would be understood."""
+        ahead = self._awaited + sum(len(slot.jobs) for slot in self._slots)
         return self._mean * (1 + ahead / len(self._slots))
 
     # Whole utterances
 
-    def submit(self, want: Want, audio: bytes) -> Job:
+    def submit(self, want: Want, audio: bytes, *, awaited: bool = True) -> Job:
         """Understand a whole utterance. Raises `RecogniserBusy` where too much is waiting, `RecogniserDied` where no
-        worker is up."""
+        worker is up. One that nobody waits for yet is understood when no other is; see `hurry`."""
         self._must_be_up()
-        if len(self._waiting) >= self._limit:
+        if (self._awaited if awaited else len(self._waiting)) >= self._limit:
             raise RecogniserBusy(f"{len(self._waiting)} utterances are waiting for the {self.engine.name} recogniser")
-        job = Job(next(self._numbers), want, asyncio.get_running_loop().create_future(), audio=audio)
+        job = Job(next(self._numbers), want, asyncio.get_running_loop().create_future(), audio=audio, awaited=awaited)
         self._waiting.append(job)
         self._dispatch()
         return job
+
+    def hurry(self, job: Job) -> None:
+        """Somebody now waits for what was a guess. Raises `RecogniserBusy` where too much is waiting."""
+        if job in self._waiting and not job.awaited and self._awaited >= self._limit:
+            raise RecogniserBusy(f"{self._awaited} utterances are waiting for the {self.engine.name} recogniser")
+        job.awaited = True
 
     # Streams
 
@@ -161,6 +165,10 @@ class Pool:
 
     # Inside
 
+    @property
+    def _awaited(self) -> int:
+        return sum(job.awaited for job in self._waiting)
+
     def _must_be_up(self) -> None:
         if not self.up:
             raise RecogniserDied(f"no worker of the {self.engine.name} recogniser is up")
@@ -176,7 +184,8 @@ class Pool:
 
     def _dispatch(self) -> None:
         while self._waiting and (slot := self._free()) is not None:
-            job = self._waiting.popleft()
+            job = next((job for job in self._waiting if job.awaited), self._waiting[0])
+            self._waiting.remove(job)
             if job.done.done():
                 continue
             job.slot = slot

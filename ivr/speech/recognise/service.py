@@ -28,6 +28,7 @@ DEADLINE = 3.2
 """Seconds from the end of speech until we give up; the caller has heard a filler before (`listener.PONDERING`)."""
 BY_NAME_ONLY = 100
 """Engines of this rank and above are used only where they are named."""
+Guessed = Callable[[Heard, int, bool], None]
 LONGEST = 60 * 8000
 """Bytes of one utterance that are kept."""
 
@@ -105,10 +106,11 @@ class RecognitionService:
         self,
         want: Want,
         on_partial: Callable[[str], None] | None = None,
-        on_guess: Callable[[Heard], None] | None = None,
+        on_guess: Guessed | None = None,
     ) -> Listening:
         """Begin an utterance. Raises `NoRecogniser` where no engine takes it. `on_partial` gets what a streaming engine
-        understands so far, never of a secret answer; `on_guess` what is understood at a pause."""
+        understands so far, never of a secret answer; `on_guess` what is understood at a pause, that
+        pause's `mark`, and whether it still lasts."""
         self.check(want)
         return Listening(self._able(want), want, None if want.secret else on_partial, on_guess, self.deadline)
 
@@ -124,7 +126,7 @@ class Listening:
         pools: Sequence[Pool],
         want: Want,
         on_partial: Callable[[str], None] | None,
-        on_guess: Callable[[Heard], None] | None,
+        on_guess: Guessed | None,
         deadline: float,
     ) -> None:
         self.want = want
@@ -134,6 +136,7 @@ class Listening:
         self._audio = bytearray()
         self._stream: tuple[Pool, Job] | None = None
         self._guess: tuple[Pool, Job] | None = None
+        self._over = False
         first = pools[0]
         if first.engine.streaming:
             try:
@@ -149,21 +152,25 @@ class Listening:
             pool, job = self._stream
             pool.feed(job, frames)
 
-    def paused(self) -> None:
-        """The caller fell silent, perhaps for good: understand what there is if a worker is idle. What it gives is
-        the result if `result` is asked for before `resumed`."""
+    def paused(self, mark: int = 0) -> None:
+        """The caller fell silent, perhaps for good: understand what there is when a worker has nothing better to do.
+        What it gives is the result if `result` is asked for before `resumed`. `mark` is told with it."""
         pool = self._pools[0]
-        if pool.engine.streaming or self._guess is not None or not pool.idle:
+        if pool.engine.streaming or self._guess is not None:
             return
-        job = pool.submit(self.want, bytes(self._audio))
+        try:
+            job = pool.submit(self.want, bytes(self._audio), awaited=False)
+        except RecognitionError:
+            return
         self._guess = (pool, job)
-        job.done.add_done_callback(lambda _: self._guessed(job))
+        job.done.add_done_callback(lambda _: self._guessed(job, mark))
 
     def resumed(self) -> None:
-        """The caller speaks again: what was guessed is not the whole."""
+        """The caller speaks again: what was guessed is not the whole. What a worker is at already is told all the
+        same."""
         if self._guess:
             pool, job = self._guess
-            if not job.done.done():
+            if job.slot is None and not job.done.done():
                 pool.cancel(job)
             self._guess = None
 
@@ -195,6 +202,7 @@ class Listening:
 
     def cancel(self) -> None:
         """Let go of the utterance and its audio."""
+        self._over = True
         for held in (self._stream, self._guess):
             if held:
                 pool, job = held
@@ -205,7 +213,11 @@ class Listening:
 
     def _job(self, pool: Pool, left: float) -> Job:
         if self._guess and self._guess[0] is pool:
-            return self._guess[1]
+            job = self._guess[1]
+            if job.slot is None and not job.done.done():
+                self._in_time(pool, left)
+                pool.hurry(job)
+            return job
         if self._stream and self._stream[0] is pool:
             pool.finish(self._stream[1])
             return self._stream[1]
@@ -215,13 +227,18 @@ class Listening:
             pool.finish(job)
             self._stream = (pool, job)
             return job
-        if pool.expected() > left:
-            raise RecogniserBusy(f"the {pool.engine.name} recogniser would be late")
+        self._in_time(pool, left)
         job = pool.submit(self.want, bytes(self._audio))
         self._guess = (pool, job)
         return job
 
-    def _guessed(self, job: Job) -> None:
-        still = self._guess is not None and self._guess[1] is job
-        if self._on_guess and still and not job.done.cancelled() and job.done.exception() is None:
-            self._on_guess(job.done.result())
+    @staticmethod
+    def _in_time(pool: Pool, left: float) -> None:
+        if pool.expected() > left:
+            raise RecogniserBusy(f"the {pool.engine.name} recogniser would be late")
+
+    def _guessed(self, job: Job, mark: int) -> None:
+        if self._over or job.done.cancelled() or job.done.exception() is not None:
+            return
+        if self._on_guess:
+            self._on_guess(job.done.result(), mark, self._guess is not None and self._guess[1] is job)

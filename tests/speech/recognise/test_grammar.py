@@ -29,7 +29,7 @@ class Letters:
     def tokens(self, text: str) -> tuple[int, ...]:
         return tuple(ord(character) for character in text)
 
-    def encode(self, audio: Any) -> Any:
+    def encode(self, audio: Any, kind: str) -> Any:
         return audio
 
     def begin(self, encoded: str, kind: str, interest: NDArray[np.int64]) -> tuple[Floats, Any]:
@@ -141,7 +141,19 @@ def test_one_model_is_enough_where_one_reading_stands_out() -> None:
     assert not sure(Opinion("m", 1.0, (), None), "digits")
     assert sure(opinion(0.35, None, bill=-2.0), "phrases")
     assert sure(opinion(0.35, -1.0, words=-2.0), "phrases")
-    assert not sure(opinion(0.35, -1.0, bill=-2.0), "phrases")  # freely it hears something else
+
+
+def test_a_phrase_that_stands_out_far_needs_one_model_though_that_one_freely_writes_other_words() -> None:
+    assert sure(opinion(0.35, -1.0, bill=-2.0, agent=-9.0), "phrases")
+    assert not sure(opinion(0.35, -1.0, bill=-2.0, agent=-7.0), "phrases")  # not far enough from the next
+    assert not sure(opinion(0.35, -1.0, bill=-6.5, agent=-30.0), "phrases")  # the free words are far more probable
+    assert not sure(opinion(0.35, -4.0, bill=-5.0, agent=-30.0), "phrases")  # it explains the sound badly
+
+
+def test_readings_of_one_meaning_need_not_stand_out_from_each_other() -> None:
+    close = opinion(0.35, None, thanks=-1.0, thank_you=-1.2, yes=-9.0)
+    assert not sure(close, "phrases")
+    assert sure(close, "phrases", lambda phrase: "yes" if phrase == "yes" else "no")
 
 
 def test_where_nobody_seems_to_have_spoken_nothing_is_believed() -> None:

@@ -18,12 +18,14 @@ from ivr.speech.recognise.listener import (
     SpeechBegan,
     Trouble,
     Understood,
+    Whole,
 )
 from ivr.speech.recognise.service import RecognitionService
 from tests.speech.recognise.fakes import HANGS, WAITS, FakeRecogniser, worker
 
 QUIET = b"." * 160
 SPEECH = b"S" * 160
+SEVEN, ZERO = b"7" * 160, b"0" * 160
 
 
 def speech(frame: bytes) -> bool:
@@ -33,15 +35,15 @@ def speech(frame: bytes) -> bool:
 def on(
     work: Callable[[Listener, asyncio.Queue[ListenEvent]], Coroutine[None, None, None]],
     command: Callable[[str, str], list[str]] | None = None,
-    **options: bool,
+    classify: Callable[[bytes], bool] = speech,
 ) -> None:
     async def main() -> None:
-        engine = FakeRecogniser(kinds=("menu", "digits", "card", "yes_no"), **options)  # type: ignore[arg-type]
+        engine = FakeRecogniser(kinds=("menu", "digits", "card", "yes_no"))
         service = RecognitionService(["en"], known=[engine], command=command or worker(), workers=1, deadline=30.0)
         await service.start()
         await service.ready()
         events: asyncio.Queue[ListenEvent] = asyncio.Queue()
-        listener = Listener(service, events.put_nowait, classify=speech)
+        listener = Listener(service, events.put_nowait, classify=classify)
         try:
             await work(listener, events)
         finally:
@@ -100,20 +102,55 @@ def test_a_caller_over_the_prompt_is_noticed_and_what_was_said_is_kept(monkeypat
 
 
 def test_a_whole_number_ends_sooner_than_one_with_digits_missing() -> None:
-    # the fake hears as many digits as bytes: 8 frames of speech and its silences make more than two
+    # the fake takes each byte for a digit: many more than two
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
-        for most, ends in ((2, True), (10**6, False)):
+        for most, guessed_after, ends in ((2, 12, True), (10**6, 30, False)):
             listener.begin(Want(kind="digits", at_least=1, at_most=most))
-            listener.frames(SPEECH * 20)
+            listener.frames(SEVEN * 20)
             assert isinstance(await events.get(), SpeechBegan)
-            listener.frames(QUIET * 16)
+            listener.frames(ZERO * guessed_after)
             assert isinstance(await events.get(), Partial)
-            listener.frames(QUIET * 10)
+            listener.frames(ZERO * 10)
             assert (listener._answering is not None) is ends
             if ends:
                 assert isinstance(await events.get(), Understood)
 
+    on(work, classify=lambda frame: frame == SEVEN)
+
+
+def test_a_whole_answer_beyond_doubt_ends_sooner_than_one_that_may_go_on() -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        for confidence, ends in ((0.95, True), (0.85, False), (0.0, False)):
+            listener.begin(Want(kind="menu"), whole=Whole(lambda heard, sure=confidence: sure))
+            listener.frames(SPEECH * 20)
+            assert isinstance(await events.get(), SpeechBegan)
+            listener.frames(QUIET * 15)
+            assert isinstance(await events.get(), Partial)
+            listener.frames(QUIET)
+            assert (listener._answering is not None) is ends
+            listener.stop()
+
     on(work)
+
+
+def test_a_number_is_not_understood_again_before_the_rest_of_it_may_have_come() -> None:
+    # the fake takes each byte for a digit
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        digits = 4 * len(SPEECH) * 40
+        listener.begin(Want(kind="digits", at_most=digits), whole=Whole(lambda heard: 0.0, 2))
+        listener._whole = Whole(lambda heard: 0.0, digits)
+        listener.frames(SEVEN * 40)
+        assert isinstance(await events.get(), SpeechBegan)
+        listener.frames(ZERO * 10)
+        assert isinstance(await events.get(), Partial)
+        assert listener._endpoint is not None
+        said = 50 * len(SEVEN)
+        assert listener._endpoint.expected == round(listening.FOLLOWED * 40 / said * digits)
+        listener.frames(SEVEN * 10 + ZERO * 12)  # fewer than that: not worth a guess yet
+        assert listener._listening is not None
+        assert listener._listening._guess is None
+
+    on(work, classify=lambda frame: frame == SEVEN)
 
 
 def test_a_secret_is_not_told_in_part() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ivr.speech.recognise import Heard, NoRecogniser, RecogniserBusy, RecogniserDied, RecogniserLate, Want
-from ivr.speech.recognise.service import RecognitionService
+from ivr.speech.recognise.service import Listening, RecognitionService
 from tests.speech.recognise import fakes
 from tests.speech.recognise.fakes import FakeRecogniser, worker
 
@@ -32,6 +32,12 @@ async def running(
         yield service
     finally:
         await service.close()
+
+
+def heard(service: RecognitionService, text: str) -> Listening:
+    listening = service.hear(WANT)
+    listening.feed(text.encode())
+    return listening
 
 
 async def said(service: RecognitionService, text: str, want: Want = WANT, deadline: float | None = None) -> Heard:
@@ -148,18 +154,76 @@ def test_the_next_engine_is_tried(tmp_path: Path) -> None:
 
 def test_a_guess_at_a_pause_is_the_result_unless_the_caller_goes_on() -> None:
     async def main() -> None:
-        guesses: asyncio.Queue[Heard] = asyncio.Queue()
+        guesses: asyncio.Queue[tuple[str, int, bool]] = asyncio.Queue()
         async with running(worker()) as service:
-            listening = service.hear(WANT, on_guess=guesses.put_nowait)
+            listening = service.hear(
+                WANT, on_guess=lambda heard, mark, lasts: guesses.put_nowait((heard.text, mark, lasts))
+            )
             listening.feed(b"four ")
-            listening.paused()
-            assert (await guesses.get()).text == "four"
+            listening.paused(4)
+            assert await guesses.get() == ("four", 4, True)
             listening.resumed()
             listening.feed(b"two")
-            listening.paused()
-            assert (await guesses.get()).text == "four two"
+            listening.paused(7)
+            listening.resumed()  # a worker is at it already
+            assert await guesses.get() == ("four two", 7, False)
+            listening.paused(9)
+            assert await guesses.get() == ("four two", 9, True)
             listening.feed(b" silence")
             assert (await listening.result()).text == "four two"
+
+    asyncio.run(main())
+
+
+def test_a_guess_waits_for_a_worker_and_gives_way_to_those_whose_callers_wait(tmp_path: Path) -> None:
+    async def main() -> None:
+        go = tmp_path / "go"
+        told: asyncio.Queue[str] = asyncio.Queue()
+        async with running(worker(fakes.WAITS, str(go)), queue=2) as service:
+
+            def paused(text: str) -> Listening:
+                listening = service.hear(WANT, on_guess=lambda heard, mark, lasts: told.put_nowait(heard.text))
+                listening.feed(text.encode())
+                listening.paused()
+                return listening
+
+            async def ended(text: str) -> None:
+                told.put_nowait((await said(service, text)).text)
+
+            running_first = asyncio.create_task(ended("at work"))
+            await asyncio.sleep(0)
+            guess, never = paused("guess"), paused("dropped")
+            paused("too many to guess at")
+            never.resumed()
+            awaited = asyncio.create_task(ended("awaited"))
+            await asyncio.sleep(0)
+            go.touch()
+            assert [await told.get() for _ in range(3)] == ["at work", "awaited", "guess"]
+            assert (await guess.result()).text == "guess"
+            await asyncio.gather(running_first, awaited)
+
+    asyncio.run(main())
+
+
+def test_a_guess_that_somebody_waits_for_is_no_longer_passed(tmp_path: Path) -> None:
+    async def main() -> None:
+        go, told = tmp_path / "go", []
+        async with running(worker(fakes.WAITS, str(go))) as service:
+
+            async def result(listening: Listening) -> None:
+                told.append((await listening.result()).text)
+
+            tasks = [asyncio.create_task(result(heard(service, "at work")))]
+            await asyncio.sleep(0)
+            first, second = heard(service, "first"), heard(service, "second")
+            first.paused()
+            second.paused()
+            for listening in (second, first):
+                tasks.append(asyncio.create_task(result(listening)))
+                await asyncio.sleep(0)
+            go.touch()
+            await asyncio.gather(*tasks)
+            assert told == ["at work", "first", "second"]
 
     asyncio.run(main())
 

@@ -32,8 +32,8 @@ class Model(Protocol):
         """The tokens of a piece of text; a leading space is part of the first word."""
         ...
 
-    def encode(self, audio: Floats) -> Any:
-        """Listen to float32 audio at 16 kHz, -1 to 1."""
+    def encode(self, audio: Floats, kind: str) -> Any:
+        """Listen to float32 audio at 16 kHz, -1 to 1. `kind` is the grammar's, "open" without one."""
         ...
 
     def begin(self, encoded: Any, kind: str, interest: NDArray[np.int64]) -> tuple[Floats, Any]:

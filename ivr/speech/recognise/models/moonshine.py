@@ -20,6 +20,8 @@ BEGIN = 1
 SHORTEST = 16000
 """Samples at 16 kHz; shorter audio is padded: the model was not trained on less."""
 STRIDE = 384
+AUDIO = ".encoder."
+"""In the names of what the decoder keeps of the audio; it gives that in the first step only."""
 ODDEST = 32768
 BYTES_FROM = 3
 """Tokens 3 to 258 are single bytes, as in every vocabulary of this kind."""
@@ -27,8 +29,10 @@ BYTES_FROM = 3
 
 @dataclass(frozen=True, slots=True)
 class State:
-    heard: Floats
     kept: dict[str, Floats]
+    """What the decoder keeps of the tokens: a row for each reading."""
+    audio: dict[str, Any]
+    """What it is given of the audio, one row for all readings: it need not be copied for each at every step."""
     interest: NDArray[np.int64]
 
 
@@ -49,7 +53,8 @@ class Moonshine:
 
         self._encoder, self._decoder = load("encoder_model.ort"), load("decoder_model_merged.ort")
         self._takes = {given.name for given in self._decoder.get_inputs()}
-        self._kept = [given.name for given in self._decoder.get_outputs()][1:]
+        self._gives = [given.name for given in self._decoder.get_outputs()]
+        self._gives_later = [name for name in self._gives if AUDIO not in name]
         self._shapes = {
             given.name: [size if isinstance(size, int) else 0 for size in given.shape]
             for given in self._decoder.get_inputs()
@@ -75,7 +80,7 @@ class Moonshine:
             for number in ([self._numbers[part]] if part in self._numbers else [BYTES_FROM + byte for byte in part])
         )
 
-    def encode(self, audio: Floats) -> Floats:
+    def encode(self, audio: Floats, kind: str) -> Floats:
         padded = np.pad(audio, (0, max(0, SHORTEST - len(audio))))[None].astype(np.float32)
         mask = np.ones(padded.shape, dtype=np.int64)
         return np.asarray(self._encoder.run(None, {"input_values": padded, "attention_mask": mask})[0])
@@ -84,12 +89,19 @@ class Moonshine:
         empty = {
             name: np.zeros((1, *shape[1:2], 0, shape[3]), dtype=np.float32) for name, shape in self._shapes.items()
         }
-        logits, kept = self._run(encoded, [BEGIN], empty, first=True)
-        return _log_softmax(logits)[:, interest], State(encoded, kept, interest)
+        audio = {
+            "encoder_hidden_states": encoded,
+            # the decoder takes the mask of the samples, of which it looks at every STRIDEth
+            "encoder_attention_mask": np.ones((1, encoded.shape[1] * STRIDE), dtype=np.int64),
+        }
+        logits, kept = self._run([BEGIN], audio | empty, self._gives)
+        audio |= {name: kept.pop(name) for name in list(kept) if AUDIO in name}
+        return _log_softmax(logits)[:, interest], State(kept, audio, interest)
 
     def step(self, state: State, parents: list[int], tokens: list[int]) -> tuple[Floats, State]:
-        logits, kept = self._run(state.heard, tokens, {name: value[parents] for name, value in state.kept.items()})
-        return _log_softmax(logits)[:, state.interest], State(state.heard, kept, state.interest)
+        own = {name: value[parents] for name, value in state.kept.items()}
+        logits, kept = self._run(tokens, state.audio | own, self._gives_later)
+        return _log_softmax(logits)[:, state.interest], State(kept, state.audio, state.interest)
 
     def free(self, encoded: Floats, limit: int, hints: str = "") -> Free:
         every = np.arange(len(self._vocabulary))
@@ -106,25 +118,15 @@ class Moonshine:
         text = b"".join(self._vocabulary[token] for token in written).decode("utf-8", "replace")
         return Free(text.replace(SPACE, " ").strip(), total)
 
-    def _run(
-        self, heard: Floats, tokens: list[int], kept: dict[str, Floats], first: bool = False
-    ) -> tuple[Floats, dict[str, Floats]]:
-        count = len(tokens)
-        given: dict[str, Any] = {
+    def _run(self, tokens: list[int], given: dict[str, Any], gives: list[str]) -> tuple[Floats, dict[str, Floats]]:
+        given = {
             "input_ids": np.array(tokens, dtype=np.int64)[:, None],
-            "encoder_hidden_states": np.repeat(heard, count, axis=0),
-            # the decoder takes the mask of the samples, of which it looks at every STRIDEth
-            "encoder_attention_mask": np.ones((count, heard.shape[1] * STRIDE), dtype=np.int64),
-            "use_cache_branch": np.array([not first]),
-            **kept,
+            "use_cache_branch": np.array([gives is self._gives_later]),
+            **given,
         }
-        found = self._decoder.run(None, {name: value for name, value in given.items() if name in self._takes})
-        new = {
-            name.replace("present", "past_key_values"): value for name, value in zip(self._kept, found[1:], strict=True)
-        }
-        if not first:  # after the first step the decoder leaves out what it keeps of the audio
-            new |= {name: value for name, value in kept.items() if ".encoder." in name}
-        return found[0][:, -1], new
+        found = self._decoder.run(gives, {name: value for name, value in given.items() if name in self._takes})
+        kept = zip(gives[1:], found[1:], strict=True)
+        return found[0][:, -1], {name.replace("present", "past_key_values"): value for name, value in kept}
 
 
 def vocabulary(data: bytes) -> list[bytes]:

@@ -3,7 +3,7 @@
 CTranslate2 encodes and decodes freely. Under a grammar we decode ourselves, in numpy: CTranslate2 can forbid tokens
 but not follow an automaton, nor tell scores of given readings. The decoder of the tiny model costs a few milliseconds
 a step for eight readings. The audio context is shortened from 30 s to `CONTEXT` seconds, which divides the encoder's
-work by four.
+work by four and more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ivr.speech.recognise.models import Floats, Free, ct2file
 
-CONTEXT = 15.0
+CONTEXT = {"digits": 15.0, "phrases": 8.0, "open": 15.0}
+"""Seconds, by kind of grammar. Digits are lost with a shorter one, phrases only in noise (`decoded`)."""
 LONGEST = 30.0
 MEL_RATE = 100
 PROMPTS = {"digits": " eight zero nine six one four seven two five three", "phrases": ""}
@@ -87,8 +88,8 @@ class Whisper:
     def tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def encode(self, audio: Floats) -> Encoded:
-        seconds = min(max(CONTEXT, len(audio) / 16000 + 0.5), LONGEST)
+    def encode(self, audio: Floats, kind: str) -> Encoded:
+        seconds = min(max(CONTEXT[kind], len(audio) / 16000 + 0.5), LONGEST)
         count = int(seconds * MEL_RATE)
         mel = self._features(np.pad(audio, (0, max(0, int(seconds * 16000) - len(audio)))), padding=False)[:, :count]
         # the model's positions come in pairs of frames
