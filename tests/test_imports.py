@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,3 +55,14 @@ def test_the_flow_engine_is_pure(path: Path) -> None:
 def test_the_contact_centre_does_not_know_the_voice_engine(path: Path) -> None:
     for name, line in imported(path):
         assert name.split(".")[0] != "ivr", f"{path}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("package", ["ivr", "callcenter"])
+def test_the_architecture_says_what_each_module_is_for(package: str) -> None:
+    """Whoever opens one of the two folders finds every name in the table of docs/architecture.md."""
+    table = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    names = {
+        path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    told = set(re.findall(r"`(?:ivr/|callcenter/)?(\w+)/?`", table))
+    assert not names - told - {"__init__"}
