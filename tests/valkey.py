@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from ivr.embedded import binary
+from ivr.embedded import DURABLE, binary
 
 
 class Valkey:
@@ -32,7 +32,7 @@ class Valkey:
 
     def start(self) -> None:
         command = [str(binary()), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
-                   "--save", "", "--appendonly", "yes" if self.aof else "no", "--daemonize", "no"]  # fmt: skip
+                   "--save", "", *(DURABLE if self.aof else ("--appendonly", "no")), "--daemonize", "no"]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 20
