@@ -140,18 +140,18 @@ class Writer(Person):
         super().__init__(number, channel)
         self.address = address
         self.turned_away = asyncio.Event()
-        self._had: set[str] = set()
+        self.shown: set[str] = set()
 
     def reads(self, id: str, text: str) -> None:
         if "Answer " in text:
             answer = text[text.index("Answer ") :].split()[1]
-            if id in self._had:
+            if id in self.shown:
                 self.faults.append(f"got message {id} twice")
             elif self.conversations[answer]:
                 self.faults.append(f"was given answer {answer} twice")
             elif len(self.conversations) >= self.tries:
                 self.faults.append(f"was answered by {answer}, and before by {', '.join(self.conversations)}")
             self.hears(answer)
-        elif "try again" in text and id not in self._had:
+        elif "try again" in text and id not in self.shown:
             self.turned_away.set()
-        self._had.add(id)
+        self.shown.add(id)

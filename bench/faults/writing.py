@@ -27,6 +27,8 @@ ORIGIN = "http://shop.example"
 GONE = (OSError, aiohttp.ClientError, TimeoutError, smtplib.SMTPException, WebSocketException, EOFError)
 """Who answers has been killed just now: try again."""
 PAUSE = 0.5
+UNACKNOWLEDGED = 30.0
+"""A page connects anew where nothing comes for so long after what it said."""
 
 
 async def served_or_turned_away(person: Writer) -> None:
@@ -167,7 +169,8 @@ class Chats:
                 visitor = given["visitor"]
                 sent = await self._visit(given, person, sent)
             except GONE:
-                await asyncio.sleep(PAUSE)
+                pass
+            await asyncio.sleep(PAUSE)
 
     async def _visit(self, given: dict[str, Any], person: Writer, sent: int) -> int:
         """Say what is to be said, and read. Which message was acknowledged last."""
@@ -176,7 +179,9 @@ class Chats:
             welcomed = False
             with contextlib.suppress(*GONE):
                 while not person.served.is_set():
-                    event = json.loads(await socket.recv())
+                    event = json.loads(await asyncio.wait_for(socket.recv(), UNACKNOWLEDGED if welcomed else None))
+                    if event["kind"] == "error":  # "not sent, try again", and the visitor does
+                        return sent
                     if event["kind"] == "ack":
                         sent = max(sent, int(event["id"].rpartition("-")[2]))
                     elif event["kind"] == "thread":
@@ -193,8 +198,6 @@ class Chats:
 
     def _read(self, person: Writer, messages: list[dict[str, Any]]) -> None:
         """A page that gets a message again shows it once."""
-        shown: set[str] = person.__dict__.setdefault("shown", set())
         for message in messages:
-            if message["id"] not in shown:
-                shown.add(message["id"])
+            if message["id"] not in person.shown:
                 person.reads(message["id"], message["text"])
