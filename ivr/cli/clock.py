@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ivr.cli.command import Command, Failure, command
 
-JOIN_SECONDS = 10.0
+JOIN_SECONDS = 5.0
 """For a look at the queues to be over, at the end."""
 
 

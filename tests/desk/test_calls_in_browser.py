@@ -60,6 +60,67 @@ def test_each_hears_the_other_and_the_call_is_wrapped_up(floor: Floor, page: Pag
     assert next(event.data["code"] for event in events if event.kind == "wrap_up.done") == "solved"
 
 
+def test_a_call_by_keys_alone(floor: Floor, page: Page) -> None:
+    """Answered, held, transferred and wrapped up without the mouse."""
+    caller = floor.caller()
+    card = page.locator("[data-offer]")
+    expect(card).to_have_attribute("data-state", "offered", timeout=30_000)
+    expect(card.get_by_role("button", name="Accept")).to_be_focused()
+    page.keyboard.press("Enter")
+    floor.run(caller.hears(AGENT))
+    expect(card).to_have_attribute("data-state", "connected", timeout=20_000)
+    page.keyboard.press("Alt+h")
+    floor.run(caller.until(lambda: AGENT not in tones(caller), "music"))
+    expect(card.get_by_role("button", name="Resume")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Alt+h")
+    floor.run(caller.hears(AGENT))
+    expect(card.get_by_role("button", name="Hold")).to_be_visible(timeout=20_000)
+    ben = floor.run(floor.office.agent("ben", COLLEAGUE))
+    page.keyboard.press("Alt+t")
+    to = page.locator("#transfer-to")
+    expect(to).to_be_focused(timeout=20_000)
+    page.keyboard.press("b")
+    expect(to).to_have_value("agent ben")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Transfer now")).to_be_focused()
+    page.keyboard.press("Enter")
+    floor.run(ben.answer())
+    floor.run(caller.hears(COLLEAGUE))
+    expect(card).to_have_attribute("data-state", "wrap_up", timeout=20_000)
+    outcome, note = card.get_by_label("Outcome"), card.get_by_label("Note")
+    expect(outcome).to_be_focused()
+    page.keyboard.press("s")
+    expect(outcome).to_have_value("solved")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Ben goes")
+    card.evaluate("card => card.dataset.signature = ''")  # news of it: the card is made anew
+    expect(card).not_to_have_attribute("data-signature", "", timeout=30_000)
+    expect(note).to_be_focused()
+    page.keyboard.type(" on")
+    expect(note).to_have_value("Ben goes on")
+    expect(outcome).to_have_value("solved")
+    page.keyboard.press("Alt+n")
+    expect(card).to_have_count(0, timeout=20_000)
+    events = floor.run(floor.office.tells("wrap_up.done"))
+    assert next(event.data["code"] for event in events if event.kind == "wrap_up.done") == "solved"
+
+
+def test_an_offer_leaves_who_writes_alone(floor: Floor, page: Page) -> None:
+    frame, card = page.frame_locator("#page"), page.locator("[data-offer]")
+    frame.get_by_role("link", name="Customers").click()
+    field = frame.get_by_role("searchbox")
+    field.click()
+    page.keyboard.type("sil")
+    floor.caller()
+    expect(card).to_have_attribute("data-state", "offered", timeout=30_000)
+    page.keyboard.type("va ")  # a space would press a button that has the focus
+    expect(field).to_have_value("silva ")
+    expect(card).to_have_attribute("data-state", "offered")
+    page.keyboard.press("Alt+a")
+    expect(card).to_have_attribute("data-state", "connected", timeout=20_000)
+
+
 def test_an_offer_is_flawless_and_a_rejected_call_goes_to_another_agent(floor: Floor, page: Page) -> None:
     caller = floor.caller()
     card = page.locator("[data-offer]")

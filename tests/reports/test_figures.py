@@ -61,6 +61,32 @@ def test_who_comes_again_was_not_done(conn: Connection) -> None:
     assert (found.contacts, found.known, found.resolved) == (3, 3, 2)
 
 
+def test_contacts_of_the_same_moment_are_not_each_other_s_return(conn: Connection) -> None:
+    def resolved() -> tuple[int, int]:
+        until = day.MORNING + timedelta(days=1)
+        found = figures.count(lives(conn, LONG_AGO, SOME_DAY), figures.by_channel, lambda queue: 20.0, until)["sip"]
+        return found.known, found.resolved
+
+    for hours, customer in ((0, "ana"), (0, "ana"), (24 * 7, "cleo")):
+        day.Writer(conn, day.MORNING + timedelta(hours=hours), "sip", customer).end("completed")
+    assert resolved() == (2, 2)
+    day.Writer(conn, day.MORNING + figures.RECONTACT, "sip", "ana").end("completed")  # within the time, just
+    assert resolved() == (2, 0)
+
+
+def test_groups_that_are_counted_at_once_are_what_each_is_by_itself(conn: Connection) -> None:
+    day.write(conn)
+    groups = (figures.by_queue, figures.by_agent, figures.by_channel, figures.by_time(UTC, "%H"))
+    together = figures.count_by(lives(conn, LONG_AGO, SOME_DAY), groups, lambda queue: 30.0, SOME_DAY)
+    for group, found in zip(groups, together, strict=True):
+        alone = counted(conn, group)
+        assert found.keys() == alone.keys()
+        for name, one in found.items():
+            shown, expected = one.shown(), alone[name].shown()
+            assert shown.pop("given_up_after") == expected.pop("given_up_after")
+            assert shown == pytest.approx(expected)
+
+
 def test_what_the_store_lost_and_put_back_is_one_visit(conn: Connection) -> None:
     one = day.Writer(conn, day.MORNING, "sip", "")
     joined = one.at.timestamp()

@@ -123,14 +123,14 @@ async function showOffers() {
     fresh.dataset.since ??= card?.dataset.state === offer.state ? card.dataset.since : Date.now() / 1000 + drift;
     const more = fresh.querySelector(".more");
     if (more) more.open = Boolean(card?.querySelector(".more")?.open);
-    const focused = card?.contains(document.activeElement) ? document.activeElement.dataset.key : "";
     const note = fresh.querySelector('[name="note"]');
     if (note) note.value = sessionStorage.getItem(`note:${offer.id}`) ?? "";
-    if (card) card.replaceWith(fresh);
-    else place.prepend(fresh);
+    const code = fresh.querySelector('[name="code"]');
+    if (code) code.value = card?.querySelector('[name="code"]')?.value ?? "";
+    replace(card, fresh, place);
     showMute();
-    if (focused) fresh.querySelector(`[data-key="${focused}"]`)?.focus();
     if (offer.state === "offered" && !card) called(offer, fresh);
+    if (offer.state === "wrap_up" && card && card.dataset.state !== "wrap_up" && !writing()) (code ?? note)?.focus();
     if (offer.contact && offer.state === "connected" && card?.dataset.state !== "connected") open(`${urls.work.replace(/work$/, "")}contacts/${offer.contact}`);
   }
   for (const card of known.values()) card.remove();
@@ -138,8 +138,25 @@ async function showOffers() {
   ring(status.offers.some((offer) => offer.state === "offered"));
 }
 
+// A card as it is now, in the place of what it was: who was at one of its fields or buttons is there still.
+function replace(card, fresh, place) {
+  if (!card) return place.prepend(fresh);
+  const at = card.contains(document.activeElement) ? document.activeElement : null;
+  const caret = at?.matches("input") ? [at.selectionStart, at.selectionEnd] : null;
+  card.replaceWith(fresh);
+  const same = at && fresh.querySelector(at.name ? `[name="${at.name}"]` : `[data-key="${at.dataset.key}"]`);
+  same?.focus();
+  if (same && caret) same.setSelectionRange(...caret);
+}
+
+// Whether keys go into a field now, here or on the page below: they stay there, whatever comes.
+function writing() {
+  const at = document.activeElement === frame ? frame.contentDocument?.activeElement : document.activeElement;
+  return Boolean(at?.matches("input, textarea, select:not(#be)"));
+}
+
 function called(offer, card) {
-  card.querySelector("[data-do=accept]")?.focus();
+  if (!writing()) card.querySelector("[data-do=accept]")?.focus();
   if (document.hidden && window.Notification?.permission === "granted") {
     const note = new Notification(card.querySelector("h2").textContent.trim(), { body: offer.label, tag: offer.id });
     note.onclick = () => window.focus();
