@@ -33,12 +33,12 @@ class Killer:
 
     def kill(self, name: str) -> bool:
         """One process of this program: where it is several, any of them. False where none runs just now."""
-        pids = [pid for pid, line in self._processes().items() if PROGRAMS[name] in line]
-        if not pids:
-            return False
         try:
+            pids = [pid for pid, line in self._processes().items() if PROGRAMS[name] in line]
+            if not pids:
+                return False
             os.kill(self._chance.choice(pids), signal.SIGKILL)
-        except ProcessLookupError:
+        except OSError:  # one of them has just ended by itself
             return False
         self.kills[name] += 1
         return True

@@ -150,6 +150,7 @@ class Run:
         self.agents: dict[str, Agent] = {}
         self.by_phone: dict[str, Caller] = {}
         self.outcome = Outcome()
+        self._desks: list[asyncio.Task[None]] = []
 
     async def __call__(self) -> Outcome:
         """Raises nothing for what the product does wrong: that is in the outcome's `faults`."""
@@ -191,8 +192,8 @@ class Run:
             token = await asyncio.to_thread(sign_in, office.engine, settings, name)
             agent = self.agents[name] = Agent(name, office.web, token, random.Random(self.chance.random()))
             stack.push_async_callback(agent.close)
-            work = asyncio.create_task(agent.work())
-            stack.push_async_callback(_end, work)
+            self._desks.append(asyncio.create_task(agent.work()))
+            stack.push_async_callback(_end, self._desks[-1])
         await _until(lambda: len(office.queues.agents()) == len(office.names), 60)
 
     async def _story(self, company: Company) -> None:
@@ -209,8 +210,9 @@ class Run:
             outcome.kills = killer.kills
             await _until(self._all_over, plan.settling)
         finally:
-            for task in (telling, *([killing] if killing else []), *coming):
-                await _end(task)
+            for task in (telling, *([killing] if killing else []), *coming, *self._desks):
+                if (error := await _end(task)) is not None:
+                    outcome.faults.append(f"the run itself: {error!r}")
         await asyncio.to_thread(self._judge)
 
     async def _tell(self, killer: Killer, company: Company) -> None:
@@ -307,9 +309,11 @@ class Run:
             outcome.faults += [f"audit: {line}" for line in outcome.audit.splitlines()]
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Task[None]) -> Exception | None:
+    """Stop it; what it had failed with, if it had."""
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    [result] = await asyncio.gather(task, return_exceptions=True)
+    return result if isinstance(result, Exception) else None
 
 
 async def _until(what: Callable[[], bool], seconds: float) -> bool:
