@@ -23,7 +23,7 @@ class Doctor(Command):
         from rich.text import Text
 
         from ivr.cli.show import console
-        from ivr.examination import examine
+        from ivr.doctor import examine
         from ivr.settings import Settings
 
         out, broken = console(), 0
