@@ -7,7 +7,6 @@ takes about two minutes on two cores. Alone (without `--engine`) it uses the def
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import time
 from collections import defaultdict
@@ -178,7 +177,7 @@ def main() -> None:
         for made in detecting.measure(6 if options.quick else 24):
             console.print(made)
     if "delay" in tasks:
-        console.print(asyncio.run(delay.measure(engine.name, 4 if options.quick else 12)))
+        console.print(delay.measure(engine, 10 if options.quick else 40))
     if "conversation" in tasks:
         console.print(conversation.measure(4 if options.quick else 12, -15 if options.urgent else 0))
     if "faults" in tasks:

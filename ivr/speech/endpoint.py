@@ -147,17 +147,8 @@ class Endpoint:
         recent = (*self.recent, voiced)[-START_WINDOW:]
         if not self.speaking:
             preroll = (self.preroll + frame)[-round(PREROLL_SECONDS / FRAME_SECONDS) * FRAME_BYTES :]
-            if sum(recent) >= START_VOICED:
-                begun = replace(
-                    self,
-                    speaking=True,
-                    recent=recent,
-                    preroll=b"",
-                    spoken=len(preroll) // FRAME_BYTES,
-                    voiced=sum(recent),
-                )
-                return begun, Started(preroll)
-            return replace(self, recent=recent, preroll=preroll), None
+            state = replace(self, recent=recent, preroll=preroll)
+            return state.begin() if sum(recent) >= START_VOICED else (state, None)
         going_on = sum(recent[-AGAIN_WINDOW:]) >= AGAIN_VOICED
         silent = 0 if voiced and (going_on or not self.paused) else self.silent + 1
         state = replace(self, recent=recent, silent=silent, spoken=self.spoken + 1, voiced=self.voiced + voiced)
@@ -171,6 +162,11 @@ class Endpoint:
         if not self.paused and silence >= (self.pace.guess if self.voiced >= self.expected else LATE_GUESS):
             return replace(state, paused=True), Paused()
         return state, None
+
+    def begin(self) -> tuple[Endpoint, Started]:
+        """The caller speaks, as somebody else knows already; only before it has begun."""
+        spoken, voiced = len(self.preroll) // FRAME_BYTES, sum(self.recent)
+        return replace(self, speaking=True, preroll=b"", spoken=spoken, voiced=voiced), Started(self.preroll)
 
     def _enough(self) -> float:
         if not self.complete:

@@ -120,6 +120,16 @@ def test_an_answer_has_a_longest_time_and_nothing_comes_after_it() -> None:
     assert run(endpoint, "#" * 50)[1] == []
 
 
+def test_who_knows_better_may_say_that_speech_has_begun() -> None:
+    endpoint, events = run(Endpoint.of("menu"), "." * 30 + "###")
+    assert events == []
+    begun, started = endpoint.begin()
+    assert started.audio == FRAME * 25
+    assert (begun.spoken, begun.voiced) == (25, 3)
+    _, events = run(begun, "#" * 10 + "." * 30)
+    assert kinds(events) == ["Paused", "Ended"]
+
+
 def test_silence_alone_brings_nothing() -> None:
     assert run(Endpoint.of("open"), "." * 2000)[1] == []
 

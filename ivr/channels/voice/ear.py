@@ -80,9 +80,10 @@ class Ear:
             self._listener.prompt(b"".join(clip.ulaw for clip in clips), barge_in=self._barge_in)
 
     def again(self, ask: Collect) -> None:
-        """Listen on: what came was a noise."""
+        """Listen on: what came was a noise. What was said meanwhile counts."""
         if self._listener is not None:
             self._begin(self._listener, want(ask), ask)
+            self._listener.catch_up()
 
     @staticmethod
     def _begin(listener: Listener, wanted: Want, ask: Collect) -> None:

@@ -77,8 +77,8 @@ class _Question:
                     found = None if keys is None else Keys(keys)
                 case PlayEnded(ended):
                     found = self._played() if ended == self.play else None
-                case Digit():
-                    found = self._pressed(event)  # type: ignore[arg-type]
+                case Digit() as digit:
+                    found = self._pressed(digit)
                 case SpeechBegan():
                     self._speaks()
                     found = None
@@ -89,8 +89,8 @@ class _Question:
                     self.pondered = True
                     line.leg.play(self.besides.filler())
                     found = None
-                case Understood() | Trouble():
-                    found = self._spoken(spoken)  # type: ignore[arg-type]
+                case (Understood() | Trouble()) as words:
+                    found = self._spoken(words)
                 case _:
                     found = None
             if found is not None:
@@ -129,8 +129,8 @@ class _Question:
         if found is None and self.pondered:
             return Words("", 0.0)  # after "one moment" a noise can't be passed over in silence: ask again
         if found is None and self.ear is not None:
-            self.ear.again(self.ask)
             self.line.keys = collect.prompt_ended(self.line.keys, self.line.now())
+            self.ear.again(self.ask)
         return found
 
     def _stop_prompt(self) -> None:

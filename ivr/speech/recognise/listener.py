@@ -42,6 +42,10 @@ FOLLOWED = 0.85
 """Of the caller's time for a digit: when so much was said for each digit that is asked for, all may have been."""
 UNKNOWN = 0.5
 """The confidence of what a streaming engine has so far."""
+MISSED_FRAMES = 250
+"""5 s of what was said while an answer was being understood."""
+SOFT_FRAMES = 5
+"""The soft beginning of a word, before what is noticed of it."""
 KEPT_FRAMES = 40
 """0.8 s of what was said over a prompt before we were sure that it is the caller."""
 
@@ -124,6 +128,7 @@ class Listener:
         self._playing = False
         self._may_barge = False
         self._recent: deque[tuple[bytes, bool]] = deque(maxlen=KEPT_FRAMES)
+        self._missed: deque[tuple[bytes, bool]] = deque(maxlen=MISSED_FRAMES)
         self._want: Want | None = None
         self._endpoint: Endpoint | None = None
         self._listening: Listening | None = None
@@ -140,6 +145,12 @@ class Listener:
         self._want, self._whole = want, whole or counted(want)
         self._endpoint = Endpoint.of(want.kind, end_silence=end_silence, longest=longest, at_least=self._whole.digits)
 
+    def catch_up(self) -> None:
+        """After `begin`: hear what has come since the last answer ended, which was none. A caller whose cough took a
+        busy recogniser a second has said the words by then, and would wait for us as we for them."""
+        missed, self._missed = list(self._missed), deque(maxlen=MISSED_FRAMES)
+        self._replay(missed)
+
     def stop(self) -> None:
         """Stop listening for an answer; what was said is dropped."""
         if self._answering:
@@ -155,9 +166,14 @@ class Listener:
         self._barge.playing(mulaw)
 
     def prompt_ended(self) -> None:
-        """Our audio is over or was stopped."""
+        """Our audio is over or was stopped. Who had just begun to speak is heard from there on."""
+        begun = self._barge.suspected if self._playing and self._may_barge and not self._over_prompt else 0
         self._playing = False
         self._barge.stopped()
+        if begun:
+            recent = list(self._recent)
+            self._replay([(frame, False) for frame, _ in recent[-begun - SOFT_FRAMES : -begun]])  # perhaps an echo
+            self._replay(recent[-begun:])
 
     def frames(self, data: bytes) -> None:
         """Take received audio: whole 20 ms frames of mu-law."""
@@ -169,14 +185,24 @@ class Listener:
         barged = self._barge.hear(frame, voiced)
         self._recent.append((frame, voiced))
         if self._endpoint is None or self._answering:
+            self._missed.append((frame, voiced))
             return
         if self._playing and not self._over_prompt:
             if barged and self._may_barge:
                 self._over_prompt = True
-                for earlier in self._recent:
-                    self._step(*earlier)
+                self._replay(list(self._recent))
+                if self._endpoint is not None and not self._endpoint.speaking:  # no time to lose by counting frames
+                    self._endpoint, begun = self._endpoint.begin()
+                    self._happened(begun)
             return
         self._step(frame, voiced)
+
+    def _replay(self, frames: list[tuple[bytes, bool]]) -> None:
+        for frame, voiced in frames:
+            if self._endpoint is None or self._answering:
+                self._missed.append((frame, voiced))
+            else:
+                self._step(frame, voiced)
 
     def _step(self, frame: bytes, voiced: bool) -> None:
         assert self._endpoint is not None
@@ -197,6 +223,7 @@ class Listener:
                 self._listening.resumed()
                 self._endpoint = self._endpoint.understood(self._want.kind not in DIGIT_KINDS)
             case Ended(silence, cut) if self._listening:
+                self._missed.clear()
                 self._answering = asyncio.ensure_future(self._answer(self._listening, silence, cut))
 
     def _started(self, audio: bytes) -> None:

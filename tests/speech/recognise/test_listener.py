@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.speech.endpoint import Endpoint
 from ivr.speech.recognise import NoRecogniser, RecogniserDied, RecogniserLate, Want
 from ivr.speech.recognise import listener as listening
 from ivr.speech.recognise.listener import (
@@ -25,6 +26,7 @@ from tests.speech.recognise.fakes import HANGS, WAITS, FakeRecogniser, worker
 
 QUIET = b"." * 160
 SPEECH = b"S" * 160
+NOISE = b"N" * 160
 SEVEN, ZERO = b"7" * 160, b"0" * 160
 
 
@@ -99,6 +101,70 @@ def test_a_caller_over_the_prompt_is_noticed_and_what_was_said_is_kept(monkeypat
         assert event.heard.text.count("S") == 20 * 160
 
     on(work)
+
+
+def test_our_audio_stops_as_soon_as_it_is_decided_however_little_was_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        frames = iter([False] * 21 + [True])  # the guard is sure at the second frame of speech
+        monkeypatch.setattr(listener._barge, "hear", lambda frame, voiced: next(frames, False))
+        listener.begin(Want(kind="menu"))
+        listener.prompt(b"\xff" * 16000, barge_in=True)
+        listener.frames(QUIET * 20 + SPEECH * 2)
+        assert events.get_nowait() == SpeechBegan(over_prompt=True)
+        listener.prompt_ended()
+        listener.frames(SPEECH * 8 + QUIET * 40)
+        while not isinstance(event := await events.get(), Understood):
+            pass
+        assert event.heard.text.count("S") == 10 * 160
+
+    on(work)
+
+
+def test_who_begins_to_speak_as_the_prompt_ends_is_heard_from_the_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        monkeypatch.setattr(type(listener._barge), "suspected", 3)
+        listener.begin(Want(kind="menu"))
+        listener.prompt(b"\xff" * 16000, barge_in=True)
+        listener.frames(QUIET * 20 + SPEECH * 3)
+        assert events.empty()
+        listener.prompt_ended()
+        listener.frames(SPEECH * 8 + QUIET * 40)
+        assert await events.get() == SpeechBegan(over_prompt=False)
+        while not isinstance(event := await events.get(), Understood):
+            pass
+        assert event.heard.text.count("S") == 11 * 160
+        assert event.heard.text.startswith("." * 5 * 160 + "S")
+
+    on(work)
+
+
+def test_what_is_said_while_a_noise_is_being_understood_is_not_lost(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+
+    async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
+        async def answer() -> Understood:
+            while not isinstance(event := await events.get(), Understood):
+                pass
+            return event
+
+        listener.begin(Want(kind="menu"))
+        listener.frames(NOISE * 20 + QUIET * 40)
+        listener.frames(SPEECH * 20 + QUIET * 5)
+        go.touch()
+        assert "N" in (await answer()).heard.text
+        listener.frames(QUIET * 5)  # until the channel has made up its mind
+        listener.begin(Want(kind="menu"))
+        listener.catch_up()
+        listener.frames(QUIET * 30)
+        text = (await answer()).heard.text
+        assert text.count("S") == 20 * 160
+        assert "N" not in text
+        for _ in range(2):  # each frame is heard once
+            listener.begin(Want(kind="menu"))
+            listener.catch_up()
+        assert listener._endpoint == Endpoint.of("menu")
+
+    on(work, worker(WAITS, str(go)))
 
 
 def test_a_whole_number_ends_sooner_than_one_with_digits_missing() -> None:
