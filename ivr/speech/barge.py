@@ -3,8 +3,9 @@
 What arrives then may be the caller, or our own voice come back 20 to 30 dB lower, a cough, a room full of others. A
 plain voice detector stops for all of them. Here a frame counts when it is voiced with a pitch, stands above the line's
 running level, and is no echo: neither as loud as an echo could be nor the same waveform as what we played shortly
-before. Two such frames stop the prompt; a pitch shows in 60 ms of sound. So do four frames of the s that a word begins
-with, which has no pitch.
+before. Two such frames stop the prompt; a pitch shows in 60 ms of sound. An s at a
+word's beginning has none, and over a telephone it is as weak and dull as the breath of a cough: such words wait for
+their vowel.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from numpy.typing import NDArray
 
 from ivr.speech import pcm
 from ivr.speech.endpoint import FRAME_BYTES, FRAME_SECONDS
-from ivr.speech.pitch import hissing, pitched
+from ivr.speech.pitch import pitched
 
 Floats = NDArray[np.float32]
 
 ENOUGH = 2.0
 """Evidence that stops the prompt: so many frames with a pitch, or twice as many voiced ones, some of them with one."""
 PITCHED, VOICED, NOTHING = 1.0, 0.5, -0.5
-LEAST_PITCHED, LEAST_HISSED = 2, 4
+LEAST_PITCHED = 2
 ABOVE_LEVEL_DB = 12.0
 ABOVE_ECHO_DB = 3.0
 FIRST_ECHO_DB = -17.0
@@ -61,7 +62,6 @@ class BargeIn:
         self._echoes = deque([FIRST_ECHO_DB] * ECHO_FRAMES, maxlen=ECHO_FRAMES)
         self._evidence = 0.0
         self._pitched = 0
-        self._hissed = 0  # frames on end
         self._since = 0
         self._active = False
 
@@ -75,7 +75,7 @@ class BargeIn:
         whole = mulaw + b"\xff" * (-len(mulaw) % FRAME_BYTES)
         self._played = _pcm(whole)
         self._played_db = _db(self._played.reshape(-1, FRAME_BYTES))
-        self._place, self._evidence, self._pitched, self._hissed, self._since = 0, 0.0, 0, 0, 0
+        self._place, self._evidence, self._pitched, self._since = 0, 0.0, 0, 0
         self._active = True
 
     def stopped(self) -> None:
@@ -98,23 +98,20 @@ class BargeIn:
         loud = level > self._running() + ABOVE_LEVEL_DB and level > SILENCE_DB
         echo = level < echo_level + max(self._echoes) + ABOVE_ECHO_DB
         has_pitch = voiced and loud and self._periodic()
-        hiss = loud and not has_pitch and hissing(samples)
-        speech = voiced or hiss
-        if speech and loud and not echo and self._same_as_played():
+        if voiced and loud and not echo and self._same_as_played():
             echo = True
-        if echo or not speech:
+        if echo or not voiced:
             self._learn_echo(level - echo_level, echo_level)
-        if not speech:
+        if not voiced:
             self._levels.append(level)
-        self._hissed = self._hissed + 1 if hiss and not echo else 0
-        if speech and loud and not echo:
+        if voiced and loud and not echo:
             self._evidence += PITCHED if has_pitch else VOICED
             self._pitched += has_pitch
         else:
             self._evidence = max(0.0, self._evidence + NOTHING)
             if not self._evidence:
                 self._pitched = 0
-        if self._pitched < LEAST_PITCHED and self._hissed < LEAST_HISSED:
+        if self._pitched < LEAST_PITCHED:
             self._evidence = min(self._evidence, ENOUGH - PITCHED)
         self._since = self._since + 1 if self._evidence else 0
         return Weighed(self._evidence, level, has_pitch, echo)

@@ -1,4 +1,4 @@
-"""Which frames have a pitch, and which are the hiss of an s: what tells voices from coughs, clicks and noise."""
+"""Which frames have a pitch: what tells voices from coughs, clicks and hiss."""
 
 from __future__ import annotations
 
@@ -19,20 +19,6 @@ def pitched(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)
     unbiased = correlation[:, LAGS] * (count / (count - LAGS))
     return np.asarray((correlation[:, 0] > 0) & (unbiased.max(axis=1) > PERIODIC * correlation[:, 0]))
-
-
-HISS_DB = 8.0
-"""How far an s is louder above 2 kHz than below 1.6: it is made at the teeth. The breath of a cough comes through the
-whole throat, whose resonances are low, and a line's noise has as much of either."""
-_HIGH, _LOW = 2000, (200, 1600)
-
-
-def hissing(frame: NDArray[np.float32]) -> bool:
-    """Whether samples at 8 kHz are those of an s or sh."""
-    power = np.abs(np.fft.rfft(frame * np.hanning(len(frame)))) ** 2
-    hertz = np.fft.rfftfreq(len(frame), 1 / 8000)
-    low = float(power[(hertz >= _LOW[0]) & (hertz <= _LOW[1])].sum())
-    return float(power[hertz >= _HIGH].sum()) > low * 10 ** (HISS_DB / 10)
 
 
 def voiced_frames(samples: NDArray[np.float32]) -> int:

@@ -82,26 +82,6 @@ def test_a_cough_does_not() -> None:
     assert decided(PROMPT, onto(onto(np.zeros(len(PROMPT)), 1.0, burst), 1.5, burst)) is None
 
 
-def hiss(seconds: float, level: float) -> Floats:
-    """An s: noise that is made at the teeth, three times 6 dB an octave."""
-    sound = np.diff(np.random.default_rng(6).standard_normal(int(seconds * 8000) + 3), n=3)
-    return sound * (level / np.sqrt((sound**2).mean()))
-
-
-def test_a_word_that_begins_with_an_s_does_before_its_vowel() -> None:
-    word = np.concatenate([hiss(0.2, 0.03), voice(0.5, 190, 3)])
-    frame = decided(PROMPT, onto(echo(-30.0), 1.6, word))
-    assert frame is not None
-    assert 83 <= frame <= 86
-
-
-def test_a_shorter_hiss_alone_does_not_nor_our_own_come_back() -> None:
-    assert decided(PROMPT, onto(np.zeros(len(PROMPT)), 1.6, hiss(0.05, 0.03))) is None
-    spoken = onto(PROMPT, 1.0, hiss(0.3, 0.1))
-    late = np.concatenate([np.zeros(800), spoken[:-800]])
-    assert decided(spoken, late * 10 ** (-20 / 20)) is None
-
-
 def test_it_is_said_since_when_something_speaks_for_the_caller() -> None:
     barge = BargeIn()
     for _ in range(50):
