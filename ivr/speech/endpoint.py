@@ -25,6 +25,12 @@ PREROLL_SECONDS = 0.5
 """Audio kept from before the start was noticed: the detector's 0.2 s, and the soft beginning of a word before that."""
 
 
+NOTHING = b"\xff" * FRAME_BYTES
+LONGEST_GAP = 25
+"""Frames of nothing at all that don't count against a beginning: on a busy machine or network audio comes late, silence
+takes its place meanwhile, and a "yes" that is torn so has too little speech in any 200 ms to be noticed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds. After `guess` of silence it is worth understanding what there is; `sure` of silence ends an answer that
@@ -106,6 +112,8 @@ class Endpoint:
     expected: int = 0
     """Frames with speech that a whole answer has at least: in a pause before that it is too early to understand."""
     preroll: bytes = field(default=b"", repr=False)
+    gap: int = 0
+    """Frames of nothing within what may be the beginning of speech."""
 
     @classmethod
     def of(
@@ -144,10 +152,12 @@ class Endpoint:
         """Take a frame of mu-law (20 ms)."""
         if self.over:
             return self, None
+        if not self.speaking and any(self.recent) and not voiced and frame == NOTHING and self.gap < LONGEST_GAP:
+            return replace(self, gap=self.gap + 1), None
         recent = (*self.recent, voiced)[-START_WINDOW:]
         if not self.speaking:
             preroll = (self.preroll + frame)[-round(PREROLL_SECONDS / FRAME_SECONDS) * FRAME_BYTES :]
-            state = replace(self, recent=recent, preroll=preroll)
+            state = replace(self, recent=recent, preroll=preroll, gap=self.gap if any(recent) else 0)
             return state.begin() if sum(recent) >= START_VOICED else (state, None)
         going_on = sum(recent[-AGAIN_WINDOW:]) >= AGAIN_VOICED
         silent = 0 if voiced and (going_on or not self.paused) else self.silent + 1

@@ -13,6 +13,8 @@ from ivr.speech.endpoint import (
     FRAME_BYTES,
     FRAME_SECONDS,
     LATE_GUESS,
+    LONGEST_GAP,
+    NOTHING,
     PACES,
     Ended,
     Endpoint,
@@ -46,6 +48,26 @@ def test_speech_begins_when_six_of_ten_frames_are_voiced() -> None:
     assert events == []
     _, events = run(Endpoint.of("menu"), "." * 10 + "###.###")
     assert [(number, type(event)) for number, event in events] == [(17, Started)]
+
+
+def test_a_short_word_that_comes_in_two_pieces_is_noticed_and_given_whole() -> None:
+    def heard(gap: int) -> list[EndpointEvent]:
+        endpoint, events = Endpoint.of("yes_no"), []
+        for frame, voiced in [
+            *[(b"\x7e" * FRAME_BYTES, False)] * 10,
+            *[(b"a" * FRAME_BYTES, True)] * 4,
+            *[(NOTHING, False)] * gap,  # what stands for audio that is late
+            *[(b"b" * FRAME_BYTES, True)] * 4,
+        ]:
+            endpoint, event = endpoint.hear(frame, voiced)
+            events += [event] if event else []
+        return events
+
+    for gap in (0, 8, LONGEST_GAP):
+        (started,) = heard(gap)
+        assert isinstance(started, Started)
+        assert started.audio.endswith(b"a" * 4 * FRAME_BYTES + b"b" * 2 * FRAME_BYTES)
+    assert heard(LONGEST_GAP + 10) == []
 
 
 def test_the_audio_from_before_the_start_is_given() -> None:
