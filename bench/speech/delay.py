@@ -23,6 +23,7 @@ from ivr.speech.endpoint import FRAME_SECONDS
 from ivr.speech.recognise import Heard, Recogniser
 from ivr.speech.recognise.listener import Listener, ListenEvent, Trouble, Understood
 from ivr.speech.recognise.service import RecognitionService
+from ivr.speech.recognise.worker import warm
 
 AT_ONCE = (1, 5, 10)
 _SILENT = Prompt((), "en")
@@ -133,5 +134,6 @@ async def _measure(engine: Recogniser, rounds: int, line: Line) -> Table:
 
 def measure(engine: Recogniser, rounds: int, line: Line = CLEAN) -> Table:
     """About `rounds` turns a row."""
+    warm(engine, "en")
     virtual.use(engine)
     return virtual.run(_measure(engine, rounds, line))
