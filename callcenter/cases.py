@@ -58,13 +58,13 @@ def open_case(
     long subject, and LookupError for an unknown contact."""
     if not subject.strip() or len(subject) > LONGEST:
         raise ValueError(f"a case's subject has 1 to {LONGEST} characters")
-    root_id = customers.root(conn, customer_id)
-    case = Case(uuid.uuid4().hex, root_id, subject.strip(), "open", by, at, at, None)
+    kept = customers.keeper(conn, customer_id, contact_id=contact_id)
+    case = Case(uuid.uuid4().hex, kept, subject.strip(), "open", by, at, at, None)
     conn.execute(sa.insert(cases).values({name: getattr(case, name) for name in case.__slots__}))
     _changed(conn, case.id, "open", by, "", at)
     if contact_id is not None:
         attach(conn, case.id, contact_id, at=at)
-    webhooks.emit(conn, "case.opened", {"case_id": case.id, "customer_id": root_id}, at)
+    webhooks.emit(conn, "case.opened", {"case_id": case.id, "customer_id": kept}, at)
     return case
 
 
@@ -140,13 +140,16 @@ def listed(
     before: tuple[datetime, str] | None = None,
     customer_id: str | None = None,
     status: Status | None = None,
+    unresolved: bool = False,
 ) -> list[Case]:
-    """Cases, the newest first; `before` is the last one's (opened_at, id)."""
+    """Cases, the newest first; `before` is the last one's (opened_at, id). `unresolved`: whatever isn't resolved."""
     query = sa.select(cases)
     if customer_id is not None:
         query = query.where(cases.c.customer_id.in_(members(customer_id)))
     if status is not None:
         query = query.where(cases.c.status == status)
+    if unresolved:
+        query = query.where(cases.c.status != "resolved")
     if before is not None:
         query = query.where(sa.tuple_(cases.c.opened_at, cases.c.id) < before_bound(cases.c.opened_at, before))
     rows = conn.execute(query.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit))

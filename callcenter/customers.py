@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Row
 
 from callcenter import searching, webhooks
 from callcenter.identifiers import Identifier, of_customers
-from callcenter.tables import customers
+from callcenter.tables import cases, contacts, customers
 
 NAMES = ("name", "given_name", "family_name")
 FIELDS = (*NAMES, "language", "preferred_channel")
@@ -110,6 +110,18 @@ def root(conn: Connection, customer_id: str) -> str:
     if found is None:
         raise UnknownCustomer(customer_id)
     return str(found)
+
+
+def keeper(conn: Connection, customer_id: str, *, contact_id: str | None = None, case_id: str | None = None) -> str:
+    """The customer with whom something new of a person is kept: the one that its case or contact came to, so that it
+    goes with that one when a merge is undone, else the root. Raises `UnknownCustomer`."""
+    root_id = root(conn, customer_id)
+    for table, id in ((cases, case_id), (contacts, contact_id)):
+        own = sa.select(customers.c.id).join(table, table.c.customer_id == customers.c.id)
+        same = own.where(table.c.id == id, customers.c.root_id == root_id)
+        if id is not None and (found := conn.execute(same).scalar_one_or_none()) is not None:
+            return str(found)
+    return root_id
 
 
 def members(customer_id: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:

@@ -40,10 +40,17 @@ def add(
     """Raises `UnknownCustomer`, and ValueError for an empty or too long text."""
     if not text.strip() or len(text) > LONGEST:
         raise ValueError(f"a note has 1 to {LONGEST} characters")
-    note = Note(uuid.uuid4().hex, customers.root(conn, customer_id), contact_id, case_id, author, text.strip(), at)
+    kept = customers.keeper(conn, customer_id, contact_id=contact_id, case_id=case_id)
+    note = Note(uuid.uuid4().hex, kept, contact_id, case_id, author, text.strip(), at)
     conn.execute(sa.insert(notes).values({name: getattr(note, name) for name in note.__slots__}))
     webhooks.emit(conn, "note.added", {"note_id": note.id, "customer_id": note.customer_id}, at)
     return note
+
+
+def of_case(conn: Connection, case_id: str) -> list[Note]:
+    """The notes on a case, the newest first."""
+    query = sa.select(notes).where(notes.c.case_id == case_id)
+    return [Note(**row._mapping) for row in conn.execute(query.order_by(notes.c.created_at.desc(), notes.c.id.desc()))]
 
 
 def listed(

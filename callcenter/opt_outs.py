@@ -13,9 +13,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from callcenter import consent, contacts, events, identifiers
+from callcenter import consent, contacts, events, recognition
 from callcenter.identifiers import Identifier
-from callcenter.recognition import KIND_OF_CHANNEL, identifier_of
+from callcenter.recognition import KIND_OF_CHANNEL
 from callcenter.tables import suppressions
 
 KEYWORD, LINK, CARRIER = "keyword", "link", "carrier"
@@ -59,24 +59,22 @@ def found(conn: Connection, channel: str, address: str) -> OptOut | None:
 
 def of_identifiers(conn: Connection, known: Sequence[Identifier]) -> dict[str, list[OptOut]]:
     """The channels on which these identifiers have opted out, by the identifier's id; those of none are left out."""
-    marks: dict[str, list[OptOut]] = {}
-    for identifier in known:
-        for channel in _channels(identifier):
-            if (mark := found(conn, channel, identifier.value)) is not None:
-                marks.setdefault(identifier.id, []).append(mark)
-    return marks
+    wanted = sa.and_(
+        suppressions.c.channel.in_(KIND_OF_CHANNEL), suppressions.c.address.in_({one.value for one in known})
+    )
+    out: dict[tuple[str, str], list[OptOut]] = {}
+    for row in conn.execute(sa.select(suppressions).where(wanted).order_by(suppressions.c.channel)):
+        mark = OptOut(row.channel, row.address, row.source, row.at)
+        out.setdefault((KIND_OF_CHANNEL[row.channel], row.address), []).append(mark)
+    return {one.id: out[one.kind, one.value] for one in known if (one.kind, one.value) in out}
 
 
 def opt_in_identifier(conn: Connection, identifier: Identifier, *, source: str, at: datetime) -> list[str]:
     """A person says that this identifier wants messages again: the channels on which it had opted out."""
-    out = [channel for channel in _channels(identifier) if found(conn, channel, identifier.value) is not None]
+    out = [mark.channel for mark in of_identifiers(conn, [identifier]).get(identifier.id, ())]
     for channel in out:
         opt_in(conn, channel, identifier.value, source=source, at=at)
     return out
-
-
-def _channels(identifier: Identifier) -> list[str]:
-    return [channel for channel, kind in KIND_OF_CHANNEL.items() if kind == identifier.kind]
 
 
 def _decided(
@@ -91,8 +89,6 @@ def _decided(
     contact = contacts.get(conn, contact_id) if contact_id else None
     customer_id = None if contact is None else contact.customer_id
     if customer_id is None:
-        named = identifier_of(channel, address)
-        people = identifiers.identify(conn, *named) if named else []
-        customer_id = people[0].customer_id if len(people) == 1 else None
+        customer_id = recognition.only(conn, channel, address)
     if customer_id is not None:
         consent.put(conn, str(customer_id), channel, source=source, at=at, consent=state)

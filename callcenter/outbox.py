@@ -75,6 +75,7 @@ def queue(
     meta: Mapping[str, Any] | None = None,
     files: Sequence[str] = (),
     contact_id: str | None = None,
+    customer_id: str | None = None,
     dedupe_key: str | None = None,
 ) -> str:
     """Queue a message within the caller's transaction; returns its id. A second one with the same `dedupe_key`
@@ -82,7 +83,8 @@ def queue(
 
     `author` is "flow", "system" or "agent:ID". `sender` is our address, "" for the channel's own. `purpose` says which
     rules hold: an answer goes out at once, a notice keeps to quiet hours, a reminder needs consent too. `meta` is JSON
-    for the channel's sender; `files` are ids of `callcenter.files`.
+    for the channel's sender; `files` are ids of `callcenter.files`. `customer_id` is on whose timeline it is where it
+    belongs to no contact.
     """
     if dedupe_key is not None:
         known = conn.execute(sa.select(messages.c.id).where(messages.c.dedupe_key == dedupe_key)).scalar_one_or_none()
@@ -97,6 +99,7 @@ def queue(
         sa.insert(messages).values(
             id=message_id,
             contact_id=contact_id,
+            customer_id=None if contact_id else customer_id,
             channel=channel,
             sender=sender,
             to=to,

@@ -121,6 +121,15 @@ def candidates(conn: Connection, contact_id: str, *, region: str = "") -> list[C
     return identifiers.identify(conn, *found) if found else []
 
 
+def only(conn: Connection, channel: str, address: str) -> str | None:
+    """The customer whom an address on a channel was given to, where it names exactly one."""
+    found = identifier_of(channel, address)
+    people = identifiers.identify(conn, *found) if found else []
+    if found is None or len(people) != 1:
+        return None
+    return identifiers.owner(conn, people[0].customer_id, *found)
+
+
 def settle(
     conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, at: datetime, by: str = "", region: str = ""
 ) -> None:

@@ -237,6 +237,7 @@ recordings = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
+WITHOUT_CONTACT = sa.text("customer_id IS NOT NULL")
 UNHANDLED = sa.text("direction = 'in' AND handled_at IS NULL")
 
 messages = sa.Table(
@@ -244,6 +245,7 @@ messages = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),  # of one thread they sort in the order in which they were made
     sa.Column("contact_id", sa.Text, index=True),
+    sa.Column("customer_id", sa.Text),  # of one without a contact: whose it is, as far as that is known
     sa.Column("direction", sa.Text, nullable=False, server_default="out"),  # in, out
     sa.Column("channel", sa.Text, nullable=False),  # sms, whatsapp, messenger, email, chat
     sa.Column("sender", sa.Text, nullable=False, server_default=""),
@@ -274,5 +276,8 @@ messages = sa.Table(
     # When somebody wrote to us last.
     sa.Index("ix_messages_from", "channel", "sender", "created_at", sqlite_where=sa.text("direction = 'in'"),
              postgresql_where=sa.text("direction = 'in'")),
+    # The timeline.
+    sa.Index("ix_messages_customer_id", "customer_id", "created_at", "id", sqlite_where=WITHOUT_CONTACT,
+             postgresql_where=WITHOUT_CONTACT),
     sa.Index("ix_messages_unhandled", "created_at", sqlite_where=UNHANDLED, postgresql_where=UNHANDLED),
 )  # fmt: skip

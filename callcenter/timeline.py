@@ -59,7 +59,7 @@ class Detail:
 
 @dataclass(slots=True)
 class Entry:
-    """`kind` is contact, note (one that belongs to no contact) or case. Details are in the order of time."""
+    """`kind` is contact, case, or message or note where they belong to no contact. Details are in the order of time."""
 
     kind: str
     id: str
@@ -171,6 +171,7 @@ def statement(later_page: bool) -> sa.CompoundSelect[Any]:
             "note", notes.c.created_at, notes.c.id, notes.c.customer_id.in_(own), aside(notes.c.contact_id).is_(None)
         ),
         newest("case", cases.c.opened_at, cases.c.id, cases.c.customer_id.in_(own)),
+        newest("message", messages.c.created_at, messages.c.id, messages.c.customer_id.in_(own)),
     ).subquery()
     shown = sa.select(parts).order_by(parts.c.at.desc(), parts.c.id.desc()).limit(fetch).cte("shown")
     shown = shown.prefix_with("MATERIALIZED")
@@ -185,12 +186,26 @@ def statement(later_page: bool) -> sa.CompoundSelect[Any]:
               ended=_moment(contacts.c.ended_at), customer=contacts.c.customer_id),
         entry("note", notes, author=notes.c.author, text=notes.c.text, case=notes.c.case_id),
         entry("case", cases, subject=cases.c.subject, status=cases.c.status, resolved=_moment(cases.c.resolved_at)),
+        entry("message", messages, **_of_message(), status=messages.c.status),
         *(_newest_details(detail) for detail in _details(shown)),
         _row("open_case", "case", cases.c.id, sa.literal(""), cases.c.opened_at, sa.literal(""), sa.literal(0),
              {"subject": cases.c.subject, "status": cases.c.status, "resolved": sa.null()}
              ).where(cases.c.customer_id.in_(own), cases.c.status != "resolved"),
     ]  # fmt: skip
     return sa.union_all(*rows)
+
+
+def _of_message() -> dict[str, Any]:
+    hidden = sa.func.coalesce(messages.c.dedupe_key, "").startswith(DEDUPE)
+    return {
+        "channel": messages.c.channel,
+        "direction": messages.c.direction,
+        "author": messages.c.author,
+        "from": messages.c.sender,
+        "to": messages.c.to,
+        "subject": messages.c.subject,
+        "body": sa.case((hidden, HIDDEN), else_=messages.c.body),
+    }
 
 
 def _details(shown: sa.CTE) -> list[sa.Select[Any]]:
@@ -209,7 +224,6 @@ def _details(shown: sa.CTE) -> list[sa.Select[Any]]:
 
     # Were it a condition on events alone, SQLite's statistics could make it read all events for a Bloom filter.
     loud = sa.case((shown.c.id != "", events.c.kind.not_in(NOISE)), else_=sa.false())
-    hidden = sa.func.coalesce(messages.c.dedupe_key, "").startswith(DEDUPE)
     of_case = (
         _row("detail", "case", cases.c.id, shown.c.id, case_contacts.c.at, cases.c.status, sa.literal(0),
              {"subject": cases.c.subject})
@@ -219,10 +233,7 @@ def _details(shown: sa.CTE) -> list[sa.Select[Any]]:
     return [
         detail("event", events, events.c.at, events.c.kind, sa.type_coerce(events.c.data, sa.Text),
                loud, number=events.c.id),
-        detail("message", messages, messages.c.created_at, messages.c.status,
-               {"channel": messages.c.channel, "direction": messages.c.direction, "author": messages.c.author,
-                "from": messages.c.sender, "to": messages.c.to, "subject": messages.c.subject,
-                "body": sa.case((hidden, HIDDEN), else_=messages.c.body)}),
+        detail("message", messages, messages.c.created_at, messages.c.status, _of_message()),
         detail("payment", payments, payments.c.created_at, payments.c.status,
                {"account": payments.c.account, "bill": payments.c.bill, "amount": payments.c.amount,
                 "currency": payments.c.currency, "confirmation": payments.c.confirmation,

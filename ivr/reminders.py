@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from callcenter import consent, customers, identifiers, outbox
+from callcenter import consent, customers, identifiers, outbox, recognition
 from callcenter.db import reading
 from callcenter.messages.rules import Policy, quiet_until
 from callcenter.recognition import identifier_of
@@ -75,7 +75,8 @@ def _remind(
             return False
         subject = messaging.say(flows, reminder.subject, language, **slots) if reminder.subject else ""
         outbox.queue(conn, channel=channel, to=address, body=body, subject=subject if channel == "email" else "",
-                     author="system", purpose="reminder", dedupe_key=bill.key, at=now)  # fmt: skip
+                     author="system", purpose="reminder", dedupe_key=bill.key, at=now,
+                     customer_id=recognition.only(conn, channel, address))  # fmt: skip
         return True
     return False
 

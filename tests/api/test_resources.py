@@ -149,6 +149,7 @@ def test_messages_go_to_the_outbox_unless_they_are_not_wanted(api: Api, ana: str
     (decided,) = done(api("GET", f"/customers/{ana}/consents"))["items"]
     assert (decided["consent"], decided["do_not_contact"], decided["source"]) == ("granted", True, "letter")
     assert api("PUT", f"/customers/{ana}/consents/telex", {}).status_code == 404
+    assert api("PUT", f"/customers/{ana}/consents/sms", {"source": "x"}).status_code == 422, "nothing was decided"
     assert api("POST", "/messages", {**sent, "contact_id": "none"}).status_code == 422
 
 

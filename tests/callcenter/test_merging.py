@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy.engine import Connection, Engine
 
-from callcenter import contacts, customers, events, identifiers, merging, notes, recognition, timeline
+from callcenter import cases, contacts, customers, events, identifiers, merging, notes, recognition, timeline
 from callcenter.tables import customers as customers_table
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -58,6 +58,27 @@ def test_both_histories_are_one_and_come_apart_again(engine: Engine) -> None:
         assert contacts_of(conn, ana) == [new[0], first[0]]
         assert contacts_of(conn, ben) == [new[1], first[1]]
         assert [line.id for line in merging.history(conn, ben)] == [merge]
+
+
+def test_what_is_written_meanwhile_goes_with_its_contact(engine: Engine) -> None:
+    """A case that a call opened, and notes on either, are the caller's when the two are parted again."""
+    with engine.begin() as conn:
+        ana, ben = person(conn, "Ana", "+12025550101"), person(conn, "Ben", "+12025550102")
+        merge = merging.merge(conn, ana, ben, by="agent:1", at=NOW)
+        contact = call(conn, "+12025550102")
+        case = cases.open_case(conn, ana, "Moving", by="flow", at=NOW, contact_id=contact)
+        written = [
+            notes.add(conn, ana, "on the call", author="x", at=NOW, contact_id=contact),
+            notes.add(conn, ana, "on the case", author="x", at=NOW, case_id=case.id),
+        ]
+        free = notes.add(conn, ben, "of nothing", author="x", at=NOW)
+        merging.undo(conn, merge, by="agent:1", at=NOW)
+        assert [found.id for found in cases.unresolved(conn, ben)] == [case.id]
+        assert cases.unresolved(conn, ana) == []
+        assert {note.id for note in notes.listed(conn, ben)} == {note.id for note in written}
+        assert [note.id for note in notes.listed(conn, ana)] == [free.id], "Ana stood for both"
+        stranger = person(conn, "Eve", "+12025550103")
+        assert cases.open_case(conn, stranger, "x", by="api", at=NOW, contact_id=contact).customer_id == stranger
 
 
 def test_merges_are_undone_in_any_order(sqlite_engine: Engine) -> None:

@@ -113,6 +113,30 @@ def test_a_contact_has_all_that_belongs_to_it(engine: Engine, tmp_path: Path) ->
         assert details["note"]["text"] == "paid"
 
 
+def test_messages_that_belong_to_no_contact(engine: Engine) -> None:
+    """Reminders, and what another system had us send: whoever serves the customer next sees them."""
+    with engine.begin() as conn:
+        id = ana(conn)
+        other = customers.create(conn, at=NOW)
+        call = contact(conn, "sip", PHONE, NOW)
+        outbox.queue(conn, channel="sms", to=PHONE, body="Your bill is due.", at=minute(1), purpose="reminder",
+                     customer_id=recognition.only(conn, "sms", PHONE))  # fmt: skip
+        outbox.queue(conn, channel="sms", to=PHONE, body="An answer", at=minute(2), contact_id=call, customer_id=id)
+        first = timeline.page(conn, id, limit=1)
+        [entry] = first.entries
+        assert (entry.kind, entry.at, entry.unresolved) == ("message", minute(1), False)
+        assert entry.data == {"channel": "sms", "direction": "out", "author": "flow", "from": "", "to": PHONE,
+                              "subject": "", "body": "Your bill is due.", "status": "queued"}  # fmt: skip
+        [entry] = timeline.page(conn, id, before=first.before).entries
+        assert (entry.kind, entry.id) == ("contact", call)
+        assert [one.data["body"] for one in entry.details if one.kind == "message"] == ["An answer"]
+        assert timeline.page(conn, other).entries == []
+        merging.merge(conn, other, id, by="agent:1", at=NOW)
+        assert [one.kind for one in timeline.page(conn, other).entries] == ["message", "contact"]
+        identifiers.add(conn, customers.create(conn, at=NOW), "phone", PHONE, at=NOW)
+        assert recognition.only(conn, "sms", PHONE) is None, "two people's telephone"
+
+
 def test_a_code_is_never_shown(engine: Engine) -> None:
     with engine.begin() as conn:
         id = ana(conn)

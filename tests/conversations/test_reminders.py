@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from callcenter import consent, customers, identifiers, outbox
 from callcenter.tables import accounts, bills, messages
+from callcenter.tables import customers as customers_table
 from ivr import messaging
 from ivr.actions import specs
 from ivr.flow.check import check
@@ -61,6 +62,7 @@ def test_once_in_the_day_time(desk: Desk, carrier: Carrier) -> None:
     )
     (row,) = desk.rows(messages)
     assert (row.purpose, row.author, row.status) == ("reminder", "system", "sent")
+    assert row.customer_id == desk.rows(customers_table)[0].id, "it is on their timeline"
 
 
 def test_a_missed_day_is_made_up_for(desk: Desk, carrier: Carrier) -> None:

@@ -140,6 +140,7 @@ def send_message(call: Call[MessageIn, None]) -> MessageOut:
         body=given.body,
         at=call.now,
         contact_id=given.contact_id,
+        customer_id=recognition.only(call.conn, given.channel, to),
         author="api",
         purpose="reminder" if given.needs_consent else "notice",
     )

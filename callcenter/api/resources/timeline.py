@@ -24,7 +24,7 @@ class DetailOut(Out):
 
 
 class EntryOut(Out):
-    kind: Literal["contact", "note", "case"]
+    kind: Literal["contact", "message", "note", "case"]
     id: str
     at: datetime
     unresolved: bool
@@ -134,6 +134,9 @@ def put_consent(call: Call[ConsentIn, None]) -> ConsentOut:
     channel = call.path["channel"]
     if channel not in consent.CHANNELS:
         raise Problem(404, f"channels are {', '.join(consent.CHANNELS)}")
+    if call.body.consent is None and call.body.do_not_contact is None:
+        detail = "say what was decided: consent, do_not_contact or both"
+        raise Problem(422, detail, errors=[Mistake(pointer="/consent", detail=detail)])
     decided = consent.put(
         call.conn,
         customer_id,

@@ -10,9 +10,11 @@ from werkzeug.exceptions import NotFound
 from callcenter import cases, contacts, customers, notes
 from callcenter.cases import NEXT, Case, UnknownCase, WrongStatus
 from callcenter.desk import users
-from callcenter.desk.pages.customers import found
+from callcenter.desk.pages.customers import before, found, older
 from callcenter.desk.routing import link, one, page
 from callcenter.desk.visit import Refused, Visit
+
+PAGE = 50
 
 link(30, "case_list", "Cases", icon="case", needs="customers.read", key="k")
 
@@ -21,11 +23,13 @@ link(30, "case_list", "Cases", icon="case", needs="customers.read", key="k")
 def case_list(visit: Visit) -> Response:
     status = visit.arg("status", 20)
     wanted = next((known for known in NEXT if known == status), None)
-    shown = cases.listed(visit.conn, limit=100, status=wanted)
-    if not status:
-        shown = [case for case in shown if case.status != "resolved"]
+    shown = cases.listed(
+        visit.conn, limit=PAGE + 1, status=wanted, unresolved=not status, before=before(visit.arg("before"))
+    )
+    more, shown = len(shown) > PAGE, shown[:PAGE]
     people = {case.customer_id: customers.get(visit.conn, case.customer_id) for case in shown}
-    return visit.render("cases.html", cases=shown, people=people, status=status, states=list(NEXT))
+    last = older((shown[-1].opened_at, shown[-1].id)) if more else None
+    return visit.render("cases.html", cases=shown, people=people, status=status, states=list(NEXT), older=last)
 
 
 @page("/customers/<customer_id>/cases", needs="cases.write", method="POST")
@@ -50,10 +54,10 @@ def case(visit: Visit, case_id: str) -> Response:
     person = customers.get(visit.conn, found_case.customer_id)
     visit.look("customer.viewed", f"customer:{person.id}", case=case_id)
     attached: list[Any] = [contacts.get(visit.conn, id) for id in cases.contacts_of(visit.conn, case_id)]
-    own = [note for note in notes.listed(visit.conn, person.id, limit=200) if note.case_id == case_id]
     return visit.render(
         "case.html", case=found_case, person=person, contacts=[contact for contact in attached if contact],
-        changes=cases.history(visit.conn, case_id), notes=own, next=sorted(NEXT[found_case.status]),
+        changes=cases.history(visit.conn, case_id), notes=notes.of_case(visit.conn, case_id),
+        next=sorted(NEXT[found_case.status]),
         names=users.names(visit.conn),
     )  # fmt: skip
 

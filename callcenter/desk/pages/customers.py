@@ -48,12 +48,11 @@ def customer(visit: Visit, customer_id: str) -> Response:
     if person.id != customer_id:
         return visit.go("customer", customer_id=person.id)
     visit.look("customer.viewed", f"customer:{person.id}")
-    before = _before(visit.arg("before"))
-    history = timeline.page(visit.conn, person.id, limit=PAGE, before=before)
+    history = timeline.page(visit.conn, person.id, limit=PAGE, before=before(visit.arg("before")))
     context: dict[str, Any] = {
         "person": person,
         "history": history,
-        "older": f"{history.before[0].isoformat()}_{history.before[1]}" if history.before else None,
+        "older": older(history.before),
         "names": users.names(visit.conn),
     }
     if visit.arg("part") == "timeline":
@@ -172,7 +171,13 @@ def found(visit: Visit, customer_id: str) -> Customer:
         raise NotFound from None
 
 
-def _before(text: str) -> Any:
+def older(last: tuple[datetime, str] | None) -> str | None:
+    """What a link to the page after this (moment, id) has; `None` at the end."""
+    return f"{last[0].isoformat()}_{last[1]}" if last else None
+
+
+def before(text: str) -> Any:
+    """The (moment, id) that such a link has; `None` where it has none."""
     at, _, last = text.partition("_")
     try:
         moment = datetime.fromisoformat(at)
