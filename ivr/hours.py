@@ -169,7 +169,8 @@ def status(hours: BusinessHours, now: datetime, time_zone: str = "UTC") -> Hours
     following = after[0].astimezone(zone) if after else None
     next_is: Literal["", "today", "tomorrow", "later"] = ""
     if following:
-        next_is = {local.date(): "today", tomorrow: "tomorrow"}.get(following.date(), "later")  # type: ignore[assignment]
+        day = following.date()
+        next_is = "today" if day == local.date() else "tomorrow" if day == tomorrow else "later"
     horizon = _instant(datetime.combine(local.date() + timedelta(days=days), time()), zone)
     return HoursStatus(
         open_now=current is not None,

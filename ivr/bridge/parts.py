@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from ivr.bridge.state import How
 from ivr.channels.leg import CallLeg, Clip
 
 RefuseReason = Literal["rejected", "no_answer", "busy", "failed", "expired"]
@@ -68,7 +69,7 @@ class Accepted:
 class Ending:
     """How a conversation ended for the customer; see the package's docstring."""
 
-    how: Literal["ended", "requeue", "flow"]
+    how: How
     queue: str = ""
     why: str = ""
     """`customer_hung_up`, `agent_hung_up`, `agent_lost`, `transferred`, `lost_offer`, ..."""

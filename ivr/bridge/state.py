@@ -11,6 +11,8 @@ CUSTOMER = "customer"
 Role = Literal["customer", "agent", "consulted", "supervisor"]
 Mode = Literal["", "listen", "whisper", "join", "take_over"]
 Sound = Literal["music", "ringing", "held", "consent"]
+How = Literal["ended", "requeue", "flow"]
+"""How it is over for the bridge: with the caller gone, back in a queue, or with the flow going on."""
 Why = Literal["hung_up", "failed", "busy", "rejected", "no_answer"]
 Paying = Literal["", "asking", "charging", "stopping"]
 """How far a payment is: the customer is asked, the card is at the gateway, the customer is told that it was stopped."""
@@ -258,7 +260,7 @@ class Note:
 class End:
     """It is over for the bridge; the last command. Every leg but the customer's has been hung up."""
 
-    how: Literal["ended", "requeue", "flow"]
+    how: How
     why: str
     queue: str = ""
 

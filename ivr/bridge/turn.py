@@ -15,6 +15,7 @@ from ivr.bridge.state import (
     Dial,
     End,
     HangUp,
+    How,
     Mode,
     Note,
     Party,
@@ -233,14 +234,14 @@ class Turn:
         self.set(offer_open=False)
         self.end("requeue", why, queue)
 
-    def end(self, how: str, why: str, queue: str = "") -> None:
+    def end(self, how: How, why: str, queue: str = "") -> None:
         """Nobody stays but the customer, if he does."""
         self.abandon_payment()
         self.dismiss()
         self.complete(why)
         self.set(over=True)
         self.note("ended", how=how, why=why)
-        self.want(End(how, why, queue or self.state.queue))  # type: ignore[arg-type]
+        self.want(End(how, why, queue or self.state.queue))
 
 
 def _taping(state: State) -> str:

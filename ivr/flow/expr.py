@@ -151,11 +151,10 @@ def _path(node: ast.expr) -> list[str] | None:
 def _names(node: ast.AST) -> Iterator[tuple[str, int]]:
     if isinstance(node, ast.Name | ast.Attribute):
         path = _path(node)
-        if path is None:
-            yield from _names(node.value)  # type: ignore[union-attr]
-        elif path[0].lower() not in _CONSTANTS:
-            yield ".".join(path), node.col_offset
-        return
+        if path is not None:
+            if path[0].lower() not in _CONSTANTS:
+                yield ".".join(path), node.col_offset
+            return
     children = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
     for child in children:
         yield from _names(child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ivr.flow.effects import RunAction, Transfer
 from ivr.flow.inputs import ActionDone, TransferEnded
@@ -118,7 +119,7 @@ def _do(line: Line, phone: Phone, outcome: Outcome, mark: Mark) -> Problem | Non
         if not is_id(wanted) and (found := outcome.rest.find(_plain(wanted))) >= 0:
             outcome.rest = outcome.rest[found + len(_plain(wanted)) :]
             continue
-        heard = _listen(phone, outcome, lambda heard, wanted=wanted: matches(wanted, heard))  # type: ignore[misc]
+        heard = _listen(phone, outcome, partial(matches, wanted))
         if not heard or not matches(wanted, heard[-1]):
             got = "; ".join(_shown(one) for one in heard) or "nothing more"
             over = " and the call is over" if phone.ended else ""

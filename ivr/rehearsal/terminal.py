@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -129,7 +130,7 @@ class Terminal:
             line = self.source.readline()
             if not line:
                 raise EOFError
-            yield lambda line=line.strip(): self._line(phone, line)  # type: ignore[misc]
+            yield partial(self._line, phone, line.strip())
 
     def _line(self, phone: Conversation, line: str) -> None:
         if phone.text:
@@ -157,12 +158,12 @@ class Terminal:
                 self.console.print(Text("say: ", style="bold cyan"), end="")
                 words = self.source.readline().strip()
                 tty.setcbreak(self.source.fileno())
-                yield lambda words=words: phone.say(words)  # type: ignore[misc]
+                yield partial(phone.say, words)
             elif key in "\r\n":
                 yield phone.pass_time
             elif key in "0123456789*#":
                 self.console.print(Text("•" if phone.secret else key, style="bold cyan"))
-                yield lambda key=key: phone.press(key)  # type: ignore[misc]
+                yield partial(phone.press, key)
 
     def ask_for_result(self, flows: FlowSet) -> Callable[[RunAction, Session, object], Answer]:
         """Actions that whoever sits here answers: an exit, and a value for each thing that it returns."""

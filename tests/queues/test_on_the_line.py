@@ -19,6 +19,7 @@ from callcenter.queues import journal, restore
 from callcenter.queues.callbacks import known_as
 from callcenter.queues.journal import Tail
 from callcenter.queues.store import Queues
+from ivr.bridge.facts import rejoin
 from tests.queues.conftest import Clock
 
 Kinds = Callable[[], list[str]]
@@ -211,6 +212,21 @@ def test_whoever_is_served_is_called_back_under_no_name(engine: Engine, queues: 
     assert queues.connected(offer)
     assert [queues.place(contact).state for contact in ("c1", "c2", "c3")] == ["left", "left", "waiting"]  # type: ignore[union-attr]
     assert kinds().count("callback.cancelled") == 2
+
+
+def test_whoever_comes_back_into_the_queue_is_known_as_before(queues: Queues) -> None:
+    """After an offer that was lost; a callback that they asked for meanwhile is given up when they are served."""
+    queues.join("c9", "general", channel="chat", customer_id="k1", known_as=["customer:k1"])
+    queues.sign_in("ben")
+    (offer,) = queues.claim(Proposal("c9", "general", "chat", ("ben",)))
+    assert queues.connected(offer)
+    queues.complete(offer)
+    rejoin(queues, "c9", "general")
+    requested(queues)
+    queues.sign_in("ana")
+    (offer,) = queues.claim(Proposal("c9", "general", "chat", ("ana",)))
+    assert queues.connected(offer)
+    assert queues.place("c1").state == "left"  # type: ignore[union-attr]
 
 
 def test_a_taken_place_outlives_the_store(engine: Engine, queues: Queues, client: redis.Redis, clock: Clock) -> None:

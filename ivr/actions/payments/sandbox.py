@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from callcenter.tables import sandbox_charges as books
-from ivr.actions.payments import Card, Charge, Gateway, GatewayError, GatewayInDoubt, gateway
+from ivr.actions.payments import Card, Charge, ChargeStatus, Gateway, GatewayError, GatewayInDoubt, gateway
 
 APPROVED = frozenset({"4242424242424242", "5555555555554444", "378282246310005"})
 DECLINED = {
@@ -94,8 +94,8 @@ class SandboxGateway(Gateway):
             row = conn.execute(sa.select(books).where(books.c.reference == reference)).one_or_none()
         if row is None:
             raise GatewayError(f"the sandbox knows no intent {reference!r}")
-        status = "approved" if row.status == "charged" else "declined"
-        return Charge(status, reference, row.reason, row.brand, row.last4)  # type: ignore[arg-type]
+        status: ChargeStatus = "approved" if row.status == "charged" else "declined"
+        return Charge(status, reference, row.reason, row.brand, row.last4)
 
 
 @gateway("sandbox")

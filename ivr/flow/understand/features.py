@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -39,9 +39,9 @@ def content(text: str, lexicon: Lexicon) -> list[str]:
 
 def features(words: Sequence[str], lexicon: Lexicon) -> dict[str, float]:
     """Features with their counts, weighted by kind."""
-    counts: Counter[str] = Counter()
+    counts: defaultdict[str, float] = defaultdict(float)
     for feature, weight in _features(words, lexicon):
-        counts[feature] += weight  # type: ignore[assignment]
+        counts[feature] += weight
     return dict(counts)
 
 

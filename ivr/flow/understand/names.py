@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -76,8 +76,8 @@ class Names:
         outer = [value for value, spelling in found.items() if not self._within(spelling, found.values())]
         return sorted(outer)
 
-    def _within(self, spelling: str, others: object) -> bool:
-        return any(f" {spelling} " in f" {other} " and other != spelling for other in others)  # type: ignore[attr-defined]
+    def _within(self, spelling: str, others: Iterable[str]) -> bool:
+        return any(f" {spelling} " in f" {other} " and other != spelling for other in others)
 
     def _alike(self, words: Sequence[str]) -> list[Name]:
         best: dict[str, float] = {}

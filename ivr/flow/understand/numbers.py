@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -56,8 +56,8 @@ class _Reader:
         self.lexicon = lexicon
         self.known: dict[tuple[int, int], list[Found]] = {}
 
-    def is_(self, at: int, among: object) -> bool:
-        return at < len(self.words) and self.words[at] in among  # type: ignore[operator]
+    def is_(self, at: int, among: Container[str]) -> bool:
+        return at < len(self.words) and self.words[at] in among
 
     def after_joiner(self, at: int) -> Iterator[int]:
         yield at

@@ -4,7 +4,9 @@ file overrides what natives say otherwise."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import ClassVar
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_day_names
@@ -30,7 +32,7 @@ class Language:
     plus = "+"
     between = "{} – {}"
     """How opening hours from one time to another are said."""
-    keys: dict[str, str] = {}  # noqa: RUF012 - a constant table that languages replace
+    keys: ClassVar[Mapping[str, str]] = {}
     """How the keys * and # are called."""
 
     def __init__(self, tag: str) -> None:

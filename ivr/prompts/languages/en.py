@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import ClassVar
 
 from num2words import num2words
 
@@ -36,7 +38,7 @@ class English(Language):
     minus = "minus"
     plus = "plus"
     between = "from {} to {}"
-    keys = {"*": "star", "#": "pound"}  # noqa: RUF012
+    keys: ClassVar[Mapping[str, str]] = {"*": "star", "#": "pound"}
 
     def money(self, minor: values.Value, currency: str) -> str:
         if currency not in _MONEY:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
+from typing import ClassVar
 
 from ivr.prompts import values
 from ivr.prompts.languages import register
@@ -47,7 +49,7 @@ class Spanish(Language):
     minus = "menos"
     plus = "más"
     between = "de {} a {}"
-    keys = {"*": "asterisco", "#": "numeral"}  # noqa: RUF012
+    keys: ClassVar[Mapping[str, str]] = {"*": "asterisco", "#": "numeral"}
 
     def integer(self, value: int) -> str:
         # "uno" loses its end before mil and millones: veintiún mil, treinta y un millones.
