@@ -39,7 +39,7 @@ queue_entries = sa.Table(
     sa.Column("requested_at", UtcDateTime),
     sa.Column("callback_at", UtcDateTime),  # the time that was chosen, or of the next attempt
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("data", Json, nullable=False),  # caller, language, skills, last_agent, data
+    sa.Column("data", Json, nullable=False),  # caller, language, skills, last_agent, known_as, data
     sa.Index(None, "state"),
     sa.Index(None, "customer_id", "callback"),
     sa.Index(None, "number", "callback"),

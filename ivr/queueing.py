@@ -183,6 +183,18 @@ class Queueing:
             log.error("no callback", contact=session.contact_id, error=_words(error))
             return CallbackBooked(False, "failed")
 
+    def reconnect(
+        self, session: Session, offer: str, agent: str, queue: str, *, connected_at: float, joined_at: float
+    ) -> None:
+        """Tell a store that has lost its data of a conversation that goes on. Raises `UnknownQueue`,
+        `redis.RedisError`."""
+        person = self._callbacks.person(session)
+        self.queues.reconnect(
+            offer, session.contact_id, agent, queue, channel=session.channel, connected_at=connected_at,
+            joined_at=joined_at, caller=session.caller, customer_id=person.customer_id, language=session.language,
+            holder=self.holder, known_as=person.keys,
+        )  # fmt: skip
+
     def leave(self, contact_id: str, reason: str) -> None:
         """The contact is over or elsewhere. A callback that it asked for stays."""
         try:

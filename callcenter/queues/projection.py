@@ -4,7 +4,7 @@ contact, agents' presence, notes from wrap-up, texts to those whom a callback di
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,7 @@ def _joined(conn: Connection, fact: Fact) -> None:
             "language": data["language"],
             "skills": json.loads(data["skills"]),
             "last_agent": data["last_agent"],
+            "known_as": str(data.get("known_as") or "").split(),
             "data": json.loads(data["data"]),
         },
     }
@@ -199,6 +200,39 @@ def open_entries(conn: Connection) -> list[dict[str, Any]]:
     """The rows of `queue_entries` that are in a queue or a conversation, the longest waiting first."""
     query = sa.select(queue_entries).where(queue_entries.c.state.in_(("waiting", "connected")))
     return [dict(row._mapping) for row in conn.execute(query.order_by(queue_entries.c.joined_at))]
+
+
+def served_since(conn: Connection, wanted: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Those of these callbacks (rows of `queue_entries`) whose person has been in a conversation since asking, in
+    another contact; the contact ids."""
+    keys: dict[str, set[str]] = {
+        row["contact_id"]: {
+            f"customer:{row['customer_id']}", f"number:{row['number']}", *row["data"].get("known_as", ()),
+        } - {"customer:", "number:"}
+        for row in wanted if row["requested_at"] is not None
+    }  # fmt: skip
+    if not keys:
+        return set()
+    asked = {row["contact_id"]: row["requested_at"] for row in wanted}
+    known = {key for some in keys.values() for key in some}
+    since = min(asked[contact] for contact in keys)
+    talks: dict[str, list[tuple[datetime, str]]] = {}
+    query = (
+        sa.select(
+            queue_entries.c.contact_id, queue_entries.c.connected_at, queue_entries.c.customer_id,
+            contacts.c.customer_id.label("settled"), contacts.c.caller,
+        )
+        .outerjoin(contacts, contacts.c.id == queue_entries.c.contact_id)
+        .where(queue_entries.c.connected_at > since)
+    )  # fmt: skip
+    for talk in conn.execute(query):
+        for key in {f"customer:{talk.customer_id}", f"customer:{talk.settled}", f"number:{talk.caller}"} & known:
+            talks.setdefault(key, []).append((talk.connected_at, talk.contact_id))
+    return {
+        contact
+        for contact, some in keys.items()
+        if any(at > asked[contact] and other != contact for key in some for at, other in talks.get(key, ()))
+    }
 
 
 def presences(conn: Connection) -> list[dict[str, Any]]:

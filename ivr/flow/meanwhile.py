@@ -21,6 +21,12 @@ MOST = 2
 """So often words may turn out to be none of the choices until nobody listens any more, up to the next announcement."""
 
 
+def speaks(turn: Turn, speech: bool | None) -> bool:
+    """Whether a choice may be said. Something plays all the time, so the caller's voice has to be let cut it short."""
+    how = manner(turn, END_SILENCE, MAX_SECONDS, speech=speech)
+    return bool(how["speech"] and how["voice_barge_in"])
+
+
 def listen(turn: Turn, offered: Sequence[Choice], said: Mapping[str, tuple[str, ...]], speech: bool | None) -> Collect:
     """What to listen for. `said` are what can be said for each key, `speech` is the step's wish."""
     return Collect(
@@ -30,7 +36,7 @@ def listen(turn: Turn, offered: Sequence[Choice], said: Mapping[str, tuple[str, 
         finish_on="",
         choices=tuple(offered),
         phrases=tuple(dict.fromkeys(phrase for spoken in said.values() for phrase in spoken)),
-        **manner(turn, END_SILENCE, MAX_SECONDS, speech=speech),
+        **{**manner(turn, END_SILENCE, MAX_SECONDS, speech=speech), "speech": speaks(turn, speech)},
     )
 
 

@@ -190,6 +190,16 @@ def test_a_step_may_take_keys_alone(tmp_path: Path) -> None:
     assert said(effects)[-1] == "To be called, press 1."
 
 
+def test_where_voices_cut_nothing_short_there_is_nothing_to_be_heard_over_music(tmp_path: Path) -> None:
+    company = sample.COMPANY + "defaults: {voice_barge_in: false}\n"
+    files = {"flows/company.yaml": company, "flows/main.yaml": WAIT, "flows/bill.yaml": None}
+    _, effects = speaks(sample.usable(tmp_path, {**files, "flows/queues.yaml": "queues: {billing: {}}\n"}), Queued())
+    heard = place(effects).listen
+    assert heard is not None
+    assert not heard.speech
+    assert said(effects)[-1] == "To be called, press 1."
+
+
 def test_what_was_said_to_others_is_neither_asked_about_nor_on_record(flows: FlowSet) -> None:
     for overheard in (
         Words("mind the dog", 0.95), Words("callback", 0.1), Words("", 0.0, unheard=True), Words(""),

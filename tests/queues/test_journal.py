@@ -16,9 +16,11 @@ from sqlalchemy.exc import OperationalError
 
 from callcenter import contacts, customers, events, notes
 from callcenter.acd.config import Config
+from callcenter.acd.match import match
 from callcenter.acd.model import Proposal
 from callcenter.db import reading
 from callcenter.queues import journal, projection
+from callcenter.queues.redis_hash import as_hash
 from callcenter.queues.restore import restore
 from callcenter.queues.store import Queues
 from callcenter.tables import messages, queue_entries
@@ -215,6 +217,116 @@ def test_what_the_store_lost_is_put_back(engine: Engine, queues: Queues, lost: f
     assert queues.presence_of("ben")[:2] == ("unavailable", "lunch")
     # Legs whose process is gone too are lost in the usual way; others are kept.
     assert queues.keep("sip1", ["call"]) == []
+
+
+def served(queues: Queues, contact: str, agent: str = "ana") -> str:
+    """This contact is in conversation."""
+    queues.sign_in(agent)
+    (offer,) = queues.claim(Proposal(contact, "billing", "voice", (agent,)))
+    assert queues.connected(offer)
+    return offer
+
+
+def test_whoever_was_served_before_the_store_died_is_not_called_back(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock
+) -> None:
+    """The database has the conversation, and not that it cancelled the callbacks: the store died between the two."""
+    queues.join("back", "billing", channel="sip", customer_id="k1", known_as=["customer:k1", "customer:k2"])
+    queues.request_callback("back", NUMBER)
+    queues.join("other", "billing", channel="sip", customer_id="k3")
+    queues.request_callback("other", "+12025550177")
+    drain(engine, queues)
+    clock.sleep(60)
+    queues.join("line", "billing", channel="sip", holder="sip1", customer_id="k2")
+    served(queues, "line")
+    cancelled = {"callback.cancelled", "queue.left"}
+    for id, fields in client.xrange(journal.STREAM):
+        if as_hash(fields)["kind"] in cancelled:
+            client.xdel(journal.STREAM, id)
+    drain(engine, queues)
+    assert row(engine, "back").callback == "requested"
+    client.flushall()
+    drain(engine, queues)
+    assert restore(engine, queues) == 2
+    assert [found.contact_id for found in queues.callbacks_of(NUMBER, "+12025550177", "k1", "k2", "k3")] == ["other"]
+    assert restore(engine, queues) == 0
+    drain(engine, queues)
+    assert (row(engine, "back").callback, row(engine, "back").state) == ("cancelled", "left")
+    assert row(engine, "other").callback == "requested"
+
+
+def test_a_router_that_dies_while_it_puts_back_leaves_nothing_undone(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues.join("back", "billing", channel="sip", customer_id="k1")
+    queues.request_callback("back", NUMBER)
+    drain(engine, queues)
+    clock.sleep(60)
+    with engine.begin() as conn:  # as much as the database has heard of the conversation
+        values = {**row(engine, "back")._mapping, "contact_id": "line", "state": "done", "callback": "", "number": ""}
+        values["connected_at"] = datetime.fromtimestamp(clock.now, UTC)
+        conn.execute(sa.insert(queue_entries).values(**values))
+    client.flushall()
+    drain(engine, queues)
+    with monkeypatch.context() as patch:
+        patch.setattr(Queues, "cancel_callback", lambda *given: (_ for _ in ()).throw(redis.ConnectionError))
+        with pytest.raises(redis.ConnectionError):
+            restore(engine, queues)
+    queues.sign_in("ana")
+    assert match(queues.snapshot(), clock.now + 86_400) == [], "nobody is offered it"
+    assert restore(engine, queues) == 0
+    assert queues.callbacks_of(NUMBER) == []
+
+
+def test_a_conversation_from_before_asking_serves_nobody(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock
+) -> None:
+    queues.join("line", "billing", channel="sip", customer_id="k1")
+    assert queues.complete(served(queues, "line"))
+    clock.sleep(60)
+    queues.join("back", "billing", channel="sip", customer_id="k1")
+    queues.request_callback("back", NUMBER)
+    drain(engine, queues)
+    client.flushall()
+    drain(engine, queues)
+    assert restore(engine, queues) == 1
+    assert [found.contact_id for found in queues.callbacks_of(NUMBER)] == ["back"]
+
+
+def test_what_a_person_is_known_as_is_put_back_too(engine: Engine, queues: Queues, client: redis.Redis) -> None:
+    """So that whoever waits in writing while the store dies is called back under none of their names."""
+    queues.join("back", "billing", channel="sip", customer_id="k2")
+    queues.request_callback("back", NUMBER)
+    queues.join("chat", "general", channel="chat", customer_id="k1", known_as=["customer:k1", "customer:k2"])
+    drain(engine, queues)
+    client.flushall()
+    drain(engine, queues)
+    assert restore(engine, queues) == 2
+    queues.sign_in("ana")
+    (offer,) = queues.claim(Proposal("chat", "general", "chat", ("ana",)))
+    assert queues.connected(offer)
+    assert queues.callbacks_of(NUMBER) == []
+
+
+def test_a_conversation_that_only_its_process_knows_of_serves_as_well(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock
+) -> None:
+    queues.join("back", "billing", channel="sip", customer_id="k1")
+    queues.request_callback("back", NUMBER)
+    drain(engine, queues)
+    client.flushall()
+    drain(engine, queues)
+    assert restore(engine, queues) == 1
+    began = clock.now
+    clock.sleep(30)
+    queues.join("again", "billing", channel="chat", customer_id="k1")
+    queues.request_callback("again", "+12025550177")
+    assert queues.reconnect(
+        "offer", "line", "ana", "billing", channel="sip", connected_at=began, holder="sip1", customer_id="k2",
+        known_as=["customer:k1", "customer:k2"],
+    )  # fmt: skip
+    assert [one.contact_id for one in queues.callbacks_of(NUMBER, "k1")] == ["again"], "asked for since"
+    assert queues.place("back").state == "left"  # type: ignore[union-attr]
 
 
 def test_a_process_that_is_faster_than_the_router_changes_nothing(

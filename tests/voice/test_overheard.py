@@ -14,6 +14,7 @@ from ivr.channels.voice.ear import Ear, Pondering, SpeechBegan, Trouble, Underst
 from ivr.channels.voice.hold import Said
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.overheard import Overheard
+from ivr.channels.voice.waiting import _first as first
 from ivr.flow.effects import Collect
 from ivr.flow.inputs import Words
 from ivr.speech import pcm
@@ -197,6 +198,22 @@ def test_nobody_listens(up: bool, ask: Collect | None) -> None:
         assert scene.leg.playing == ["tune"]
         assert scene.overheard.until is None
         assert scene.overheard.take(scene.said.music) is None
+
+    run(work())
+
+
+def test_neither_who_speaks_nor_a_telephone_that_rings_is_looked_at_again_and_again() -> None:
+    """News that are due while an agent is rung used to keep the process busy until the agent answered."""
+
+    async def work() -> None:
+        scene = Scene(intro=False)
+        assert first(103.0, scene.overheard) == 103.0
+        assert first(200.0, scene.overheard) == 106.0, "then nobody listens any more"
+        assert first(None, scene.overheard) == 106.0
+        assert await scene.hears(SpeechBegan(True)) is None
+        assert first(103.0, scene.overheard) is None
+        scene.said.close()
+        assert first(None, scene.overheard) is None
 
     run(work())
 

@@ -97,6 +97,7 @@ redis.call('SADD', 'cw:agents', agent)
 redis.call('HINCRBY', key, 'live', 1)
 redis.call('HINCRBY', key, 'load:' .. ARGV[5], 1)
 journal('offer.restored', now, contact, ARGV[9], agent, id, {connected_at = tonumber(ARGV[6])})
+call_back_no_more(contact, given, now, ARGV[6])
 settle(agent, now)
 return 'yes'
 """

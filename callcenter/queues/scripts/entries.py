@@ -37,7 +37,7 @@ journal('queue.joined', now, contact, queue, '', '', {
   customer_id = given.customer_id, caller = given.caller, language = given.language, holder = given.holder,
   skills = given.skills, data = given.data, last_agent = given.last_agent, leg = given.leg, number = given.number,
   not_before = tonumber(given.not_before), attempts = tonumber(given.attempts or '0'),
-  requested_at = given.requested_at, size = redis.call('ZCARD', 'cw:queue:' .. queue)})
+  requested_at = given.requested_at, known_as = given.known_as, size = redis.call('ZCARD', 'cw:queue:' .. queue)})
 if given.leg == 'absent' and given.restored ~= '1' then
   journal('callback.requested', now, contact, queue, '', '', {
     number = given.number, customer_id = given.customer_id, at = tonumber(given.not_before)})

@@ -106,24 +106,7 @@ if entry.leg == 'absent' then
   journal('callback.done', now, o.contact, o.queue, o.agent, id, {number = entry.number})
 end
 settle(o.agent, now)
--- Nobody is called back who has been served meanwhile.
-local others = {}
-for _, index in ipairs({entry.customer_id ~= '' and 'cw:callbacks:customer:' .. entry.customer_id or '',
-                        entry.caller ~= '' and 'cw:callbacks:number:' .. entry.caller or ''}) do
-  if index ~= '' then for _, other in ipairs(redis.call('SMEMBERS', index)) do others[other] = true end end
-end
-for key in string.gmatch(entry.known_as or '', '%S+') do
-  for _, other in ipairs(redis.call('SMEMBERS', 'cw:callbacks:' .. key)) do others[other] = true end
-end
-for other in pairs(others) do
-  local waiting = hash('cw:entry:' .. other)
-  if other ~= o.contact and in_queue(waiting) and waiting.leg == 'absent' then
-    withdraw(other, waiting, now, '', 'served')
-    leave(other, waiting, 'left', 'served', now)
-    journal('callback.cancelled', now, other, waiting.queue, '', '', {why = 'served', by = o.contact})
-    journal('queue.left', now, other, waiting.queue, '', '', {why = 'served'})
-  end
-end
+call_back_no_more(o.contact, entry, now, math.huge)
 return 'yes'
 """
 
@@ -224,7 +207,7 @@ journal('queue.joined', now, o.contact, to, '', '', {
   joined_at = tonumber(entry.joined_at), channel = entry.channel, priority = tonumber(entry.priority),
   customer_id = entry.customer_id, caller = entry.caller, language = entry.language, holder = entry.holder,
   skills = entry.skills, data = entry.data, last_agent = o.agent, leg = 'present', number = '', not_before = 0,
-  attempts = 0, transferred = id, size = redis.call('ZCARD', 'cw:queue:' .. to)})
+  attempts = 0, known_as = entry.known_as, transferred = id, size = redis.call('ZCARD', 'cw:queue:' .. to)})
 return 'yes'
 """
 

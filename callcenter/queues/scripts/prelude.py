@@ -98,6 +98,28 @@ local function leave(contact, entry, state, why, at)
   if entry.leg == 'absent' then forget_callback(contact, entry) end
 end
 
+-- Nobody is called back who has been served meanwhile, by a conversation of this contact that began at `began`.
+local function call_back_no_more(contact, entry, at, began)
+  local others = {}
+  for _, index in ipairs({(entry.customer_id or '') ~= '' and 'cw:callbacks:customer:' .. entry.customer_id or '',
+                          (entry.caller or '') ~= '' and 'cw:callbacks:number:' .. entry.caller or ''}) do
+    if index ~= '' then for _, other in ipairs(redis.call('SMEMBERS', index)) do others[other] = true end end
+  end
+  for key in string.gmatch(entry.known_as or '', '%S+') do
+    for _, other in ipairs(redis.call('SMEMBERS', 'cw:callbacks:' .. key)) do others[other] = true end
+  end
+  for other in pairs(others) do
+    local waiting = hash('cw:entry:' .. other)
+    local asked = tonumber(waiting.requested_at or '') or 0
+    if other ~= contact and in_queue(waiting) and waiting.leg == 'absent' and asked <= tonumber(began) then
+      withdraw(other, waiting, at, '', 'served')
+      leave(other, waiting, 'left', 'served', at)
+      journal('callback.cancelled', at, other, waiting.queue, '', '', {why = 'served', by = contact})
+      journal('queue.left', at, other, waiting.queue, '', '', {why = 'served'})
+    end
+  end
+end
+
 -- Offers of the entry are over: it waits again where it was.
 local function wait_again(contact, entry, at, not_before)
   set('cw:entry:' .. contact, {state = 'waiting', offers = '', offer = '', not_before = not_before or '0'})

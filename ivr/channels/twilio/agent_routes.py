@@ -15,9 +15,10 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from ivr.channels.twilio.agents import Talks, goodbye, held, tones
+from ivr.channels.twilio.agents import Talks
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio.documents import goodbye, held, tones
 from ivr.channels.twilio.links import Link
 from ivr.channels.twilio.reach import Reach
 from ivr.channels.twilio.routes import twiml as _twiml

@@ -23,6 +23,7 @@ from ivr.channels.twilio import happenings
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.conversations import Conversations
+from ivr.channels.twilio.documents import goodbye
 from ivr.channels.twilio.links import Link, Links
 from ivr.channels.twilio.participants import Wish
 from ivr.channels.twilio.reach import Reach, by_key
@@ -304,24 +305,3 @@ class Talks:
         ref = (queue.whisper if queue is not None else None) or "system.queue_whisper"
         for element in self._words.of(ref, "", queue=label):
             into.append(element)
-
-
-def goodbye() -> str:
-    response = VoiceResponse()
-    response.hangup()
-    return str(response)
-
-
-def held(sound: str, fold: Fold) -> str:
-    """What who is on hold hears: the company's music, or one of our tones (`ivr.web.audio`)."""
-    response = VoiceResponse()
-    music = fold.music if sound == "music" else ""
-    response.play(music or f"{fold.base_url}/audio/{'ringing' if sound == 'music' else sound}-1.wav", loop=0)
-    return str(response)
-
-
-def tones(digits: str) -> str:
-    """Keys pressed for whoever hears this, half a second apart (https://www.twilio.com/docs/voice/twiml/play#attributes-digits)."""
-    response = VoiceResponse()
-    response.play("", digits="w".join(digits))
-    return str(response)

@@ -37,6 +37,12 @@ VERBS = (
     "digits", "record_pause", "record_resume", *SUPERVISE,
 )  # fmt: skip
 """What Twilio can do."""
+CANT = {
+    "pay": "no payment can be taken on a call that came by Twilio: the caller pays in the flow, before or after",
+    "secret_start": "on a call that came by Twilio the agent would hear the keys: nothing keeps them from a conference",
+    "transfer": "a call that came by Twilio can't be sent on by its own side: transfer it without `refer`",
+}
+"""Why not, of what is asked for most."""
 
 
 class Orders:
@@ -111,7 +117,7 @@ class Orders:
     def _check(self, link: Link, order: Order) -> None:
         """Raises LookupError for what can't be done here, whatever the conversation is at."""
         if order.verb not in VERBS or order.args.get("refer"):
-            raise LookupError("this can't be done on a call that came by Twilio")
+            raise LookupError(CANT.get(order.verb, "this can't be done on a call that came by Twilio"))
         if order.verb == "digits" and set(str(order.args.get("digits", "")).upper()) & set("ABCD"):
             raise LookupError("Twilio presses no keys A to D")
         if order.verb in SUPERVISE:

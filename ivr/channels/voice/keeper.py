@@ -120,9 +120,8 @@ class Keeper:
             offer, since = waiter.talking
             await self._blocking(
                 functools.partial(
-                    self._queues.reconnect, offer.id, contact_id, offer.agent_id, offer.queue,
-                    channel=session.channel, connected_at=since, joined_at=waiter.joined_at, caller=session.caller,
-                    language=session.language, holder=self._queueing.holder,
+                    self._queueing.reconnect, session, offer.id, offer.agent_id, offer.queue,
+                    connected_at=since, joined_at=waiter.joined_at,
                 )
             )  # fmt: skip
 

@@ -13,7 +13,6 @@ from ivr.flow.effects import Choice as Offered
 from ivr.flow.effects import Enqueue
 from ivr.flow.inputs import Announced, Input, Keys, Queued, Refused, Served, Words
 from ivr.flow.model import Expression, FlowSet, PromptRef, SlotName, StepModel
-from ivr.flow.question import manner
 from ivr.flow.secret import masked
 from ivr.flow.turn import Goto, Leave, Turn
 from ivr.flow.verb import verb
@@ -215,7 +214,7 @@ class Queue(StepModel):
                 label = written(turn.prompt(choice.label))
                 turn.say("system.menu_choice", {"label": label, "key": choice.key})
                 spoken = turn.can("voice")
-        if spoken and manner(turn, 0, 0, speech=self.speech)["speech"]:
+        if spoken and meanwhile.speaks(turn, self.speech):
             turn.say("system.queue_say")
         return spoken
 
