@@ -38,7 +38,7 @@ def traffic(conn: Connection, begin: datetime, end: datetime, flow: str) -> Traf
             sa.type_coerce(events.c.data, sa.Text).contains(f'"flow":{compact(flow)}', autoescape=True),
         )
     )  # fmt: skip
-    for row in conn.execution_options(yield_per=5000).execute(query):
+    for row in conn.execute(query, execution_options={"yield_per": 5000}):
         if row.data.get("flow") != flow:
             continue
         if row.kind == "step":

@@ -48,7 +48,7 @@ def read(conn: Connection, begin: datetime, end: datetime, channel: str = "") ->
         .select_from(contacts.outerjoin(lives, lives.c.contact_id == contacts.c.id))
         .where(*period)
     )  # fmt: skip
-    for rows in conn.execution_options(yield_per=BATCH).execute(query).partitions():
+    for rows in conn.execute(query, execution_options={"yield_per": BATCH}).partitions():
         # One text for all of them: decoding each by itself takes twice as long.
         told = json.loads(f"[{','.join(row[5] or 'null' for row in rows)}]")
         for (id, medium, started_at, outcome, customer_id, _), data in zip(rows, told, strict=True):
@@ -69,7 +69,7 @@ def comings(conn: Connection, begin: datetime, end: datetime) -> Comings:
     )
     last = conn.execute(sa.select(sa.func.max(contacts.c.started_at)).where(*period)).scalar()
     found: dict[str, list[datetime]] = {}
-    for customer, at in conn.execution_options(yield_per=BATCH).execute(query):
+    for customer, at in conn.execute(query, execution_options={"yield_per": BATCH}):
         found.setdefault(customer, []).append(at)
     return Comings(found, last or LONG_AGO)
 

@@ -110,7 +110,7 @@ def folded(conn: Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Li
         .order_by(contacts.c.started_at, contacts.c.id, events.c.id)
     )  # fmt: skip
     life: Life | None = None
-    for row in conn.execution_options(yield_per=BATCH).execute(query):
+    for row in conn.execute(query, execution_options={"yield_per": BATCH}):
         if life is None or row.id != life.id:
             if life is not None:
                 yield life
