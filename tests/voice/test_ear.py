@@ -55,7 +55,17 @@ def test_numbers_are_whole_with_all_their_digits() -> None:
     assert judged(account, ("1234567", 0.99)) == 0.0
     assert judged(account, ("12345678", 0.7)) == 0.7
     assert whole(account, want(account)).digits == 8
+    unsure = Heard("Five five", 0.2, (Alternative("12345678", 0.2),), matched=False)
+    assert whole(account, want(account)).judge(unsure) == 0.2  # all may be there, though hardly understood
     card = Collect((), "card", at_least=12, at_most=19, secret=True)
     assert judged(card, ("4242424242424242", 0.9)) == 0.9
     assert judged(card, ("4242424242424241", 0.9)) == 0.0
     assert judged(card, ("42424242", 0.9)) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["digits", "card"])
+def test_words_in_a_numbers_stead_are_whole_and_other_words_are_none(kind: str) -> None:
+    ask = Collect((), kind, at_least=8, at_most=8, phrases=("an agent",))
+    assert judged(ask, ("an agent", 0.95)) == 0.95
+    assert judged(ask, ("an agent", 0.3), matched=False) == 0.0
+    assert judged(ask, ("Five, five, seven", 0.3), matched=False) == 0.0

@@ -183,7 +183,8 @@ def whole(ask: Collect, wanted: Want) -> Whole:
     mean a choice to which no other begins alike. Where anything may be said as well, more may follow ("no, ten
     twenty")."""
     if wanted.kind == "card":
-        return Whole(lambda heard: heard.confidence if cards.whole(heard.text) else 0.0, cards.SHORTEST)
+        simple = counted(wanted)
+        return Whole(lambda heard: heard.confidence if cards.whole(heard.text) else simple.judge(heard), cards.SHORTEST)
     if wanted.kind in DIGIT_KINDS:
         return counted(wanted)
     meanings: dict[str, set[str]] = {}

@@ -103,9 +103,10 @@ def counted(want: Want) -> Whole:
     whole, other words may go on."""
 
     def judge(heard: Heard) -> float:
-        if want.kind not in DIGIT_KINDS or not heard.text:
-            return 0.0
-        return heard.confidence if not heard.text.isdecimal() or len(heard.text) >= want.at_most else 0.0
+        best = heard.text if heard.matched or not heard.alternatives else heard.alternatives[0].text
+        number = best.isdecimal() and len(best) >= want.at_most
+        instead = heard.matched and best in want.phrases
+        return heard.confidence if want.kind in DIGIT_KINDS and (number or instead) else 0.0
 
     return Whole(judge, want.at_most if want.kind in DIGIT_KINDS and want.at_most > 1 else 0)
 
@@ -167,7 +168,8 @@ class Listener:
 
     def prompt_ended(self) -> None:
         """Our audio is over or was stopped. Who had just begun to speak is heard from there on."""
-        begun = self._barge.suspected if self._playing and self._may_barge and not self._over_prompt else 0
+        waiting = self._endpoint is not None and not self._answering and not self._over_prompt
+        begun = self._barge.suspected if waiting and self._playing and self._may_barge else 0
         self._playing = False
         self._barge.stopped()
         if begun:
@@ -185,7 +187,8 @@ class Listener:
         barged = self._barge.hear(frame, voiced)
         self._recent.append((frame, voiced))
         if self._endpoint is None or self._answering:
-            self._missed.append((frame, voiced))
+            if not self._playing:  # of what comes while we speak it isn't known whose it is
+                self._missed.append((frame, voiced))
             return
         if self._playing and not self._over_prompt:
             if barged and self._may_barge:
