@@ -100,4 +100,4 @@ class Worker:
 def use(engine: Recogniser) -> None:
     """Have every pool of this process take such workers, of this engine."""
     Worker.engine = engine
-    pools.WorkerProcess = Worker  # type: ignore[misc, assignment]
+    pools.WorkerProcess = Worker  # type: ignore[misc, assignment, attr-defined]

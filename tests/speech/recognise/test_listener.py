@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ivr.speech.endpoint import Endpoint
-from ivr.speech.recognise import NoRecogniser, RecogniserDied, RecogniserLate, Want
+from ivr.speech.recognise import Heard, NoRecogniser, RecogniserDied, RecogniserLate, Want
 from ivr.speech.recognise import listener as listening
 from ivr.speech.recognise.listener import (
     Listener,
@@ -189,10 +190,14 @@ def test_a_whole_number_ends_sooner_than_one_with_digits_missing() -> None:
     on(work, classify=lambda frame: frame == SEVEN)
 
 
+def certain(confidence: float, heard: Heard) -> float:
+    return confidence
+
+
 def test_a_whole_answer_beyond_doubt_ends_sooner_than_one_that_may_go_on() -> None:
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
         for confidence, ends in ((0.95, True), (0.85, False), (0.0, False)):
-            listener.begin(Want(kind="menu"), whole=Whole(lambda heard, sure=confidence: sure))
+            listener.begin(Want(kind="menu"), whole=Whole(partial(certain, confidence)))
             listener.frames(SPEECH * 20)
             assert isinstance(await events.get(), SpeechBegan)
             listener.frames(QUIET * 15)
