@@ -248,7 +248,7 @@ class SipEndpoint(Agent):
         if leg.dialog and self.legs.get(leg.dialog.key) is leg:
             del self.legs[leg.dialog.key]
             if isinstance(leg, IncomingLeg):
-                del self._begun[merge_key(leg.invite)]
+                self._begun.pop(merge_key(leg.invite), None)
 
     def serves_already(self, invite: Request) -> bool:
         """Whether a call that is not over began with this very INVITE, which comes once more by another path. While

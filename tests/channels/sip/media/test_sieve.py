@@ -72,6 +72,12 @@ def test_without_the_sieve_everything_comes_again(sockets: list[socket.socket]) 
     assert received(sockets, rtp(1), rtp(2)) == [rtp(1), rtp(2)]
 
 
+def test_where_it_is_not_allowed_that_is_said_and_nothing_raised() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        pass
+    assert not sieve.attach(sock, 0, SSRC)
+
+
 def test_losses_are_told_from_every_eighth_packet() -> None:
     reception = Reception(SSRC, 5, 0)
     reception.step = sieve.EVERY
@@ -116,3 +122,33 @@ async def test_who_begins_to_listen_hears_every_frame_and_no_loss_is_counted() -
             phone.press(stream, 5)
             await events.next(Digit, 2)
             assert events.digits() == "45"
+
+
+async def test_a_phone_that_moves_is_heard_from_its_new_address_whole_or_sieved_as_before() -> None:
+    async with media_process() as media:
+        events, feed, complete = Events(), bytearray(), asyncio.Event()
+        stream = await media.open(events)
+
+        def take(frames: bytes) -> None:
+            feed.extend(frames)
+            if len(feed) >= 160 * 20:
+                complete.set()
+
+        for _ in range(2):
+            with Phone() as phone:
+                stream.listen(None)
+                stream.connect(phone.address, codec="PCMU", event_type=101)
+                before = (await media.stats())["packets_in"]
+                await phone.talk(stream, b"\x20" * 160 * 40)
+                phone.press(stream, 4)
+                assert (await events.next(Digit)).digit == "4"
+                assert (await media.stats())["packets_in"] - before < 40
+                feed.clear()
+                complete.clear()
+                stream.listen(take)
+                await media.stats()  # it has been done
+                await phone.talk(stream, b"".join(bytes([n]) * 160 for n in range(20)))
+                async with asyncio.timeout(20):
+                    await complete.wait()
+                assert bytes(feed[: 160 * 20]) == b"".join(bytes([n]) * 160 for n in range(20))
+        stream.close()

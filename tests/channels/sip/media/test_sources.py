@@ -112,6 +112,17 @@ def test_where_the_kernel_drops_audio_the_source_has_to_be_silent_for_longer_tha
     assert heard.stream.reception.ssrc == MOVED
 
 
+def test_where_the_system_has_no_sieve_every_packet_is_counted(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sieve, "attach", lambda *arguments: False)
+    heard.audio(PHONE, 0, 20)
+    heard.packet(PHONE, 3200, b"\x55" * 160, kind=0, skip=3)
+    reception = heard.stream.reception
+    assert reception is not None
+    assert (reception.step, reception.received, reception.lost) == (1, 21, 3)
+    heard.key(PHONE, 4000, 7)
+    assert heard.digits == "7"
+
+
 def test_packets_out_of_sequence_make_no_source(heard: Heard) -> None:
     heard.audio(PHONE, 0, 10)
     for number in range(20):
