@@ -8,6 +8,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 pytest_plugins = ["tests.valkey"]
@@ -18,6 +19,16 @@ NO_SKIP = os.environ.get("CALLWRIGHT_NO_SKIP") == "1"
 # No example is too slow on a busy machine. A build is told the same each time; new examples are looked for at a desk.
 settings.register_profile("callwright", deadline=None, derandomize=NO_SKIP)
 settings.load_profile("callwright")
+
+# As a server does (ivr.logs): tracebacks with all local variables take seconds from the calls of the test.
+structlog.configure(
+    [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.StackInfoRenderer(),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def _forbid(report: Any) -> None:

@@ -15,6 +15,7 @@ from bench.measuring import cpu_seconds
 from bench.sip.caller import Call, Callers
 from bench.sip.served import Ours
 from bench.speech.callers import CACHE
+from ivr.speech.recognise.worker import NICE
 
 HERE = Path(__file__).parent
 FRAME = 160
@@ -68,7 +69,10 @@ class Server(Ours):
         return sum(cpu_seconds(pid) for pid in self.recognisers())
 
     def urgent(self, nice: int) -> None:
-        """Put the workers, which have sessions of their own, before what else the machine does (root)."""
+        """Put the workers, which have sessions of their own, before what else the machine does but behind the server,
+        as they are without this, and the callers, who measure, beside the server (root)."""
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+        nice += NICE
         for pid in self.recognisers():
             os.setpriority(os.PRIO_PROCESS, pid, nice)
             with contextlib.suppress(OSError):  # where the scheduler groups by session

@@ -29,12 +29,13 @@ def logged() -> Iterator[io.StringIO]:
     """What is logged, as a server logs it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config()
     out = io.StringIO()
     configure("json", stream=out)
     yield out
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture
