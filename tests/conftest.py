@@ -13,7 +13,7 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.valkey"]
 
-os.environ.setdefault("UV_USE_IO_URING", "0")  # as in ivr.channels.sip.service
+os.environ.setdefault("UV_USE_IO_URING", "0")  # as in ivr.event_loop
 NO_SKIP = os.environ.get("CALLWRIGHT_NO_SKIP") == "1"
 
 # No example is too slow on a busy machine. A build is told the same each time; new examples are looked for at a desk.

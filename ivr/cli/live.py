@@ -17,9 +17,7 @@ class LiveCommand(Command):
     help: ClassVar[str] = "serve the chat and live pages"
 
     def run(self, arguments: argparse.Namespace) -> int:
-        import uvloop
-
-        from ivr import logs
+        from ivr import event_loop, logs
         from ivr.assembly import make_live_context
         from ivr.live.server import run
         from ivr.settings import Settings
@@ -31,7 +29,7 @@ class LiveCommand(Command):
         except ValueError as error:
             raise Failure(str(error)) from None
         try:
-            uvloop.run(run(context, _ready))
+            event_loop.run(run(context, _ready))
         except ValueError as error:
             raise Failure(str(error)) from None
         except OSError as error:

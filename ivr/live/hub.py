@@ -96,8 +96,9 @@ class Hub:
         try:
             yield
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            while not hearing.done():  # redis-py may take a cancellation for the end of its own time limit
+                hearing.cancel()
+                await asyncio.wait({hearing}, timeout=1)
             await self._client.aclose()
 
     async def join(self, topic: str, offer: Offer, after: str | None = None) -> Following:

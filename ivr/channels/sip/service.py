@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
-import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import structlog
-import uvloop
 
 from callcenter.checkpoint import Checkpointer
+from ivr import event_loop
 from ivr.channels.sip.bindings import Bindings
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.incoming import IncomingLeg
@@ -169,10 +168,7 @@ def serve(
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
-    # libuv's io_uring was seen to spin in the kernel for ever when the loop closed, beyond the reach of SIGKILL
-    # (uvloop 0.23 on Linux 6.18). epoll costs nothing here: our files are read and written in threads.
-    os.environ.setdefault("UV_USE_IO_URING", "0")
-    uvloop.run(SipService(settings, runner, renderer, recognition, switchboard).run(ready))
+    event_loop.run(SipService(settings, runner, renderer, recognition, switchboard).run(ready))
 
 
 def sip_settings(settings: Settings) -> SipSettings:

@@ -85,16 +85,24 @@ class Gateway:
     async def close(self) -> None:
         if self.endpoint is not None:
             await self.endpoint.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_tasks()
         for phone in list(self._phones.values()):
             if phone.peer is not None:
                 await phone.peer.close()
+            if phone.lost is not None:
+                phone.lost.cancel()
+        await self._end_tasks()  # what the end of the pages has begun would open another connection to Redis
+        for phone in list(self._phones.values()):
             await self._forget(phone)
         await self._media.close()
         await self._redis.aclose()
         self._live.close()
+
+    async def _end_tasks(self) -> None:
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=1)  # redis-py may take a cancellation for its own time limit
 
     # Pages
 
