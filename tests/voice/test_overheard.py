@@ -29,14 +29,14 @@ ASK = Collect((), "menu", phrases=("call me back",), speech=True, first_timeout=
 INTRO, TUNE = Clip("intro", b"\x10" * 1600), Clip("tune", b"\x20" * 8000)
 
 
-class FakeEar:
+class FakeEar(Ear):
     """Hears what the test says."""
 
     def __init__(self, up: bool = True) -> None:
         self.up, self.told, self.closed, self.asked = up, [], False, 0
-        self.heard: asyncio.Queue[ListenEvent] = asyncio.Queue()
         self.told: list[int]
-        self._next: asyncio.Future[ListenEvent] | None = None
+        self.heard = self._events = asyncio.Queue[ListenEvent]()
+        self._next = None
 
     def open(self, ask: Collect, clips: Sequence[Clip]) -> bool:
         self.plays(clips)
@@ -52,18 +52,6 @@ class FakeEar:
 
     def close(self) -> None:
         self.closed = True
-
-    @property
-    def next(self) -> asyncio.Future[ListenEvent]:
-        if self._next is None:
-            self._next = asyncio.ensure_future(self.heard.get())
-        return self._next
-
-    def take(self) -> ListenEvent | None:
-        if self._next is None or not self._next.done():
-            return None
-        event, self._next = self._next.result(), None
-        return event
 
 
 class FakeLeg:
@@ -86,7 +74,7 @@ class Scene:
         self.wake = asyncio.Event()
         line = Line(cast(Any, self.leg))
         line.now = lambda: self.now  # type: ignore[method-assign]
-        self.overheard = Overheard(line, cast(Ear, self.ear), ask, self.wake)
+        self.overheard = Overheard(line, self.ear, ask, self.wake)
 
         async def said() -> Sequence[Clip]:
             return [INTRO]
