@@ -82,7 +82,9 @@ class Agent:
     async def _look(self) -> None:
         if not self._csrf:
             page = await self._ask("GET", "/desk/work", "text/html")
-            self._csrf = re.search(r'name="csrf" content="([^"]+)"', page)[1]  # type: ignore[index]
+            if not (found := re.search(r'name="csrf" content="([^"]+)"', page)):
+                raise aiohttp.ClientError("the desk's page has no token")
+            self._csrf = found[1]
         status = self.status = json.loads(await self._ask("GET", "/desk/agent"))
         if status["presence"] != "available":
             await self._post("/desk/agent/presence", {"presence": "available", "reason": ""})

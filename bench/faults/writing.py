@@ -17,13 +17,14 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
 
 from bench.faults.people import Writer
 from callcenter import webhooks
 
 SECRET = "whsec_" + base64.b64encode(b"a key for the fault run").decode()
 OUR_NUMBER, OUR_MAIL = "+15550199", "support@localhost"
-ORIGIN = "http://shop.example"
+ORIGIN = Origin("http://shop.example")
 GONE = (OSError, aiohttp.ClientError, TimeoutError, smtplib.SMTPException, WebSocketException, EOFError)
 """Who answers has been killed just now: try again."""
 PAUSE = 0.5
@@ -174,7 +175,7 @@ class Chats:
 
     async def _visit(self, given: dict[str, Any], person: Writer, sent: int) -> int:
         """Say what is to be said, and read. Which message was acknowledged last."""
-        async with connect(given["url"], origin=ORIGIN, open_timeout=20, ping_timeout=20) as socket:  # type: ignore[arg-type]
+        async with connect(given["url"], origin=ORIGIN, open_timeout=20, ping_timeout=20) as socket:
             await socket.send(json.dumps({"id": "hello", "kind": "hello", "ticket": given["ticket"]}))
             welcomed = False
             with contextlib.suppress(*GONE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ivr.bridge import soundscape
 from ivr.bridge.state import (
@@ -52,16 +53,16 @@ class Turn:
     def note(self, kind: str, **data: object) -> None:
         self.want(Note(kind, data))
 
-    def set(self, **changes: object) -> None:
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+    def set(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
 
     # Parties
 
     def party(self, id: str) -> Party:
         return self.state.parties[id]
 
-    def change(self, id: str, **changes: object) -> None:
-        changed = replace(self.party(id), **changes)  # type: ignore[arg-type]
+    def change(self, id: str, **changes: Any) -> None:
+        changed = replace(self.party(id), **changes)
         self.set(parties={**self.state.parties, id: changed})
 
     def dial(self, role: Role, target: Target, *, mode: Mode = "") -> str:

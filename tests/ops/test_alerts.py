@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +26,7 @@ from ivr.settings import Settings
 from tests.callcenter.test_outbox import Mailbox, mailbox
 from tests.flow import sample
 from tests.valkey import Valkey
+from tests.waiting import until
 
 __all__ = ["mailbox"]
 
@@ -142,13 +142,11 @@ def test_the_clock_watches_them(company: Company, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("REDIS_URL", company.settings.redis_url)
 
     def run_clock(client: Any) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        def told() -> bool:
             with reading(company.engine) as conn:
-                if conn.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one() == 2:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("nobody was told")
+                return conn.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one() == 2
+
+        until(told)
 
     monkeypatch.setattr(jobs, "run_clock", run_clock)
     assert main(["clock"]) == 0

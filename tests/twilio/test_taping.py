@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ivr.rehearsal.twilio_double import Call
 from ivr.rehearsal.twilio_double.rest import Refused
 from tests.twilio.office import ANA, DANA, Office, Open
 from tests.twilio.support import words
+from tests.waiting import until
 
 TOLD = "This call is recorded"
 
@@ -22,11 +22,7 @@ def rows(office: Office, contact: str) -> list[Any]:
 
 def kept(office: Office, contact: str) -> list[Any]:
     """The recordings, once all of them have been fetched."""
-    ends = time.monotonic() + 30
-    while not (found := rows(office, contact)) or not all(row.sha256 for row in found):
-        assert time.monotonic() < ends, found
-        time.sleep(0.05)
-    return found
+    return until(lambda: (found := rows(office, contact)) and all(row.sha256 for row in found) and found)
 
 
 def told(call: Call) -> int:

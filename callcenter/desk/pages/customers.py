@@ -15,7 +15,7 @@ from callcenter.desk import finding, users
 from callcenter.desk.attribute_forms import fields_of, values_of
 from callcenter.desk.routing import link, one, page
 from callcenter.desk.visit import Refused, Visit
-from callcenter.identifiers import InvalidIdentifier, Proof
+from callcenter.identifiers import Identifier, InvalidIdentifier, Proof
 
 link(20, "customer_search", "Customers", icon="people", needs="customers.read", key="c")
 
@@ -104,9 +104,7 @@ def add_identifier(visit: Visit, customer_id: str) -> Response:
 @page("/customers/<customer_id>/identifiers/<identifier_id>/remove", needs="customers.write", method="POST")
 def remove_identifier(visit: Visit, customer_id: str, identifier_id: str) -> Response:
     person = found(visit, customer_id)
-    if identifier_id not in {known.id for known in person.identifiers}:
-        raise NotFound
-    identifiers.remove(visit.conn, identifier_id)
+    identifiers.remove(visit.conn, _identifier(person, identifier_id).id)
     visit.log("identifier.removed", f"customer:{person.id}", identifier=identifier_id)
     return visit.go("customer", customer_id=person.id, said=visit.t("Removed."))
 
@@ -115,9 +113,7 @@ def remove_identifier(visit: Visit, customer_id: str, identifier_id: str) -> Res
 def clear_undeliverable(visit: Visit, customer_id: str, identifier_id: str) -> Response:
     """An address can be delivered to after all."""
     person = found(visit, customer_id)
-    known = next((known for known in person.identifiers if known.id == identifier_id), None)
-    if known is None:
-        raise NotFound
+    known = _identifier(person, identifier_id)
     if undeliverable.clear_identifier(visit.conn, known):
         visit.log("identifier.deliverable", f"customer:{person.id}", identifier=identifier_id)
     return visit.go("customer", customer_id=person.id, said=visit.t("Messages go there again."))
@@ -127,9 +123,7 @@ def clear_undeliverable(visit: Visit, customer_id: str, identifier_id: str) -> R
 def opt_in(visit: Visit, customer_id: str, identifier_id: str) -> Response:
     """Whoever is at an address has said that they want messages again."""
     person = found(visit, customer_id)
-    known = next((known for known in person.identifiers if known.id == identifier_id), None)
-    if known is None:
-        raise NotFound
+    known = _identifier(person, identifier_id)
     if channels := opt_outs.opt_in_identifier(visit.conn, known, source=visit.user.by, at=visit.now):
         visit.log("identifier.opted_in", f"customer:{person.id}", identifier=identifier_id, channels=channels)
     return visit.go("customer", customer_id=person.id, said=visit.t("Messages go there again."))
@@ -169,6 +163,14 @@ def found(visit: Visit, customer_id: str) -> Customer:
         return customers.get(visit.conn, customer_id)
     except UnknownCustomer:
         raise NotFound from None
+
+
+def _identifier(person: Customer, identifier_id: str) -> Identifier:
+    """One of this person's, or the page for what isn't there."""
+    for known in person.identifiers:
+        if known.id == identifier_id:
+            return known
+    raise NotFound
 
 
 def older(last: tuple[datetime, str] | None) -> str | None:

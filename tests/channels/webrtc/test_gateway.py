@@ -181,6 +181,21 @@ def test_both_hear_each_other(redis_url: str, tmp_path: Path) -> None:
     run(redis_url, story)
 
 
+def test_closing_leaves_no_connection_to_redis(redis_url: str) -> None:
+    """The end of a page that is up has something to tell, too."""
+
+    async def story() -> None:
+        async with desk(redis_url) as made:
+            page = await Page(made.phones).connect()
+        pool = made.gateway._redis.connection_pool
+        await asyncio.sleep(0)
+        assert not made.gateway._tasks
+        assert not [one for one in (*pool._available_connections, *pool._in_use_connections) if one.is_connected]
+        await page.connection.close()
+
+    asyncio.run(story())
+
+
 def test_a_call_waits_for_a_page_that_was_lost(redis_url: str, tmp_path: Path) -> None:
     async def story(made: Desk) -> None:
         page = await Page(made.phones).connect()
