@@ -16,6 +16,7 @@ from redis.exceptions import NoScriptError
 from callcenter.acd.config import Config, Queue
 from callcenter.acd.model import Estimate
 from callcenter.queues.redis_hash import Hash, as_hash, text
+from callcenter.queues.scripts.forgetting import FORGET
 from callcenter.queues.scripts.prelude import PRELUDE
 
 MAX_PRIORITY = 100
@@ -157,6 +158,10 @@ class Base:
             self.client.set("cw:epoch", uuid.uuid4().hex, nx=True)
             found = self.client.get("cw:epoch")
         return text(found)
+
+    def forget(self, epoch: str) -> None:
+        """Drop the data of that name, all of it; what has another one stays."""
+        self.run(FORGET, epoch)
 
 
 def estimate_json(estimate: Estimate) -> str:

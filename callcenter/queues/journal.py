@@ -3,6 +3,10 @@
 Two kinds of readers: those who act on it (`Tail`: routers, processes with legs, the desk), and `drain`, which writes
 it into the event log exactly once: the stream's position is stored in the transaction of the events. The stream keeps
 what isn't drained yet, and `KEPT` of what is.
+
+A store may also come back without its last seconds: a replica took over, the power failed. Then the entry that was
+drained last isn't in the stream, and older ones are. Such a store contradicts what has been said and done since, so all
+of it is dropped, and restored as after a whole loss.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 import sqlalchemy as sa
@@ -25,6 +29,9 @@ from callcenter.queues import projection
 from callcenter.queues.redis_hash import text
 from callcenter.tables import journal_position
 
+if TYPE_CHECKING:
+    from callcenter.queues.base import Base
+
 logger = logging.getLogger(__name__)
 
 STREAM = "cw:journal"
@@ -34,6 +41,8 @@ KEPT = 600
 """Seconds for which drained entries stay for those who tail the stream."""
 START = "0-0"
 NAME = "events"
+DROPPING = "dropping:"
+"""Before the epoch of a store that came back without its last seconds, until its data has been dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,60 +103,84 @@ def _fact(id: Any, fields: Any) -> Fact:
     )  # fmt: skip
 
 
-def drain(engine: Engine, client: redis.Redis, epoch: str, messages: projection.Messages | None = None) -> int:
+def drain(engine: Engine, queues: Base, messages: projection.Messages | None = None) -> int:
     """Write what came since the last time into `events` and the tables that follow from it; gives how many entries.
-    Several at once are safe: whoever moves the position first has written them. `epoch` is `Queues.epoch()`; another
-    one than the last time means that the store lost its data, which is an event too (`queue.store_lost`)."""
+    Several at once are safe: whoever moves the position first has written them. Another epoch than the last time means
+    that the store lost its data, which is an event too (`queue.store_lost`)."""
     done = 0
     while True:
-        position = _position(engine, epoch)
-        answer: Any = client.xrange(STREAM, min=f"({position}", count=BATCH)
+        epoch, position = _position(engine, queues)
+        answer: Any = queues.client.xrange(STREAM, min=position, count=BATCH + 1)
         facts = [_fact(id, fields) for id, fields in answer]
-        if not facts:
+        known = position == START or (bool(facts) and facts[0].id == position)
+        facts = [fact for fact in facts if fact.id != position]
+        behind = not known and _is_behind(queues.client, position)
+        if not facts and not behind:
             return done
         with engine.begin() as conn:
-            if not _moved(conn, epoch, position, facts[-1]):
+            stands = facts[-1].id if facts else position
+            if not _moved(conn, (epoch, position), (DROPPING + epoch if behind else epoch, stands)):
                 continue  # another process has written them meanwhile
             events.record_all(conn, [_event(fact) for fact in facts])
             projection.follow(conn, facts, messages)
         done += len(facts)
 
 
+def _is_behind(client: redis.Redis, position: str) -> bool:
+    """Whether the store has forgotten the entry at `position`, rather than trimmed it: that goes by age."""
+    older: Any = client.xrange(STREAM, max=f"({position}", count=1)
+    return bool(older) or _newer(position, last_id(client))
+
+
 def trim(engine: Engine, client: redis.Redis) -> None:
-    """Drop entries that were drained and are older than `KEPT`."""
+    """Drop entries that were drained and are older than `KEPT`, but for the one before the last: while it is there,
+    `drain` notices that the last one isn't."""
     with reading(engine) as conn:
         found = conn.execute(sa.select(journal_position.c.position).where(journal_position.c.name == NAME)).scalar()
     if found and found != START:
-        milliseconds = int(found.partition("-")[0]) - KEPT * 1000
-        client.xtrim(STREAM, minid=str(milliseconds), approximate=True)
+        before: Any = client.xrevrange(STREAM, max=f"({found}", count=1)
+        oldest = int(found.partition("-")[0]) - KEPT * 1000
+        if before:
+            oldest = min(oldest, int(text(before[0][0]).partition("-")[0]))
+        client.xtrim(STREAM, minid=str(oldest), approximate=True)
 
 
-def _position(engine: Engine, epoch: str) -> str:
+def _position(engine: Engine, queues: Base) -> tuple[str, str]:
+    """The store's epoch, and up to where its journal is drained."""
+    query = sa.select(journal_position).where(journal_position.c.name == NAME)
     with reading(engine) as conn:
-        row = conn.execute(sa.select(journal_position).where(journal_position.c.name == NAME)).one_or_none()
+        row = conn.execute(query).one_or_none()
+    epoch = queues.epoch()
     if row is not None and row.epoch == epoch:
-        return str(row.position)
+        return epoch, str(row.position)
     now = datetime.now(UTC)
     with engine.begin() as conn:
         locks.hold(conn, f"journal:{NAME}")
-        row = conn.execute(sa.select(journal_position).where(journal_position.c.name == NAME)).one_or_none()
+        row = conn.execute(query).one_or_none()
+        epoch = queues.epoch()  # it may have changed again: what is read under the lock never goes back
         if row is None:
             conn.execute(sa.insert(journal_position).values(name=NAME, epoch=epoch, position=START, updated_at=now))
-        elif row.epoch != epoch:
-            logger.warning("the store of queues has lost its data; what is known of it is put back")
-            events.record(conn, None, None, "queue.store_lost", {"was": row.epoch, "is": epoch}, now)
-            whole = sa.update(journal_position).where(journal_position.c.name == NAME)
-            conn.execute(whole.values(epoch=epoch, position=START, updated_at=now))
-        else:
-            return str(row.position)
-    return START
+            return epoch, START
+        if row.epoch == epoch:
+            return epoch, str(row.position)
+        if partly := row.epoch == DROPPING + epoch:
+            queues.forget(epoch)
+            epoch = queues.epoch()
+        logger.warning("the store of queues has lost %s; what is known of it is put back",
+                       "its last seconds" if partly else "its data")  # fmt: skip
+        data = {"was": row.epoch.removeprefix(DROPPING), "is": epoch, "partly": partly}
+        events.record(conn, None, None, "queue.store_lost", data, now)
+        whole = sa.update(journal_position).where(journal_position.c.name == NAME)
+        conn.execute(whole.values(epoch=epoch, position=START, updated_at=now))
+    return epoch, START
 
 
-def _moved(conn: Connection, epoch: str, was: str, last: Fact) -> bool:
+def _moved(conn: Connection, was: tuple[str, str], to: tuple[str, str]) -> bool:
+    """Epoch and position, if they are still those."""
     held = sa.update(journal_position).where(
-        journal_position.c.name == NAME, journal_position.c.epoch == epoch, journal_position.c.position == was
+        journal_position.c.name == NAME, journal_position.c.epoch == was[0], journal_position.c.position == was[1]
     )
-    return conn.execute(held.values(position=last.id, updated_at=datetime.now(UTC))).rowcount == 1
+    return conn.execute(held.values(epoch=to[0], position=to[1], updated_at=datetime.now(UTC))).rowcount == 1
 
 
 def _event(fact: Fact) -> Event:

@@ -109,15 +109,14 @@ class Router:
         self._rarely_at = 0.0
 
     def _look_for_loss(self) -> None:
-        epoch = self.queues.epoch()
-        if epoch == self._epoch:
+        if self.queues.epoch() == self._epoch:
             return
         if self.engine is not None:
             # First the drain takes note of the loss, so that what is put back comes after it.
-            journal.drain(self.engine, self.queues.client, epoch)
-            restored = restore(self.engine, self.queues)
-            if restored:
-                logger.warning("put back into the queues: %d", restored)
+            journal.drain(self.engine, self.queues)
+        epoch = self.queues.epoch()
+        if self.engine is not None and (restored := restore(self.engine, self.queues)):
+            logger.warning("put back into the queues: %d", restored)
         self._epoch = epoch
         self._patient_until = self.queues.clock() + self.queues.timing.kept
 
@@ -208,7 +207,7 @@ class Drain:
 
     def once(self) -> int:
         """What is there; gives how many entries."""
-        done = journal.drain(self.engine, self.queues.client, self.queues.epoch(), self.messages)
+        done = journal.drain(self.engine, self.queues, self.messages)
         if time.monotonic() - self._trimmed_at > journal.KEPT / 10:
             journal.trim(self.engine, self.queues.client)
             self._trimmed_at = time.monotonic()

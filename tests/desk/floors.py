@@ -82,7 +82,7 @@ def talk(queues: Queues, contact: str, agent: str) -> str:
 
 
 def drain(engine: Engine, queues: Queues) -> None:
-    journal.drain(engine, queues.client, queues.epoch())
+    journal.drain(engine, queues)
 
 
 def post(browser: Browser, path: str, **body: Any) -> Any:

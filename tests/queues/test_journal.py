@@ -37,7 +37,7 @@ def row(engine: Engine, contact: str) -> Any:
 
 
 def drain(engine: Engine, queues: Queues, said: projection.Messages | None = None) -> int:
-    return journal.drain(engine, queues.client, queues.epoch(), said)
+    return journal.drain(engine, queues, said)
 
 
 def test_each_transition_is_one_event(engine: Engine, queues: Queues, clock: Clock) -> None:
@@ -71,12 +71,11 @@ def test_each_transition_is_one_event(engine: Engine, queues: Queues, clock: Clo
 def test_several_drain_at_once(engine: Engine, queues: Queues) -> None:
     for number in range(500):
         queues.join(f"c{number}", "everybody", channel="chat")
-    epoch = queues.epoch()
 
     def drained() -> None:
         while True:
             with suppress(OperationalError):  # the lock was another's for too long
-                journal.drain(engine, queues.client, epoch)
+                journal.drain(engine, queues)
                 return
 
     with ThreadPoolExecutor(3) as pool:

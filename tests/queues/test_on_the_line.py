@@ -234,7 +234,7 @@ def test_a_taken_place_outlives_the_store(engine: Engine, queues: Queues, client
     requested(queues)
     clock.sleep(60)
     take(queues)
-    journal.drain(engine, client, queues.epoch())
+    journal.drain(engine, queues)
     client.flushall()
     restore.restore(engine, queues)
     assert queues.callbacks_of(NUMBER, "k1") == []

@@ -96,7 +96,7 @@ def test_what_the_store_lost_is_put_back_until_it_lapses(
     queues.change_skills("ben", {"billing": 1}, until=NOW + 10)
     queues.change_skills("ana", {"billing": 1}, until=MIDNIGHT)
     queues.change_skills("ana", {}, until=MIDNIGHT)  # taken back
-    journal.drain(sqlite_engine, client, queues.epoch())
+    journal.drain(sqlite_engine, queues)
     with reading(sqlite_engine) as conn:
         assert conn.execute(sa.select(skills_today.c.agent).order_by("agent")).scalars().all() == ["ben", "cleo"]
     client.flushall()

@@ -100,7 +100,7 @@ def test_nobody_is_lost_whatever_dies(mortal_valkey: Valkey, tmp_path: Path) -> 
         ):
             assert time.monotonic() < deadline, floor.queues.snapshot().waiting.sizes()
             floor.run(0.5)
-        journal.drain(engine, client, floor.queues.epoch())
+        journal.drain(engine, floor.queues)
         agents = floor.queues.agents()
     assert audit(engine, {agent: CONFIG.capacity(agent) for agent in CONFIG.agents}).findings(time.time(), 0) == []
     # What the players saw themselves agrees with the log.
