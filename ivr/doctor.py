@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ivr import embedded, ports
 from ivr.actions import specs
 from ivr.assembly import make_published
 from ivr.channels.mail.imap import ImapAccount
+from ivr.channels.sip import encryption
 from ivr.finding import Finding
 from ivr.flow.load import read_folders
 from ivr.prompts.catalogue import Catalogue
@@ -40,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _redis,
         _twilio,
         _sip,
+        _encryption,
         _money,
         _mail,
     ):
@@ -159,6 +162,34 @@ def _sip(settings: Settings) -> Iterator[Finding]:
         yield Finding("sip", None, "answers calls from this machine only", "SIP_HOST and SIP_ALLOW: docs/sip.md")
     else:
         yield Finding("sip", True, f"answers calls from {settings.sip_allow}")
+
+
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """TLS for SIP, and SRTP, whose keys it carries."""
+    if settings.sip_tls_cert:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.sip_tls_cert, settings.sip_tls_key or None)
+        except (OSError, ssl.SSLError) as error:
+            yield Finding("SIP_TLS_CERT", False, f"can't be used: {error}", "PEM files: the whole chain, and its key")
+    srtp = encryption.read(settings.sip_srtp, without_tls=settings.sip_srtp_without_tls)
+    if srtp.modes == {"off"}:
+        yield Finding("srtp", None, "off: whoever is on the way hears calls", "set SIP_SRTP to optional")
+        return
+    must = "required" in srtp.modes
+    if not encryption.available():
+        yield Finding("srtp", False if must else None, "pylibsrtp can't be loaded", "pip install pylibsrtp")
+        return
+    tls = bool(settings.sip_tls_cert) or "transport=tls" in settings.sip_register.lower()
+    if srtp.without_tls:
+        fix = "only behind a proxy that has TLS, on a network that is trusted: docs/sip.md"
+        yield Finding("srtp", None, "keys go over UDP and TCP too, where they can be read", fix)
+    elif not tls:
+        found = (
+            "required, so those calls fail: keys go over TLS alone" if must else "never used: keys go over TLS alone"
+        )
+        yield Finding("srtp", False if must else None, found, "set SIP_TLS_CERT and SIP_TLS_KEY: docs/sip.md")
+    else:
+        yield Finding("srtp", True, f"{settings.sip_srtp}, over TLS")
 
 
 def _money(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ ACTIONS = Histogram("callwright_action_seconds", "Self-service actions", ["actio
 FAULTS = Counter("callwright_faults_total", "Faults that a caller was apologised to for", ["channel", "kind"])
 CALLS = Gauge("callwright_calls", "Calls in progress", ["channel"], multiprocess_mode="livesum")
 REFUSED = Counter("callwright_calls_refused_total", "SIP calls refused with 503: rate, calls, draining", ["why"])
+SRTP_DROPPED = Counter("callwright_srtp_dropped_total", "Packets on encrypted calls: unauthentic, replayed", ["why"])
 LIVE_CONNECTIONS = Gauge("callwright_live_connections", "WebSockets", ["path"], multiprocess_mode="livesum")
 
 

@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     sip_tls_cert: str = Field("", description="certificate file for SIP over TLS; empty: no TLS")
     sip_tls_key: str = Field("", description="its key file")
     sip_tls_port: int = Field(5061, ge=0, le=65535, description="the port for SIP over TLS")
+    sip_srtp: str = Field(
+        "optional", description="encrypted sound: off, optional, required; for some: optional,203.0.113.0/24=required"
+    )
+    sip_srtp_without_tls: bool = Field(
+        False,
+        description="its keys over UDP and TCP too, for whoever listens there to read: behind a proxy that has TLS",
+    )
 
     # Browser telephones
     ice_servers: str = Field("", description="STUN and TURN: stun:HOST:PORT,turn:USER:PASSWORD@HOST:PORT")

@@ -19,7 +19,7 @@ from ivr.channels.sip.guard import Guard, Oddities
 from ivr.channels.sip.layer import Core, TransactionLayer
 from ivr.channels.sip.message import Request, Response
 from ivr.channels.sip.running import ServerTransaction
-from ivr.channels.sip.sdp import NotAcceptable
+from ivr.channels.sip.sdp import NotAcceptable, Session
 from ivr.channels.sip.settings import Registration, SipSettings
 from ivr.channels.sip.transports import Transports
 from ivr.channels.sip.values import BadValue, Uri, host_port, parse_uri
@@ -114,7 +114,12 @@ class Agent:
         supported = ", ".join(self.supported)
         transaction.reply(200, Allow=self.allow, Accept="application/sdp", Accept_Language="en", Supported=supported)
 
+    def session(self, flow: Flow) -> Session:
+        """Our side of the SDP towards the peer of a flow."""
+        return Session(self.transports.host_for(flow), self.settings.srtp.of(flow))
+
     def refuse_media(self, transaction: ServerTransaction, error: NotAcceptable) -> None:
+        self.oddities.note("media refused", f"{transaction.flow.remote[0]}: {error}")
         host = self.transports.host_for(transaction.flow)
         transaction.reply(488, Warning=f'{error.warning} {host} "{str(error).translate(_QUOTED)[:120]}"')
 

@@ -12,7 +12,6 @@ from ivr.channels.sip.client import ClientRequest
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.message import Response
 from ivr.channels.sip.running import copy_for
-from ivr.channels.sip.sdp import Session
 from ivr.channels.sip.values import Uri
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class Branch:
 
     def __init__(self, agent: Agent, target: Uri, flow: Flow, *, pinned: bool) -> None:
         self._agent, self.target, self.flow, self.pinned = agent, target, flow, pinned
-        self.session = Session(agent.transports.host_for(flow))
+        self.session = agent.session(flow)
         self.early_sdp = b""
         self.refused: Response | str | None = None
         self.heard = False

@@ -88,7 +88,7 @@ class SipLeg(Sound):
     def take_flow(self, flow: Flow) -> None:
         """Talk over this flow; its interface's address stands in our SDP."""
         self.flow = flow
-        self.session = Session(self.endpoint.transports.host_for(flow))
+        self.session = self.endpoint.session(flow)
 
     # Commands
 
@@ -236,6 +236,8 @@ class SipLeg(Sound):
                 event_type=agreed.event_type,
                 send=agreed.send,
                 receive=agreed.receive,
+                keys=agreed.keys,
+                mux=agreed.mux,
             )
 
     def accepting(self, cseq: int, resend: Callable[[], None], *, offered: bool) -> None:

@@ -15,6 +15,7 @@ import structlog
 
 from callcenter.checkpoint import Checkpointer
 from ivr import event_loop
+from ivr.channels.sip import encryption
 from ivr.channels.sip.bindings import Bindings
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.incoming import IncomingLeg
@@ -179,6 +180,7 @@ def sip_settings(settings: Settings) -> SipSettings:
         tls_port=settings.sip_tls_port,
         tls_certificate=Path(settings.sip_tls_cert) if settings.sip_tls_cert else None,
         tls_key=Path(settings.sip_tls_key) if settings.sip_tls_key else None,
+        srtp=_srtp(settings),
         public_host=settings.sip_public_host,
         allow=tuple(_network(part) for part in _parts(settings.sip_allow)),
         users=dict(_user(part) for part in _parts(settings.sip_users)),
@@ -188,6 +190,16 @@ def sip_settings(settings: Settings) -> SipSettings:
         spared=is_extension,
         drain_seconds=settings.sip_drain_seconds,
     )
+
+
+def _srtp(settings: Settings) -> encryption.Srtp:
+    wanted = encryption.read(settings.sip_srtp, without_tls=settings.sip_srtp_without_tls)
+    if wanted.modes == {"off"} or encryption.available():
+        return wanted
+    if "required" in wanted.modes:
+        raise ValueError("SIP_SRTP: required needs pylibsrtp, which can't be loaded: pip install pylibsrtp")
+    log.warning("no SRTP: pylibsrtp can't be loaded", fix="pip install pylibsrtp")
+    return encryption.Srtp()
 
 
 def _parts(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ivr.channels.sip.encryption import Srtp
 from ivr.channels.sip.transaction import Timers
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class SipSettings:
     """The address in Contact, Via and SDP; by default that of the interface a message leaves through."""
     user_agent: str = "Callwright"
     allow: tuple[Network, ...] = ()
+    srtp: Srtp = field(default_factory=Srtp)
+    """Whose sound is encrypted; off where nothing is said."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     realm: str = "callwright"
     digests: tuple[str, ...] = ("SHA-256", "MD5")

@@ -57,6 +57,8 @@ class FakeStream:
     def __init__(self, media: FakeMedia, port: int, on_event: Callable[[LegEvent], None]) -> None:
         self.media, self.port, self.on_event = media, port, on_event
         self.connections: list[tuple[tuple[str, int], str, int | None, bool, bool]] = []
+        self.keys: Any = None
+        self.mux = False
         self.played: list[list[str]] = []
         self.digits = ""
         self.closed = False
@@ -67,9 +69,11 @@ class FakeStream:
         return self.connections[-1]
 
     def connect(
-        self, remote: tuple[str, int], *, codec: str, event_type: int | None, send: bool = True, receive: bool = True
-    ) -> None:
+        self, remote: tuple[str, int], *, codec: str, event_type: int | None, send: bool = True, receive: bool = True,
+        keys: Any = None, mux: bool = False,
+    ) -> None:  # fmt: skip
         assert not self.closed
+        self.keys, self.mux = keys, mux
         self.connections.append((remote, codec, event_type, send, receive))
 
     def play(self, clips: Any, *, loop: bool = False) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from ivr import metrics
 from ivr.channels.leg import Clip, Digit, LegEvent, PlayEnded, RecordingEnded
 from ivr.channels.sip.media.ports import NoPortFree
 from ivr.channels.sip.media.protocol import PART, Message, Unpacker, pack
@@ -256,6 +257,9 @@ class Media(asyncio.Protocol):
                 self._event(number, PlayEnded(play, reason, at))
             case ("recording_ended", number, path, seconds, reason):
                 self._event(number, RecordingEnded(Path(path), seconds, reason))
+            case ("dropped", *counts):
+                for why, count in zip(("unauthentic", "replayed"), counts, strict=True):
+                    metrics.SRTP_DROPPED.labels(why).inc(count)
             case ("quiet", number):
                 if number in self._streams and not self._streams[number]._closed:
                     self._streams[number].on_quiet()

@@ -67,9 +67,15 @@ def connect(
     send: bool,
     receive: bool,
     learn: bool | None,
+    keys: tuple[str, bytes, bytes] | None,
+    mux: bool,
 ) -> None:
     had_source = stream.locked
-    stream.connect((host, port), codec_named(codec), event_type, send, receive, learn)
+    if keys is not None or stream.secure is not None:
+        from ivr.channels.sip.media import srtp  # where its library can't be had all else works
+
+        srtp.agree(stream, keys, engine.dropped)
+    stream.connect((host, port), codec_named(codec), event_type, send, receive, learn, mux)
     if had_source and not stream.locked:
         engine.loop.watch_again(stream)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gc
 import heapq
+import importlib
 import os
 import resource
 import select
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -52,6 +54,8 @@ class Engine:
         self.clips: dict[str, bytes] = {}
         self.loading: dict[str, list[bytes]] = {}
         self.recording_number = 0
+        self.dropped: Counter[str] = Counter()
+        """Packets of encrypted streams, since it was told last."""
         self.running = True
         self._rows: dict[int, RtpStream] = {}
         self._due: list[tuple[float, int]] = []
@@ -177,6 +181,9 @@ class Engine:
                 heapq.heappush(self._due, (Reports.next_due(now), number))
         if now >= self._listen_at:
             self._listen_at = now + 1.0
+            if self.dropped:
+                self.emit("dropped", self.dropped["unauthentic"], self.dropped["replayed"])
+                self.dropped.clear()
             for stream in self.streams.values():
                 if stream.watched:
                     stream.listen_for_life(now)
@@ -186,7 +193,8 @@ class Engine:
 
     def _report(self, stream: RtpStream, *, bye: bool = False) -> None:
         timestamp = (self.loop.clock + stream.timestamp_offset) & 0xFFFFFFFF
-        stream.reports.send(timestamp, stream.sequence - stream.first_sequence, stream.reception, bye=bye)
+        sent = stream.sequence - stream.first_sequence
+        stream.reports.send(timestamp, sent, stream.reception, bye=bye, seal=stream.seal_report)
 
     def _recording_finished(self, number: int, seconds: float, complete: bool) -> None:
         recording = self.recordings.pop(number, None)
@@ -238,6 +246,8 @@ def serve(control: socket.socket, host: str, ports: tuple[int, int] | None, cpu:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # a writer thread that holds the interpreter gives it back within a tenth of a slot
     sys.setswitchinterval(SLOT_SECONDS / 10)
+    with suppress(ImportError):  # now: in the first encrypted call's time it would make others' packets late
+        importlib.import_module("ivr.channels.sip.media.srtp")
     engine = Engine(control, host, ports)
     # nothing on the media path makes cycles: the collector runs by hand, and rarely
     gc.collect()

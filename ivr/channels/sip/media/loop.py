@@ -208,7 +208,7 @@ class MediaLoop:
     def _seek_source(self, stream: RtpStream, now: float) -> None:
         """Take one packet of a stream that has no source yet."""
         try:
-            size, address = stream.rtp.recvfrom_into(self._buffer)
+            size, address = stream.receive_from(self._buffer)
         except OSError:
             return
         packet = None if rtp.is_rtcp(self._buffer, size) else rtp.parse(self._buffer, size)
@@ -220,7 +220,7 @@ class MediaLoop:
         # what others sent before the kernel knew the source is still in the queue
         for _ in range(256):
             try:
-                size, sender = stream.rtp.recvfrom_into(self._buffer)
+                size, sender = stream.receive_from(self._buffer)
             except OSError:
                 return
             if sender == address:
@@ -233,7 +233,7 @@ class MediaLoop:
         if stream is None:
             return
         try:
-            size, address = stream.rtcp.recvfrom_into(self._buffer)
+            size, address = stream.receive_report(self._buffer)
         except OSError:
             return
         stream.reports.receive(self._buffer, size, address)

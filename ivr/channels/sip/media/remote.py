@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ivr.channels.leg import Clip, LegEvent, PlayEnded, RecordingEnded
+from ivr.channels.sip.crypto import Keys
 from ivr.channels.sip.media.wav import seconds_of
 
 if TYPE_CHECKING:
@@ -54,18 +55,22 @@ class Stream:
         send: bool = True,
         receive: bool = True,
         learn: bool | None = None,
+        keys: Keys | None = None,
+        mux: bool = False,
     ) -> None:
         """Take what offer and answer agreed on; again after every new one.
 
         `remote` is the peer's numeric address for RTP; `event_type` the payload type of telephone-event, None where
         it was not agreed: keys are then looked for as tones in the audio. Packets are taken from `remote`'s address,
         and from another one only where `learn` says so (None: where `remote` is a private address, that is, the
-        peer may be behind NAT). Sending starts at `remote` and follows to where packets come from.
+        peer may be behind NAT). Sending starts at `remote` and follows to where packets come from. With `keys` all is
+        SRTP and SRTCP, and what isn't is dropped; with `mux` RTCP goes over RTP's port.
         """
         if codec not in ("PCMU", "PCMA"):
             raise ValueError(f"unknown codec {codec!r}: PCMU or PCMA")
         host, port = remote
-        self._stand("connect", host, port, codec, event_type, send, receive, learn)
+        sealed = None if keys is None else (keys.suite, keys.ours, keys.theirs)
+        self._stand("connect", host, port, codec, event_type, send, receive, learn, sealed, mux)
 
     def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
         """Play clips back to back in place of what is playing; returns the play's number for `PlayEnded`."""

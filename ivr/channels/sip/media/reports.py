@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
+from collections.abc import Callable
 
 from ivr.channels.sip.media import rtcp
 from ivr.channels.sip.media.rtp import Reception
@@ -15,12 +16,15 @@ _random = secrets.SystemRandom()
 
 
 class Reports:
-    """`remote` is where reports go: the port after RTP's (RFC 3550 section 11), or where the peer's come from."""
+    """`remote` is where reports go: the port after RTP's (RFC 3550 section 11), RTP's own (RFC 5761), or where the
+    peer's come from."""
 
-    __slots__ = ("_arrived", "_last_report", "_received", "_rtcp", "_ssrc", "loss", "received", "remote", "round_trip")
+    __slots__ = (
+        "_arrived", "_last_report", "_received", "_sock", "loss", "mux", "received", "remote", "round_trip", "ssrc",
+    )  # fmt: skip
 
     def __init__(self, ssrc: int, sock: socket.socket) -> None:
-        self._ssrc, self._rtcp = ssrc, sock
+        self.ssrc, self._sock, self.mux = ssrc, sock, False
         self.remote: tuple[str, int] | None = None
         self._last_report, self._arrived = 0, 0.0
         self._received = -1
@@ -31,9 +35,16 @@ class Reports:
         self.round_trip: float | None = None
         """Seconds."""
 
+    def aim(self, rtp: tuple[str, int], sock: socket.socket, mux: bool) -> None:
+        """RTP goes there, and reports by this socket; with `mux` it is RTP's, and so is their address."""
+        self._sock, self.mux = sock, mux
+        self.remote = rtp if mux else (rtp[0], rtp[1] + 1)
+
     def source(self, address: tuple[str, int]) -> None:
         """RTP turned out to come from here."""
-        if self.remote is None or self.remote[0] != address[0]:
+        if self.mux:
+            self.remote = address
+        elif self.remote is None or self.remote[0] != address[0]:
             self.remote = (address[0], address[1] + 1)
 
     @staticmethod
@@ -44,14 +55,17 @@ class Reports:
     def next_due(now: float) -> float:
         return now + rtcp.INTERVAL * _random.uniform(0.5, 1.5)
 
-    def send(self, timestamp: int, packets: int, reception: Reception | None, *, bye: bool = False) -> None:
-        """Send a report; `packets` of 160 octets went out so far, the last at `timestamp`."""
+    def send(
+        self, timestamp: int, packets: int, reception: Reception | None, *, bye: bool = False,
+        seal: Callable[[bytes], bytes] | None = None,
+    ) -> None:  # fmt: skip
+        """Send a report; `packets` of 160 octets went out so far, the last at `timestamp`. `seal` encrypts it."""
         if self.remote is None or self.remote[1] > 65535:
             return
         if bye and not packets and reception is None:
             return  # RFC 3550 section 6.3.7: who never sent anything does not say goodbye
         data = rtcp.report(
-            self._ssrc,
+            self.ssrc,
             _NAME,
             wall=time.time(),
             timestamp=timestamp,
@@ -61,7 +75,7 @@ class Reports:
             bye=bye,
         )
         try:
-            self._rtcp.sendto(data, self.remote)
+            self._sock.sendto(data if seal is None else seal(data), self.remote)
         except OSError:
             return  # an unreachable peer is signalling's matter
 
@@ -93,7 +107,7 @@ class Reports:
         if report.ntp:
             self._last_report, self._arrived = report.ntp, time.monotonic()
         for block in report.blocks:
-            if block.ssrc != self._ssrc:
+            if block.ssrc != self.ssrc:
                 continue
             self.loss = block.fraction_lost / 256
             if block.last_report:

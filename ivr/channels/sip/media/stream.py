@@ -23,6 +23,7 @@ from ivr.channels.sip.media.recording import Reason
 from ivr.channels.sip.media.reports import Reports
 from ivr.channels.sip.media.rtp import HEADER, MARKER, TIMESTAMP_MASK, VERSION, Packet, Reception
 from ivr.channels.sip.media.source import Address, Newcomer, SourceFilter
+from ivr.channels.sip.media.wire import Wire
 
 if TYPE_CHECKING:
     from ivr.channels.sip.media.tape import Tape
@@ -31,23 +32,23 @@ QUIET = 5.0
 """Seconds without a packet, RTP or RTCP, after which a peer in a conversation is quiet; again after as many more."""
 
 
-class RtpStream:
+class RtpStream(Wire):
     """State of one stream. `emit` takes a message for the signalling process."""
 
     __slots__ = (
         "_filter", "_life", "_life_at", "_newcomer", "_sieved", "_steps", "address", "codec", "detour", "digits", "ear",
         "emit", "event_type", "first_sequence", "heard_by", "hearing", "id", "locked", "payload_type", "player", "port",
-        "receiving", "reception", "recv_into", "remote", "reports", "rtcp", "rtp", "send", "sending", "sequence",
-        "silence", "slot", "ssrc", "tape", "tapped", "timestamp_offset", "translate", "watched",
+        "receiving", "reception", "remote", "reports", "sending", "sequence", "silence", "slot", "ssrc", "tape",
+        "tapped", "timestamp_offset", "translate", "watched",
     )  # fmt: skip
 
     def __init__(
         self, number: int, rtp: socket.socket, rtcp: socket.socket, emit: Callable[..., None], tones: ToneDetector
     ) -> None:
-        self.id, self.rtp, self.rtcp, self.emit = number, rtp, rtcp, emit
+        super().__init__(rtp, rtcp)
+        self.id, self.emit = number, emit
         self.address: Any = rtp.getsockname()
         self.port: int = self.address[1]
-        self.send, self.recv_into = rtp.send, rtp.recv_into
         self.remote: Address | None = None
         self.locked = self.sending = self.receiving = self.tapped = False
         self.detour = True
@@ -77,13 +78,15 @@ class RtpStream:
     # -- set up by signalling
 
     def connect(
-        self, remote: Address, codec: Codec, event_type: int | None, send: bool, receive: bool, learn: bool | None
-    ) -> None:
+        self, remote: Address, codec: Codec, event_type: int | None, send: bool, receive: bool, learn: bool | None,
+        mux: bool = False,
+    ) -> None:  # fmt: skip
         """Take what was negotiated. A changed address forgets the source; the clocks go on."""
+        if remote != self.remote or mux != self.reports.mux:
+            self.reports.aim(remote, self.rtp if mux else self.rtcp, mux)
         if remote != self.remote:
             self._unlock()
             self.remote, self._filter = remote, SourceFilter(remote, learn)
-            self.reports.remote = (remote[0], remote[1] + 1)
         if codec is not self.codec:
             self.codec = codec
             self.silence, self.translate = codec.silent_frame, codec.from_ulaw
@@ -93,6 +96,12 @@ class RtpStream:
         self.payload_type, self.event_type = codec.payload_type, event_type
         self.sending, self.receiving = send, receive
         self.refresh()
+
+    def new_sender(self, ssrc: int) -> None:
+        """Go on under another SSRC, with sequence numbers of its own."""
+        self.ssrc = self.reports.ssrc = ssrc
+        self.sequence = self.first_sequence = secrets.randbits(15)
+        self.refresh_sending()
 
     def _unlock(self) -> None:
         if self.locked:
@@ -157,7 +166,7 @@ class RtpStream:
             if self.locked:
                 self.send(head + payload)
             else:
-                self.rtp.sendto(head + payload, self.remote)
+                self.send_to(head + payload, self.remote)
         except OSError:
             return False
         finally:
