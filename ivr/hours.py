@@ -142,6 +142,17 @@ class HoursStatus:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day as a calendar shows it; `why` names the holiday, closures and openings that count on it."""
+
+    day: date
+    parts: tuple[Open, ...]
+    open_all_day: bool
+    special: bool
+    why: str
+
+
 _Interval = tuple[datetime, datetime]  # in UTC
 
 
@@ -181,6 +192,33 @@ def status(hours: BusinessHours, now: datetime, time_zone: str = "UTC") -> Hours
         next_is=next_is,
         reason="" if current else _reason(hours, local, zone),
     )
+
+
+def days(hours: BusinessHours, first: date, count: int, time_zone: str = "UTC") -> list[Day]:
+    """So many days from `first` on, each with all that counts; `time_zone` as for `status`."""
+    zone = ZoneInfo(hours.time_zone or time_zone)
+    found = []
+    for day in (first + timedelta(days=n) for n in range(count)):
+        begin, end = datetime.combine(day, time()), datetime.combine(day + timedelta(days=1), time())
+        at = status(hours, _instant(begin, zone), time_zone)
+        holiday = _holiday_of(hours, day)
+        spans = [span for span in (*hours.closures, *hours.openings) if span.from_ < end and span.to > begin]
+        names = [holiday.name] if holiday else []
+        names += [span.reason for span in spans]
+        names += [hours.emergency.reason] if hours.emergency.closed else []
+        special = bool(holiday or spans or hours.emergency.closed)
+        why = ", ".join(dict.fromkeys(name for name in names if name))
+        found.append(Day(day, at.today, at.open_all_day, special, why))
+    return found
+
+
+def _holiday_of(hours: BusinessHours, day: date) -> Holiday | None:
+    """The holiday that a day is; one with a year counts more."""
+    for key in (day.isoformat(), f"{day:%m-%d}"):
+        for holiday in hours.holidays:
+            if holiday.date == key:
+                return holiday
+    return None
 
 
 def _spoken(begin: datetime, end: datetime, next_midnight: datetime, zone: ZoneInfo) -> Open:
@@ -254,9 +292,5 @@ def _reason(hours: BusinessHours, local: datetime, zone: ZoneInfo) -> str:
     for closure in hours.closures:
         if _instant(closure.from_, zone) <= now < _instant(closure.to, zone):
             return closure.reason
-    day = local.date()
-    for key in (day.isoformat(), f"{day:%m-%d}"):
-        for holiday in hours.holidays:
-            if holiday.date == key:
-                return holiday.name
-    return ""
+    holiday = _holiday_of(hours, local.date())
+    return holiday.name if holiday else ""

@@ -70,6 +70,17 @@ class Published:
             rows = connection.execute(sa.select(flow_versions.c.hash, flow_versions.c.published_at).order_by(*_NEWEST))
             return [(row.hash, row.published_at) for row in rows]
 
+    def files(self, hash: str) -> dict[str, bytes]:
+        """The YAML files of a version, as `flows/NAME` and `prompts/LANGUAGE/NAME`. Raises `KeyError`."""
+        with reading(self._engine) as connection:
+            content = connection.execute(
+                sa.select(flow_versions.c.content).where(flow_versions.c.hash == hash)
+            ).scalar()
+        if content is None:
+            raise KeyError(hash)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+
     def current(self) -> FlowSet:
         """The version that answers new calls. Raises `NothingPublished`."""
         with reading_quickly(self._engine) as driver:
@@ -133,7 +144,15 @@ def _packed(flows: Path, prompts: Path) -> bytes:
     """The YAML files as a zip. Recordings stay where they are: rendered audio is addressed by its content."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, root in (("flows", flows), ("prompts", prompts)):
-            for path in sorted(root.rglob("*.y*ml")):
-                archive.write(path, f"{name}/{path.relative_to(root)}")
+        for name, path in yaml_files(flows, prompts).items():
+            archive.write(path, name)
     return packed.getvalue()
+
+
+def yaml_files(flows: Path, prompts: Path) -> dict[str, Path]:
+    """What a version consists of, by its name there."""
+    return {
+        f"{name}/{path.relative_to(root)}": path
+        for name, root in (("flows", flows), ("prompts", prompts))
+        for path in sorted(root.rglob("*.y*ml"))
+    }

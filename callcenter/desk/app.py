@@ -18,6 +18,7 @@ from callcenter.db import reading
 from callcenter.desk import csrf, headers, sessions
 from callcenter.desk.calling import Switchboard
 from callcenter.desk.core import Desk
+from callcenter.desk.hours_port import Hours
 from callcenter.desk.permissions import PUBLIC, SECOND_FACTOR, allows
 from callcenter.desk.ports import Config, Flows, Messaging
 from callcenter.desk.routing import Page, all_pages
@@ -42,10 +43,11 @@ def blueprint(
     schema: Schema = NONE,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     switchboard: Switchboard | None = None,
+    hours: Hours | None = None,
 ) -> Blueprint:
     """The desk on a database. `schema` is that of the customers' attributes; without a `switchboard` nobody takes
-    calls here."""
-    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard)
+    calls here, without `hours` there is no such page."""
+    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard, hours)
     csp = headers.policy(config.live_url)
     routes = Blueprint("desk", __name__, url_prefix=PREFIX)
 

@@ -19,6 +19,7 @@ from callcenter.attributes import Schema
 from callcenter.desk import oidc
 from callcenter.desk.calling import Switchboard
 from callcenter.desk.floor import Floor
+from callcenter.desk.hours_port import Hours
 from callcenter.desk.permissions import ROLES
 from callcenter.desk.ports import Company, Config, Flows, Messaging
 from callcenter.desk.routing import all_links
@@ -79,6 +80,7 @@ class Desk:
     schema: Schema
     clock: Callable[[], datetime]
     switchboard: Switchboard | None = None
+    hours: Hours | None = None
 
     @property
     def company(self) -> Company:

@@ -101,6 +101,18 @@ class FlowsRefused(Exception):
         self.problems = problems
 
 
+class OtherChanges(Exception):
+    """Other files at hand aren't published either, and would be with what was changed. Nothing has changed."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+
+
+class CannotWrite(Exception):
+    """A file can't be written by this server, or not here; its text says why, in English."""
+
+
 class Flows(Protocol):
     """The published flows. All of it may take a while: never call it in a transaction."""
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -39,16 +38,18 @@ from ivr.actions import specs
 from ivr.assembly import make_key, make_tickets
 from ivr.channels.webrtc.ice import for_pages
 from ivr.conversations import Conversations
+from ivr.editing import FlowFiles, file_problem
 from ivr.embedded import NoRedis, redis_url
 from ivr.flow.announcing import ready
 from ivr.flow.check import check
 from ivr.flow.draw import Counts, svg
 from ivr.flow.load import read_folders
 from ivr.flow.model import FlowSet
-from ivr.flow.problems import FlowError, Problem
+from ivr.flow.problems import FlowError
 from ivr.published import NothingPublished, Published
 from ivr.queue_config import LazyQueues
 from ivr.settings import Settings
+from ivr.web.desk_hours import HoursFiles
 
 log = structlog.get_logger("callwright.desk")
 
@@ -66,12 +67,15 @@ def make_desk(
     conversations: Conversations,
 ) -> Blueprint:
     """Raises ValueError for a wrong SESSION_KEY, or half of an OpenID Connect provider."""
+    flows = PublishedFlows(settings, published)
+    files = FlowFiles(settings, published, told=flows.forget)
     return blueprint(
         engine,
         config(settings),
-        PublishedFlows(settings, published),
+        flows,
         Courier(settings, engine),
         schema=schema,
+        hours=HoursFiles(files),
         switchboard=DeskSwitchboard(queues, conversations),
     )
 
@@ -147,7 +151,7 @@ class PublishedFlows:
         flows, problems = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
         if not any(not problem.warning for problem in problems):
             problems = [*problems, *check(flows)]
-        return [_problem(problem, self._settings.flows_dir) for problem in sorted(problems)]
+        return [file_problem(problem, self._settings.flows_dir) for problem in sorted(problems)]
 
     def changed(self) -> bool:
         flows, _ = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
@@ -158,7 +162,9 @@ class PublishedFlows:
         try:
             flows = self._published.publish(self._settings.flows_dir, self._settings.prompts_dir)
         except FlowError as error:
-            raise FlowsRefused([_problem(problem, self._settings.flows_dir) for problem in error.problems]) from None
+            raise FlowsRefused(
+                [file_problem(problem, self._settings.flows_dir) for problem in error.problems]
+            ) from None
         self._current = (time.monotonic(), flows)
         return flows.hash
 
@@ -168,6 +174,10 @@ class PublishedFlows:
     def data(self, name: str) -> Any:
         flows = self._flows()
         return None if flows is None else flows.files.get(name)
+
+    def forget(self) -> None:
+        """Another version was published: look again."""
+        self._current = (float("-inf"), self._current[1])
 
     def _flows(self) -> FlowSet | None:
         at, flows = self._current
@@ -179,13 +189,6 @@ class PublishedFlows:
             flows = flows or self._published.latest()
         self._current = (time.monotonic(), flows)
         return flows
-
-
-def _problem(problem: Problem, folder: Path) -> FileProblem:
-    """`folder` is left out: where things are on the server is nobody's matter."""
-    mark = problem.mark
-    file = str(mark.file).removeprefix(f"{folder}/")
-    return FileProblem(f"{file}:{mark.line}:{mark.column}", problem.what, problem.fix, problem.warning)
 
 
 class DeskSwitchboard:

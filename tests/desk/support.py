@@ -20,6 +20,7 @@ from callcenter.attributes import Schema
 from callcenter.desk import passwords, users
 from callcenter.desk.app import blueprint
 from callcenter.desk.calling import Switchboard
+from callcenter.desk.hours_port import Hours
 from callcenter.desk.permissions import ROLES
 from callcenter.desk.ports import (
     Announcements,
@@ -206,6 +207,7 @@ def make_desk(
     folder: Path,
     clock: Callable[[], datetime] | None = None,
     switchboard: Switchboard | None = None,
+    hours: Hours | None = None,
     **options: Any,
 ) -> Desk:
     """A desk with one user of each role, whose login is the role."""
@@ -224,6 +226,7 @@ def make_desk(
     app = Flask("tests.desk")
     app.register_blueprint(blueprint(
         engine, config, flows, messaging, schema=SCHEMA, clock=clock or watch, switchboard=switchboard,
+        hours=hours,
     ))  # fmt: skip
     people = {}
     with engine.begin() as conn:
