@@ -14,12 +14,15 @@ from callcenter.queues.telling import Telling
 from callcenter.redis_client import connect
 from ivr.assembly import make_published
 from ivr.channels.twilio.orders import Orders
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.ringing import Ringing
 from ivr.channels.twilio.sip_host import carried
 from ivr.embedded import redis_url
 from ivr.queue_config import PublishedQueues
+from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.startup import open_migrated
+from ivr.vault import Vault
 
 
 def serve(settings: Settings) -> None:
@@ -30,7 +33,8 @@ def serve(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    published = PublishedQueues(make_published(settings, engine), connect(url), carried(settings))
+    made = make_published(settings, engine)
+    published = PublishedQueues(made, connect(url), carried(settings))
     queues = published.queues
     drain = Drain(engine, queues, published.message)
     draining = threading.Thread(target=drain.run, args=(stopping,), name="journal")
@@ -38,10 +42,12 @@ def serve(settings: Settings) -> None:
     live = Live(url)
     pops, telling = ScreenPops(engine, queues, live), Telling(live)
     ringing: Ringing | None = None
+    runner: Runner | None = None
     ordering: list[threading.Thread] = []
     if settings.twilio_account_sid and settings.twilio_auth_token and settings.public_base_url:
         ringing = Ringing(settings, queues, engine)
-        orders = Orders(settings, queues, keep=ringing.keep)
+        runner = Runner(engine, made, Vault.from_setting(settings.seal_key), settings)
+        orders = Orders(settings, queues, Payments(runner, queues.client, live.publish), keep=ringing.keep)
         ordering = [threading.Thread(target=work, args=(stopping,)) for work in (orders.run, orders.watch)]
         for thread in ordering:
             thread.start()
@@ -63,5 +69,7 @@ def serve(settings: Settings) -> None:
             ringing.close()
         for thread in ordering:
             thread.join()
+        if runner is not None:
+            runner.close()
         draining.join()
         engine.dispose()

@@ -150,9 +150,11 @@ class Runner:
         called: str,
         language: str,
         slots: Mapping[str, Any],
+        render: Render = lambda session, effects: "",
     ) -> Turn:
         """An agent begins the company's payment flow with the customer of a contact, and stays on the line; `slots`
-        are what they agreed on. A session of its own. Raises `NoPaymentFlow`."""
+        are what they agreed on. A session of its own; a repeated start of it gets the stored reply. Raises
+        `NoPaymentFlow`."""
         flows = self.published.current()
         if flows.company.payment is None:
             raise NoPaymentFlow("company.yaml names no flow under `payment`")
@@ -169,10 +171,12 @@ class Runner:
         )
         now = self._clock()
         session, effects = step(flows, session, Started(), now)
-        if not self.store.create(session, external_id, effects, "", now, contact=False):
-            return Turn(self.store.find(channel, external_id).session, (), "", fresh=False)
+        reply = render(session, effects)
+        if not self.store.create(session, external_id, effects, reply, now, contact=False):
+            stored = self.store.find(channel, external_id)
+            return Turn(stored.session, (), stored.reply, fresh=False)
         log.info("assisted", contact=contact_id, session=session.id)
-        return Turn(session, tuple(effects), "")
+        return Turn(session, tuple(effects), reply)
 
     def feed(
         self,

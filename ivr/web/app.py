@@ -21,6 +21,7 @@ from ivr.channels.twilio import messages as twilio_messages
 from ivr.channels.twilio.agent_routes import LazyTalks
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.fallback import Fallback
+from ivr.channels.twilio.paying import Paying
 from ivr.channels.twilio.twiml import Fold, voices
 from ivr.channels.twilio.waiting import LazyQueueing, Waiting
 from ivr.flow.model import FlowSet
@@ -67,9 +68,10 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.extensions["twilio_queueing"] = LazyQueueing(settings, runner)
     waiting = Waiting(lambda: app.extensions["twilio_queueing"]())
     calls = Calls(runner, fold, waiting)
-    app.register_blueprint(routes.blueprint(settings, calls, fallback))
     talks = LazyTalks(settings, calls, lambda: app.extensions["twilio_queueing"]())
-    app.register_blueprint(agent_routes.blueprint(settings, calls, talks, fallback.give_up))
+    calls.assisting = paying = Paying(calls, talks)
+    app.register_blueprint(routes.blueprint(settings, calls, fallback, paying))
+    app.register_blueprint(agent_routes.blueprint(settings, calls, talks, paying, fallback.give_up))
     conversations = make_conversations(settings, runner)
     app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from callcenter import control
-from callcenter.queues.journal import Tail
+from callcenter.live import Live
+from callcenter.queues.journal import Fact, Tail
 from callcenter.queues.router import Router
 from callcenter.queues.store import Queues
 from callcenter.redis_client import connect
 from ivr.channels.twilio.orders import Orders
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.ringing import Ringing
 from ivr.channels.twilio.sip_host import carried
 from ivr.queue_config import PublishedQueues
 from ivr.rehearsal.twilio_double import Call
 from ivr.rehearsal.twilio_double.rest import Rest
+from ivr.runner import Runner
+from ivr.vault import Vault
 from tests.twilio.support import Line
 from tests.valkey import Valkey
 
@@ -29,27 +33,41 @@ class Office:
 
     def __init__(self, made: Line, valkey: Valkey, rest: Rest) -> None:
         self.line, self.rest, self.twilio = made, rest, made.twilio
+        self._valkey_url, self._runners, self._lives = valkey.url, list[Runner](), list[Live]()
         rest.twilio, rest.refuses = made.twilio, None
         published = PublishedQueues(made.runner.published, connect(valkey.url), carried(made.chosen))
         self.queues: Queues = published.queues
         self.router = Router(self.queues)
         self.ringing = Ringing(made.chosen, self.queues, made.engine)
-        self.orders = Orders(made.chosen, self.queues)
+        self.orders = self.another_router()
         self.tail = Tail(self.queues.client)
-        self.kinds: list[str] = []
+        self.facts: list[Fact] = []
+
+    def another_router(self) -> Orders:
+        """That knows nothing but what is stored: not even the key of the web process's vault."""
+        published = self.line.runner.published
+        runner = Runner(self.line.engine, published, Vault(), self.line.chosen, clock=lambda: self.line.clock[0])
+        self._runners.append(runner)
+        live = Live(self._valkey_url)
+        self._lives.append(live)
+        return Orders(self.line.chosen, self.queues, Payments(runner, self.queues.client, live.publish))
 
     def step(self) -> None:
         """The router's next decisions, what follows from them, and what Twilio was asked for; until all is quiet."""
         while True:
             self.router.once(0)
             facts = self.tail.read()
-            self.kinds += [fact.kind for fact in facts]
+            self.facts += facts
             for fact in facts:
                 self.ringing.follow(fact)
             asked = bool(self.twilio.asked)
             self.twilio.settle()
             if not facts and not asked:
                 return
+
+    @property
+    def kinds(self) -> list[str]:
+        return [fact.kind for fact in self.facts]
 
     def waits(self) -> Call:
         call = self.line.call(caller=DANA)
@@ -124,6 +142,10 @@ class Office:
 
     def close(self) -> None:
         self.ringing.close()
+        for runner in self._runners:
+            runner.close()
+        for live in self._lives:
+            live.close()
         self.queues.client.close()
 
 

@@ -28,9 +28,8 @@ def test_hold_and_mute(open_office: Open) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "args"),
-    [("secret_start", {}), ("pay", {"account": "10203040"}), ("transfer", {"to": {"number": BANK}, "refer": True}),
-     ("dance", {})],
-)  # fmt: skip
+    [("secret_start", {}), ("transfer", {"to": {"number": BANK}, "refer": True}), ("dance", {})],
+)
 def test_what_twilio_cannot_do_is_said(open_office: Open, verb: str, args: dict[str, object]) -> None:
     office = open_office("ana")
     dana, ana = office.conversation()

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from callcenter import control
-from ivr.channels.twilio.orders import Orders
 from ivr.rehearsal.twilio_double import Call, FlaskTransport, Twilio
 from ivr.rehearsal.twilio_double.rest import Rest
 from tests.twilio.office import BANK, Office
@@ -106,7 +105,7 @@ class World(RuleBasedStateMachine):
 
     @rule()
     def another_router_is_started(self) -> None:
-        fresh = Orders(self.office.line.chosen, self.office.queues)
+        fresh = self.office.another_router()
         fresh.conversations.clock = self.office.orders.conversations.clock
         self.office.orders = fresh
         fresh.look()

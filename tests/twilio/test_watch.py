@@ -7,7 +7,6 @@ import time
 
 from callcenter import control
 from ivr.bridge.state import Order
-from ivr.channels.twilio.orders import Orders
 from ivr.rehearsal.twilio_double import Call
 from ivr.rehearsal.twilio_double.rest import Refused
 from tests.twilio.office import ANA, BANK, BEN, DANA, Office, Open
@@ -15,7 +14,7 @@ from tests.twilio.office import ANA, BANK, BEN, DANA, Office, Open
 
 def looks_later(office: Office) -> None:
     """A router that has just been started looks after all, minutes later, until all is quiet."""
-    orders = Orders(office.line.chosen, office.queues)
+    orders = office.another_router()
     for minutes in range(1, 4):
         orders.conversations.clock = lambda late=minutes: time.time() + 60 * late  # type: ignore[misc]
         for key in office.queues.client.keys("cw:twilio:audit:*"):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ivr.bridge.parts import Paid
 from ivr.channels.voice.progress import Progress
 from ivr.flow.effects import Collect, Event, RunAction
 
@@ -91,9 +92,9 @@ def test_a_declined_card_clears_the_dots_once_another_is_asked_for() -> None:
 
 def test_the_end_is_told_with_what_is_on_record() -> None:
     paid = {"confirmation": "123", "amount": 500, "currency": "USD", "last4": "4444", "brand": "visa"}
-    last = story(Page(), lambda p: p.ended("paid", paid))[-1]
+    last = story(Page(), lambda p: p.ended(Paid("paid", paid)))[-1]
     assert (last["state"], last["result"], last["card"], last["confirmation"]) == ("ended", "paid", "4444", "123")
-    assert story(Page(), lambda p: p.ended("to_agent", {"why": "no_input"}))[-1]["problem"] == "no_input"
+    assert story(Page(), lambda p: p.ended(Paid("to_agent", {"why": "no_input"})))[-1]["problem"] == "no_input"
 
 
 def test_a_slow_page_is_told_the_newest_and_numbers_only_rise() -> None:

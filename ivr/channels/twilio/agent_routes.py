@@ -1,6 +1,7 @@
 """Twilio's requests for an offer: TwiML at `/twilio/agent/OFFER` (the agent; others who are called at
-`.../party/PARTY`), `/twilio/talk/...` (the customer) and `/twilio/back/OFFER` (who is called back), the ends of their
-calls at `.../status`, what is heard on hold at `/twilio/hold/SOUND`, and the events of the conference
+`.../party/PARTY`), `/twilio/talk/...` (the customer), `/twilio/pay/...` and `/twilio/paid/...` (the customer who keys a
+card) and `/twilio/back/OFFER` (who is called back), the ends of their calls at `.../status`, what is heard on hold at
+`/twilio/hold/SOUND`, and the events of the conference
 (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallback). Only with Twilio's signature; these
 routes never answer 500.
 """
@@ -15,16 +16,20 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
+from callcenter.live import Live
 from ivr.channels.twilio.agents import Talks
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.documents import goodbye, held, tones
 from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.paying import Paying
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.reach import Reach
 from ivr.channels.twilio.routes import twiml as _twiml
 from ivr.channels.twilio.signature import guard
 from ivr.channels.twilio.sip_host import sip_host
 from ivr.channels.twilio.waiting import queued_again
+from ivr.embedded import redis_url
 from ivr.logs import about
 from ivr.queueing import Queueing
 from ivr.settings import Settings
@@ -49,13 +54,15 @@ class LazyTalks:
         if self._made is None and self._settings.twilio_account_sid and self._settings.twilio_auth_token:
             queueing = self._queueing()
             if queueing is not None:
-                reach = Reach(queueing.queues, self._settings)
-                self._made = Talks(queueing.queues, Api(self._settings), self._calls.runner, self._calls.fold, reach)
+                queues = queueing.queues
+                reach, live = Reach(queues, self._settings), Live(redis_url(self._settings))
+                payments = Payments(self._calls.runner, queues.client, live.publish)
+                self._made = Talks(queues, Api(self._settings), self._calls.fold, reach, payments)
         return self._made
 
 
 def blueprint(
-    settings: Settings, calls: Calls, talks: Callable[[], Talks | None], fallback: Callable[[], str]
+    settings: Settings, calls: Calls, talks: Callable[[], Talks | None], paying: Paying, fallback: Callable[[], str]
 ) -> Blueprint:
     """`talks` gives `None` while there are no queues; `fallback` what a caller hears whom nothing can be done for."""
     routes = Blueprint("twilio_agents", __name__, url_prefix="/twilio")
@@ -106,7 +113,8 @@ def blueprint(
     def conference(offer: str) -> tuple[str, int]:
         form = request.form
         what, call, sid = (form.get(name, "") for name in ("StatusCallbackEvent", "CallSid", "ConferenceSid"))
-        return told(offer, lambda talks, link: talks.event(link, what, call, sid))
+        number = form.get("SequenceNumber", 0, type=int)
+        return told(offer, lambda talks, link: talks.event(link, what, call, sid, number))
 
     @routes.post("/agent/<offer>/party/<party>")
     def party(offer: str, party: str) -> Response:
@@ -165,6 +173,26 @@ def blueprint(
     @routes.post("/talk/<session>/<offer>")
     def talk(session: str, offer: str) -> Response:
         return twiml(offer, lambda talks, link: talks.talk(session, link), lambda: calls.again(session))
+
+    def rescued() -> str:
+        return paying.rescue(_call()) or fallback()
+
+    @routes.post("/pay/<offer>/<order>")
+    def pay(offer: str, order: str) -> Response:
+        return twiml(offer, lambda talks, link: paying.begin(talks, link, order), rescued)
+
+    @routes.post("/pay/<offer>/<order>/stop")
+    def pay_stop(offer: str, order: str) -> Response:
+        return twiml(offer, lambda talks, link: paying.stopped(talks, link, order), rescued)
+
+    @routes.post("/paid/<session>")
+    def paid(session: str) -> Response:
+        with about(call=_call(), session=session):
+            try:
+                return _twiml(paying.over(session, _call()))
+            except Exception as error:
+                log.exception("a customer can't come back from a payment", error=type(error).__name__)
+                return _twiml(rescued())
 
     @routes.post("/voice/<session>/<int:seq>/served/<offer>")
     def served(session: str, seq: int, offer: str) -> Response:

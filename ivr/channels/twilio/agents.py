@@ -19,20 +19,20 @@ from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.store import Queues
 from ivr.bridge.machine import AGENT
 from ivr.bridge.state import CUSTOMER, Gone, OfferLost
-from ivr.channels.twilio import happenings
+from ivr.channels.twilio import addresses, happenings
 from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.conversations import Conversations
 from ivr.channels.twilio.documents import goodbye
 from ivr.channels.twilio.links import Link, Links
 from ivr.channels.twilio.participants import Wish
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.reach import Reach, by_key
 from ivr.channels.twilio.talk import Talk
 from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import queued_again
 from ivr.channels.twilio.words import Words
 from ivr.flow.inputs import Served
-from ivr.runner import Runner
 
 log = structlog.get_logger("callwright.twilio")
 
@@ -49,11 +49,12 @@ EVENTS = "start end join leave"
 class Talks:
     """The calls of conversations. Raises `redis.RedisError`; what Twilio refuses is logged and seen to."""
 
-    def __init__(self, queues: Queues, api: Api, runner: Runner, fold: Fold, reach: Reach) -> None:
-        self.queues, self.api, self.runner, self.fold = queues, api, runner, fold
-        self.conversations = Conversations(queues, api, fold.base_url, reach)
+    def __init__(self, queues: Queues, api: Api, fold: Fold, reach: Reach, payments: Payments) -> None:
+        self.queues, self.api, self.fold = queues, api, fold
+        self.runner = payments.runner
+        self.conversations = Conversations(queues, api, fold.base_url, reach, payments)
         self.links: Links = self.conversations.links
-        self._words = Words(runner.published, fold)
+        self.words = Words(self.runner.published, fold)
 
     # The agent
 
@@ -85,7 +86,8 @@ class Talks:
         """Both into a conference, if this agent is the first."""
         if not self.queues.accept(link.offer):
             return goodbye()
-        self.conversations.open(link)
+        flows = self.runner.published.latest() or self.runner.published.current()
+        self.conversations.open(link, payments=flows.company.payment is not None)
         if self.links.once(link.offer, "redirect") and not self._fetch_caller(link):
             return goodbye()
         response = VoiceResponse()
@@ -100,8 +102,7 @@ class Talks:
             if link.number and not link.waits:
                 self._call_back(link)
                 return True
-            there = f"back/{link.offer}/talk" if link.number else f"talk/{link.session}/{link.offer}"
-            if self.api.redirect(link.caller, f"{self.fold.base_url}/twilio/{there}"):
+            if self.api.redirect(link.caller, self.fold.base_url + addresses.conference(link)):
                 return True
             self.queues.leave(link.contact, "abandoned")
             self.conversations.happened(link.offer, Gone(CUSTOMER))
@@ -155,7 +156,7 @@ class Talks:
         response = VoiceResponse()
         gather = Gather(input="dtmf", num_digits=1, timeout=KEY_SECONDS, finish_on_key="",
                         action=f"{self.fold.base_url}/twilio/back/{link.offer}/key")  # fmt: skip
-        for element in self._words.of("system.callback_greeting", link.language):
+        for element in self.words.of("system.callback_greeting", link.language):
             gather.append(element)
         response.append(gather)
         response.hangup()
@@ -166,7 +167,7 @@ class Talks:
         talk = self.conversations.get(link.offer)
         if talk is None or talk.state.over:
             return self.after_back(link)
-        return self._customer(link, f"{self.fold.base_url}/twilio/back/{link.offer}/after")
+        return self.into_conference(link, f"{self.fold.base_url}/twilio/back/{link.offer}/after")
 
     def after_back(self, link: Link, *, gone: bool = False) -> str:
         """... and out of it: nobody's flow goes on, but who was not done with waits on the line."""
@@ -175,7 +176,7 @@ class Talks:
             return goodbye()
         if talk.end is None:
             return self.talk_back(link)
-        return self.waits(link) if talk.end.how == "requeue" and (talk.connected or link.waits) else goodbye()
+        return self.waits(link) if addresses.waits(talk, link) else goodbye()
 
     def waits(self, link: Link) -> str:
         """Music, until the next agent is there."""
@@ -220,7 +221,7 @@ class Talks:
             return stored.reply
         if talk is None or talk.state.over or not waits:
             return stored.reply
-        return self._customer(link, action)
+        return self.into_conference(link, action)
 
     def served(self, calls: Calls, session: str, seq: int, link: Link, *, gone: bool) -> str:
         """The customer is out of the conference: the flow goes on, or the queue, or the conference that had to begin
@@ -240,7 +241,8 @@ class Talks:
         clock = self.conversations.clock
         return self.conversations.changed(link.offer, lambda talk: happenings.let_go(talk, clock()))
 
-    def _customer(self, link: Link, action: str) -> str:
+    def into_conference(self, link: Link, action: str) -> str:
+        """The customer; `action` is where the call goes on afterwards."""
         talk = self.conversations.change(link.offer, lambda talk: replace(talk, after=action))
         response = VoiceResponse()
         if talk is not None and not talk.state.started:
@@ -250,8 +252,9 @@ class Talks:
 
     # What happens
 
-    def event(self, link: Link, what: str, call: str, conference: str) -> None:
-        """An event of a conference (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallbackEvent)."""
+    def event(self, link: Link, what: str, call: str, conference: str, number: int) -> None:
+        """An event of a conference (https://www.twilio.com/docs/voice/twiml/conference#attributes-statusCallbackEvent);
+        `number` is its SequenceNumber."""
         talk = self.conversations.get(link.offer)
         party = talk.party_of(call) if talk is not None else ""
         if not party:
@@ -262,7 +265,7 @@ class Talks:
         }
         if what in tell:
             now = self.conversations.clock()
-            self.conversations.changed(link.offer, lambda found: tell[what](found, party, conference, now))
+            self.conversations.changed(link.offer, lambda found: tell[what](found, party, conference, now, number))
 
     def _state(self, link: Link) -> str:
         try:
@@ -296,12 +299,12 @@ class Talks:
     def _consent(self, into: VoiceResponse, link: Link, language: str) -> None:
         """That the conversation is recorded, before it begins."""
         if self.conversations.taping.announced(link):
-            for element in self._words.of("system.recorded", language):
+            for element in self.words.of("system.recorded", language):
                 into.append(element)
 
     def _whisper(self, into: VoiceResponse | Gather, link: Link) -> None:
         queue = self.queues.config.queues.get(link.queue)
         label = (queue.label if queue is not None else "") or link.queue
         ref = (queue.whisper if queue is not None else None) or "system.queue_whisper"
-        for element in self._words.of(ref, "", queue=label):
+        for element in self.words.of(ref, "", queue=label):
             into.append(element)

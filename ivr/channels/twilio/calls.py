@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -21,7 +22,7 @@ from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import Waiting, lost, music_again
 from ivr.flow.collect import SWALLOW
 from ivr.flow.effects import RunAction, Say
-from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Words
+from ivr.flow.inputs import ActionDone, Fault, HungUp, Input, Keys, Started, Words
 from ivr.flow.session import VOICE, Session
 from ivr.runner import Render, Runner, Turn
 from ivr.store import Unknown
@@ -47,6 +48,22 @@ class _Running:
     finished: threading.Event = field(default_factory=threading.Event)
 
 
+class Assisting(Protocol):
+    """What steps of a payment with the agent on the line mean to the conversation; `ivr.channels.twilio.paying`."""
+
+    def charges(self, session: Session, action: RunAction) -> bool:
+        """The action is about to be begun. False where it must not be: the payment was stopped."""
+        ...
+
+    def took(self, turn: Turn, given: Input) -> Turn:
+        """The session has taken a step. Gives the one after it where nothing more may be asked."""
+        ...
+
+    def stop(self, session: Session) -> Turn:
+        """Nothing more is asked; the caller is told so."""
+        ...
+
+
 class Calls:
     """Every method gives TwiML and may raise `Unknown` and SQLAlchemy's errors. Thread-safe."""
 
@@ -54,6 +71,7 @@ class Calls:
         self.runner = runner
         self.fold = fold
         self.waiting = waiting or Waiting()
+        self.assisting: Assisting | None = None
         self._running: dict[str, _Running] = {}
         self._recent: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
@@ -74,7 +92,7 @@ class Calls:
         """What the caller did. `full`: it is a number of full length, after which # may still come."""
         known = self._recent.get(session_id)
         session = known if known is not None and known.seq == seq else session_id
-        return self._settle(self.runner.feed(session, given, seq=seq, render=self._render(full=full)), full=full)
+        return self._settle(self._feed(session, given, seq=seq, render=self._render(full=full)), full=full)
 
     def belongs_to_last(self, session_id: str, seq: int) -> str | None:
         """The stored reply, if # came so soon after a number of full length that it was meant to finish that."""
@@ -129,7 +147,7 @@ class Calls:
             if nothing is None:
                 return stored.reply
             self._look(session, seq)  # another request may be at it still
-            return self._settle(self.runner.feed(session, nothing, seq=seq, render=self.fold.reply))
+            return self._settle(self._feed(session, nothing, seq=seq))
         running = self._running.get(session)
         age = (self.runner.now() - stored.at).total_seconds()
         if running is None and boot == self.fold.boot and age <= action.budget + GRACE:
@@ -143,11 +161,31 @@ class Calls:
         if running is not None and time.monotonic() > running.until:
             log.warning("action overran its budget", session=session, action=action.name, budget=action.budget)
             self._running.pop(session, None)
-            return self._settle(
-                self.runner.feed(stored.session, ActionDone(action.call, "failed"), seq=seq, render=self.fold.reply)
-            )
+            return self._settle(self._feed(stored.session, ActionDone(action.call, "failed"), seq=seq))
         filler = running.action.filler if running is not None else None
         return self.fold.still_waiting(stored.session, [Say(filler)] if filler else [])
+
+    def assisted(self, turn: Turn) -> str:
+        """A payment has begun, or is asked again how it begins."""
+        return self._settle(self._took(turn, Started()))
+
+    def _feed(
+        self, session: Session | str, given: Input, *, seq: int | None = None, render: Render | None = None
+    ) -> Turn:
+        return self._took(self.runner.feed(session, given, seq=seq, render=render or self.fold.reply), given)
+
+    def _took(self, turn: Turn, given: Input) -> Turn:
+        told = self.assisting is not None and turn.fresh and "assisted" in turn.session.capabilities
+        return self.assisting.took(turn, given) if self.assisting is not None and told else turn
+
+    def _may(self, session: Session, action: RunAction) -> bool:
+        return (
+            self.assisting is None or "assisted" not in session.capabilities or self.assisting.charges(session, action)
+        )
+
+    def _stop(self, session: Session) -> Turn:
+        assert self.assisting is not None
+        return self.assisting.stop(session)
 
     def _settle(self, turn: Turn, *, full: bool = False) -> str:
         """See to the actions that the turn asks for, as long as the caller may be kept waiting in silence."""
@@ -162,6 +200,9 @@ class Calls:
                 says += [effect for effect in turn.effects if isinstance(effect, Say)]
             else:
                 says += [effect for effect in turn.effects if isinstance(effect, Say)]
+                if not self._may(turn.session, action):
+                    turn = self._stop(turn.session)
+                    break
                 began = time.monotonic()
                 running = self.runner.begin(turn.session, action)
                 done = self.runner.wait(running, action, max(0.0, min(action.filler_after, deadline - began)))
@@ -169,7 +210,7 @@ class Calls:
                     self._later(turn.session, action, running)
                     filler = [Say(action.filler)] if action.filler else []
                     return self.fold.still_waiting(turn.session, [*says, *filler])
-            turn = self.runner.feed(turn.session, done, render=self._render(tuple(says), full=full))
+            turn = self._feed(turn.session, done, render=self._render(tuple(says), full=full))
         if turn.fresh and turn.session.ended:
             self.waiting.over(turn.session, turn.session.outcome or "flow")
         self._remember(turn.session)
@@ -188,9 +229,12 @@ class Calls:
             try:
                 failed = future.cancelled() or future.exception() is not None
                 done = ActionDone(action.call, "failed") if failed else future.result()
-                turn = self.runner.feed(session, done, render=self.fold.reply)
+                turn = self._feed(session, done)
                 if turn.fresh and turn.action is not None:
-                    self._later(turn.session, turn.action, self.runner.begin(turn.session, turn.action))
+                    if self._may(turn.session, turn.action):
+                        self._later(turn.session, turn.action, self.runner.begin(turn.session, turn.action))
+                    else:
+                        self._stop(turn.session)
             except Exception:  # the next poll runs it again
                 log.exception("the end of an action could not be stored", session=session.id, action=action.name)
             finally:

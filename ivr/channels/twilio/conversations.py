@@ -15,11 +15,26 @@ from typing import Any
 import structlog
 
 from callcenter.queues.store import Queues
-from ivr.bridge.state import CUSTOMER, Connected, Dial, Event, Gone, OfferLost, Record, SendDigits, Why
+from ivr.bridge.state import (
+    CUSTOMER,
+    Connected,
+    Dial,
+    Event,
+    Gone,
+    OfferLost,
+    Record,
+    SendDigits,
+    StopPayment,
+    TakePayment,
+    Why,
+)
+from ivr.channels.twilio import addresses
 from ivr.channels.twilio.api import Api, ApiError
+from ivr.channels.twilio.lending import Lending
 from ivr.channels.twilio.links import KEPT_SECONDS, Link, Links
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.reach import Reach
-from ivr.channels.twilio.talk import Carry, Change, Deed, Drop, Fetch, Release, Talk, due, opened
+from ivr.channels.twilio.talk import Carry, Change, Conclude, Deed, Drop, Fetch, Release, Talk, due, opened
 from ivr.channels.twilio.taping import Taping
 from ivr.channels.twilio.telling import Telling
 
@@ -43,15 +58,17 @@ _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL'
 class Conversations:
     """Blocks; raises `redis.RedisError`. What Twilio refuses is logged, what it can't be asked is asked again later.
 
-    `base_url` is where Twilio asks us; `reach` how agents are rung.
+    `base_url` is where Twilio asks us; `reach` how agents are rung; `payments` the sessions of payments.
     """
 
-    def __init__(self, queues: Queues, api: Api, base_url: str, reach: Reach,
+    def __init__(self, queues: Queues, api: Api, base_url: str, reach: Reach, payments: Payments,
                  clock: Callable[[], float] = time.time) -> None:  # fmt: skip
         self.queues, self.api, self.base_url, self.reach, self.clock = queues, api, base_url, reach, clock
         self.links = Links(queues.client)
         self._telling = Telling(queues)
         self.taping = Taping(queues, api, base_url)
+        self.payments = payments
+        self.lending = Lending(api, self.links, payments, base_url, self.change, lambda: self.clock())
 
     # The store
 
@@ -59,10 +76,10 @@ class Conversations:
         found: Any = self.queues.client.get(_key(offer))
         return None if found is None else Talk.from_json(found)
 
-    def open(self, link: Link) -> None:
-        """An agent has accepted. Does nothing where that is known."""
+    def open(self, link: Link, *, payments: bool) -> None:
+        """An agent has accepted; `payments`: the company takes them. Does nothing where that is known."""
         talk = opened(link.offer, link.queue, link.agent, caller=link.caller, call=link.call,
-                      recorded=self.taping.rule(link).on)  # fmt: skip
+                      recorded=self.taping.rule(link).on, payments=payments)  # fmt: skip
         if self.queues.client.set(_key(link.offer), talk.to_json(), nx=True, ex=KEPT_SECONDS):
             seconds, micros = self.queues.client.time()
             self.links.note(link.offer, began=str(seconds * 1000 + micros // 1000))
@@ -132,7 +149,9 @@ class Conversations:
         try:
             match deed:
                 case Carry():
-                    self._carry(talk, link, deed)
+                    return self._carry(talk, link, deed)
+                case Conclude():
+                    return self.lending.conclude(talk, link)
                 case Change(party, wish):
                     there = self.api.participant(talk.room, talk.leg(party).call, **self._asked(talk, deed))
                     told: dict[str, Any] = {"told": wish} if there else {"inside": False, "out_at": self.clock()}
@@ -151,6 +170,8 @@ class Conversations:
             if not error.refused:
                 return False
             self.change(talk.id, lambda now: _as_if(now, deed, self.clock()))
+            if talk.state.paying and _before_a_card(deed):
+                self.lending.unavailable(talk, link)
         return True
 
     def _asked(self, talk: Talk, change: Change) -> dict[str, Any]:
@@ -171,7 +192,8 @@ class Conversations:
             asked["end_conference_on_exit"] = wish.ends
         return asked
 
-    def _carry(self, talk: Talk, link: Link, deed: Carry) -> None:
+    def _carry(self, talk: Talk, link: Link, deed: Carry) -> bool:
+        """The same."""
         match deed.command:
             case Dial(party, _):
                 # Once: whoever is called twice answers twice. `watch` gives up on a call that never was made.
@@ -183,14 +205,22 @@ class Conversations:
             case Record(what):
                 self.taping.do(link, talk.leg(CUSTOMER).call, what)
                 self.change(talk.id, _next)
+            case TakePayment():
+                if not self.lending.take(talk, link, deed.command):
+                    return False
+                self.change(talk.id, _next)
+            case StopPayment(told):
+                self.lending.stop(talk, link, told=told)
+                self.change(talk.id, _next)
             case Connected():
                 said = self.queues.connected(talk.offer)
                 changed = self.change(talk.id, lambda now: replace(_next(now), connected=said))
                 if not said and changed is not None:
                     self.change(talk.id, lambda now: now.stepped(OfferLost(), self.clock()))
             case command:
-                told = self._telling.tell(link, talk, command)
-                self.change(talk.id, lambda now: replace(_next(now), **told))
+                changes = self._telling.tell(link, talk, command)
+                self.change(talk.id, lambda now: replace(_next(now), **changes))
+        return True
 
     def _press(self, talk: Talk, party: str, digits: str) -> None:
         """Tones for one participant: an announcement may be a <Play> of digits. Whether it is heard Twilio doesn't
@@ -215,20 +245,30 @@ class Conversations:
     def _fetch(self, talk: Talk, link: Link) -> None:
         """The customer goes on with the flow, or waits again."""
         assert talk.end is not None
-        requeued = talk.end.how == "requeue"
         call = talk.leg(CUSTOMER).call
-        if link.number:
-            waits = requeued and (talk.connected or bool(link.waits))
-            there = (
-                self.api.redirect(call, f"{self.base_url}/twilio/back/{talk.id}/wait")
-                if waits
-                else self.api.hang_up(call)
-            )
+        if addresses.waits(talk, link):
+            there = self.api.redirect(call, self.base_url + addresses.waiting(link))
         else:
-            there = self.api.redirect(call, f"{self.base_url}/twilio/queued/{link.session}" if requeued else talk.after)
-        if requeued and not there:
+            there = self.api.hang_up(call) if link.number else self.api.redirect(call, talk.after)
+        if talk.end.how == "requeue" and not there:
             self.queues.leave(link.contact, "abandoned")
-        self.change(talk.id, lambda now: now.with_leg(CUSTOMER, inside=False, out_at=self.clock()))
+        self.change(talk.id, lambda now: _out(now, self.clock()))
+
+
+def _out(talk: Talk, now: float) -> Talk:
+    """The customer's call goes on elsewhere."""
+    return talk.with_payment(out=False).with_leg(CUSTOMER, inside=False, out_at=now)
+
+
+def _before_a_card(deed: Deed) -> bool:
+    """Whether no card may be asked for without it: the agent would be put out of the conference, or the keys recorded,
+    or the customer would still be in it."""
+    match deed:
+        case Change(party):
+            return party == CUSTOMER
+        case Carry(command):
+            return isinstance(command, TakePayment) or command == Record("pause")
+    return False
 
 
 def _next(talk: Talk) -> Talk:
@@ -243,7 +283,7 @@ def _as_if(talk: Talk, deed: Deed, now: float) -> Talk:
         case Drop(party):
             return talk.without(party)
         case Fetch():
-            return talk.with_leg(CUSTOMER, inside=False, out_at=now)
+            return _out(talk, now)
         case Carry():
             return _next(talk)
     return talk

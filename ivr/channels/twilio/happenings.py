@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ivr.bridge.machine import AGENT
-from ivr.bridge.state import CUSTOMER, Answered, Gone, Started
+from ivr.bridge.parts import Paid
+from ivr.bridge.state import CUSTOMER, Answered, Gone, PaymentEnded, Started
 from ivr.channels.twilio.participants import Wish, arriving
-from ivr.channels.twilio.talk import Talk
+from ivr.channels.twilio.talk import Leg, Talk
 
 ENTERED = Wish(ends=True)
 """As the customer comes in, and the agent who took the offer."""
@@ -19,15 +20,14 @@ def answers(talk: Talk, party: str, call: str) -> Talk:
     return talk.with_leg(party, call=call, told=arriving(talk.state, party))
 
 
-def joined(talk: Talk, party: str, room: str, now: float) -> Talk:
-    """A party is in the conference."""
+def joined(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Talk:
+    """A party is in the conference. `event` is the number that Twilio gave to it, 0 for none."""
     leg = talk.legs.get(party)
-    if leg is None or (leg.inside and talk.room == room):
+    if leg is None or (leg.inside and talk.room == room) or _old(talk, leg, room, event):
         return talk
-    if party == CUSTOMER and talk.room not in ("", room):
-        # the conference had ended, and begins anew
-        leg = replace(leg, told=ENTERED)
-    here = replace(talk, room=room, closing=False, legs={**talk.legs, party: replace(leg, inside=True)})
+    if party == CUSTOMER:
+        leg = replace(leg, told=ENTERED)  # each time: from another conference, or from a payment
+    here = replace(talk, room=room, closing=False, legs={**talk.legs, party: replace(leg, inside=True, event=event)})
     if here.state.over:
         return here
     if party not in (CUSTOMER, AGENT):
@@ -36,15 +36,15 @@ def joined(talk: Talk, party: str, room: str, now: float) -> Talk:
     return here.stepped(Started(), now) if both and not here.state.started else here
 
 
-def left(talk: Talk, party: str, room: str, now: float) -> Talk:
-    """A party is out of the conference. The customer has ended it thereby, unless somebody else did, and the customer's
-    call asks what comes next; the calls of all others are over."""
+def left(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Talk:
+    """A party is out of the conference. The customer has ended it thereby, unless somebody else did or a payment is
+    taken, and the customer's call asks what comes next; the calls of all others are over."""
     leg = talk.legs.get(party)
-    if leg is None or (party == CUSTOMER and (room != talk.room or not leg.inside)):
+    if leg is None or (party == CUSTOMER and (room != talk.room or not leg.inside)) or _old(talk, leg, room, event):
         return talk
-    out = talk.with_leg(party, inside=False, out_at=now)
+    out = talk.with_leg(party, inside=False, out_at=now, event=event)
     if party == CUSTOMER:
-        return out if talk.closing else out.stepped(Gone(CUSTOMER), now)
+        return out if talk.closing or talk.away else out.stepped(Gone(CUSTOMER), now)
     return replace(out, closing=talk.closing or (leg.inside and leg.told.ends)).without(party).stepped(Gone(party), now)
 
 
@@ -60,3 +60,23 @@ def let_go(talk: Talk, now: float) -> Talk:
 def missed(talk: Talk, now: float) -> Talk:
     """The customer is out of the conference, and nobody knows why."""
     return talk.with_leg(CUSTOMER, inside=False, out_at=now)
+
+
+def pays(talk: Talk, order: str, session: str) -> Talk:
+    """The customer's call is at the first document of the payment: it has left the conference, whoever tells that."""
+    if talk.payment is None or talk.payment.order != order:
+        return talk
+    return talk.with_payment(session=session).with_leg(CUSTOMER, inside=False)
+
+
+def paid(talk: Talk, paid: Paid, now: float) -> Talk:
+    """The payment is over, and the customer's call on its way back into the conference."""
+    if not talk.away or talk.state.over:
+        return talk
+    back = talk.with_payment(out=False, stopped=True).with_leg(CUSTOMER, out_at=now)
+    return back.stepped(PaymentEnded(paid.result, paid.data), now)
+
+
+def _old(talk: Talk, leg: Leg, room: str, event: int) -> bool:
+    """Whether it was told after what happened later: who has come back is not gone."""
+    return room == talk.room and 0 < event < leg.event

@@ -83,6 +83,20 @@ class Links:
         if link.offer == self.talking().get(link.contact):
             self._client.hdel(TALKING, link.contact)
 
+    def talking_to(self, contact: str) -> str:
+        """The offer of a contact's conversation, "" for none."""
+        found = self._client.hget(TALKING, contact)
+        return _text(found) if found else ""
+
+    def pays(self, call: str, offer: str) -> None:
+        """A customer's call leaves the conversation of this offer for a payment."""
+        self._client.set(f"cw:twilio:payer:{call}", offer, ex=KEPT_SECONDS)
+
+    def payer(self, call: str) -> str:
+        """The offer of the conversation in which this call paid last, "" for none."""
+        found = self._client.get(f"cw:twilio:payer:{call}")
+        return _text(found) if found else ""
+
     def talking(self) -> dict[str, str]:
         """The offers of the conversations that go on, by contact."""
         return {_text(name): _text(value) for name, value in self._client.hgetall(TALKING).items()}

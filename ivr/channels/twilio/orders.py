@@ -19,6 +19,7 @@ from ivr.bridge.state import Answer, Order, Target
 from ivr.channels.twilio.api import Api
 from ivr.channels.twilio.conversations import Conversations
 from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.reach import Reach
 from ivr.channels.twilio.telling import Telling
 from ivr.channels.twilio.watch import Watch
@@ -34,11 +35,10 @@ LOOK_SECONDS = 1.0
 SUPERVISE = ("listen", "whisper", "join", "take_over")
 VERBS = (
     "hold", "resume", "mute", "unmute", "transfer", "consult", "conference", "merge", "complete", "return", "hang_up",
-    "digits", "record_pause", "record_resume", *SUPERVISE,
+    "digits", "record_pause", "record_resume", "pay", "pay_stop", *SUPERVISE,
 )  # fmt: skip
 """What Twilio can do."""
 CANT = {
-    "pay": "no payment can be taken on a call that came by Twilio: the caller pays in the flow, before or after",
     "secret_start": "on a call that came by Twilio the agent would hear the keys: nothing keeps them from a conference",
     "transfer": "a call that came by Twilio can't be sent on by its own side: transfer it without `refer`",
 }
@@ -46,14 +46,14 @@ CANT = {
 
 
 class Orders:
-    """`keep` is called every five seconds."""
+    """`keep` is called every five seconds. `payments` are the sessions of payments."""
 
-    def __init__(self, settings: Settings, queues: Queues, api: Api | None = None,
+    def __init__(self, settings: Settings, queues: Queues, payments: Payments, api: Api | None = None,
                  keep: Callable[[], None] = lambda: None) -> None:  # fmt: skip
         self._keep, self._kept_at = keep, 0.0
         self._queues = queues
         self._reach = Reach(queues, settings)
-        self.conversations = Conversations(queues, api or Api(settings), settings.base_url, self._reach)
+        self.conversations = Conversations(queues, api or Api(settings), settings.base_url, self._reach, payments)
         self._watch = Watch(self.conversations)
         self._telling = Telling(queues)
         self._after: dict[str, str] = {}

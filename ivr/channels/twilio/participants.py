@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ivr.bridge.soundscape import company, heard
-from ivr.bridge.state import Hear, Play, State
+from ivr.bridge.state import CUSTOMER, Hear, Play, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,12 @@ def wishes(state: State) -> dict[str, Wish]:
     up = [id for id, party in state.parties.items() if party.up]
     sounds = {id: heard(state, id) for id in up}
     on_hold = {id: sound.sound for id, sound in sounds.items() if isinstance(sound, Play)}
+    # who is asked for a card is heard by nobody, and soon out of the conference
+    quiet = {*on_hold, CUSTOMER} if state.paying else on_hold.keys()
     audible = {talker for sound in sounds.values() if isinstance(sound, Hear) for talker in sound.talkers}
     for id in up:
         partners = company(state, id)
-        if id not in on_hold and id not in audible and not isinstance(partners, str) and partners <= on_hold.keys():
+        if id not in on_hold and id not in audible and not isinstance(partners, str) and partners <= quiet:
             # who only listens would hear nothing of those who are on hold
             on_hold[id] = "held"
     return {

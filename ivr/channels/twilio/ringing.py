@@ -153,7 +153,11 @@ class Ringing:
             query = (
                 sa.select(sessions.c.id, sessions.c.external_id, contacts.c.called)
                 .join(contacts, contacts.c.id == sessions.c.contact_id)
-                .where(sessions.c.contact_id == fact.contact, sessions.c.channel == CHANNEL)
+                .where(
+                    sessions.c.contact_id == fact.contact,
+                    sessions.c.channel == CHANNEL,
+                    sessions.c.external_id.not_like("%:%"),  # a payment's, on the same call
+                )
             )
             row = conn.execute(query).first()
         if row is None:

@@ -18,6 +18,7 @@ from ivr import metrics
 from ivr.channels.twilio import recordings
 from ivr.channels.twilio.calls import CHANNEL, Calls
 from ivr.channels.twilio.fallback import RETRIES, Fallback
+from ivr.channels.twilio.paying import Paying
 from ivr.channels.twilio.signature import guard
 from ivr.flow.inputs import Keys, Recorded, TransferEnded, Words
 from ivr.logs import about
@@ -43,7 +44,8 @@ _DIALLED: dict[str, Literal["answered", "busy", "no_answer"]] = {
 Route = Callable[..., str]
 
 
-def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint:
+def blueprint(settings: Settings, calls: Calls, fallback: Fallback, paying: Paying) -> Blueprint:
+    """`paying` has customers who key a card for an agent: whatever goes wrong, they go back to that agent."""
     routes = Blueprint("twilio", __name__, url_prefix="/twilio")
     base_url = settings.base_url
 
@@ -71,7 +73,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
                     log.error("the database is away", error=type(error).__name__, attempt=attempt)
                     if 0 < attempt <= RETRIES:
                         return twiml(fallback.retry(f"{base_url}/twilio/{retry(**path)}?attempt={attempt}"))
-                    return twiml(fallback.give_up())
+                    return twiml(paying.rescue(sid) or fallback.give_up())
                 except Unknown:
                     log.warning("unknown session")
                     return twiml(fallback.goodbye())
@@ -82,7 +84,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
                     metrics.FAULTS.labels(CHANNEL, "error").inc()
                     log.exception("a call could not be served", error=type(error).__name__)
                     in_fallback = request.endpoint == "twilio.fallback"
-                    return twiml(fallback.give_up() if in_fallback else fallback.person())
+                    return twiml(paying.rescue(sid) or (fallback.give_up() if in_fallback else fallback.person()))
 
         return guarded
 
@@ -149,6 +151,8 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         log.error("Twilio could not use our reply", code=request.form.get("ErrorCode", "")[:10],
                   url=request.form.get("ErrorUrl", "")[:300])  # fmt: skip
         metrics.FAULTS.labels(CHANNEL, "fallback").inc()
+        if (back := paying.rescue(sid)) is not None:
+            return back
         if settings.fallback_number:
             return fallback.give_up()
         return calls.fault(sid, f"twilio {request.form.get('ErrorCode', '')[:10]}".strip())
@@ -167,6 +171,7 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback) -> Blueprint
         with about(call=sid):
             try:
                 if request.form.get("CallStatus") in OVER:
+                    paying.hung_up(sid)
                     calls.hung_up(sid)
             except Unknown:
                 log.info("the end of an unknown call")

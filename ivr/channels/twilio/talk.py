@@ -14,7 +14,20 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from ivr.bridge.machine import AGENT, begin, step
-from ivr.bridge.state import CUSTOMER, Command, Connected, Dial, End, Event, HangUp, Hear, Play, State
+from ivr.bridge.state import (
+    CUSTOMER,
+    Command,
+    Connected,
+    Dial,
+    End,
+    Event,
+    HangUp,
+    Hear,
+    PaymentEnded,
+    Play,
+    State,
+    TakePayment,
+)
 from ivr.channels.twilio.participants import Wish, wishes
 
 COMMANDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Command)}
@@ -35,6 +48,30 @@ class Leg:
     dialled_at: float = 0.0
     out_at: float = 0.0
     """When it was seen to have left the conference, 0 for never."""
+    event: int = 0
+    """The number of the last event of the conference that was about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment, from its order until its session is over. While the customer's call is `out` of the conference for it,
+    it has been told to go there at `asked_at`; `session` is "" until it has asked for the first document. `stopped`:
+    nothing more is to be asked. `call` is the customer's."""
+
+    order: str
+    by: str
+    call: str
+    account: str = ""
+    amount: int = 0
+    session: str = ""
+    out: bool = True
+    asked_at: float = 0.0
+    stopped: bool = False
+
+    @property
+    def external_id(self) -> str:
+        """Of its session; a call's own sessions have the CallSid alone."""
+        return f"{self.call}:{self.order}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +111,7 @@ class Talk:
     """Where the customer's call goes on with the flow, once the conversation is over."""
     end: End | None = None
     ended_at: float = 0.0
+    payment: Payment | None = None
 
     def to_json(self) -> bytes:
         return _ADAPTER.dump_json(self)
@@ -105,6 +143,19 @@ class Talk:
         )
 
     @property
+    def away(self) -> bool:
+        """The customer's call is out of the conference, for a payment."""
+        return self.payment is not None and self.payment.out
+
+    def with_payment(self, **changes: Any) -> Talk:
+        return self if self.payment is None else replace(self, payment=replace(self.payment, **changes))
+
+    def unpaid(self, now: float) -> Talk:
+        """No payment can be taken, whatever has been begun of it; the customer is in the conference."""
+        kept = tuple(todo for todo in self.todo if todo.kind != TakePayment.__name__)
+        return replace(self, todo=kept, payment=None).stepped(PaymentEnded("unavailable"), now)
+
+    @property
     def done(self) -> bool:
         """Nothing is left to be done, and nobody is there."""
         return self.state.over and due(self) is None and not self.leg(CUSTOMER).inside
@@ -113,11 +164,13 @@ class Talk:
 _ADAPTER = TypeAdapter(Talk)
 
 
-def opened(offer: str, queue: str, agent: str, *, caller: str, call: str, recorded: bool = False) -> Talk:
+def opened(offer: str, queue: str, agent: str, *, caller: str, call: str, recorded: bool = False,
+           payments: bool = False) -> Talk:  # fmt: skip
     """An agent has accepted and comes into the conference; the customer is being fetched. `caller` and `call` are their
-    CallSids, "" for a customer who is still to be called. `recorded`: both are told of it before they come in."""
+    CallSids, "" for a customer who is still to be called. `recorded`: both are told of it before they come in;
+    `payments`: the company takes them."""
     legs = {CUSTOMER: Leg(caller, told=Wish(ends=True)), AGENT: Leg(call, told=Wish(ends=True))}
-    return Talk(offer, begin(queue=queue, agent=agent, recorded=recorded), offer, agent, legs)
+    return Talk(offer, begin(queue=queue, agent=agent, recorded=recorded, payments=payments), offer, agent, legs)
 
 
 # What is to be done next
@@ -157,14 +210,20 @@ class Release:
     agent: str
 
 
-Deed = Carry | Change | Drop | Fetch | Release
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """Bring the session of a payment that the conversation has done with to its end."""
+
+
+Deed = Carry | Change | Drop | Fetch | Release | Conclude
 
 
 def due(talk: Talk) -> Deed | None:
     """The next thing to do; one after the other, none is done before those that it depends on:
 
-    a customer is connected only where the queue agrees; who leaves must not end the conference for those who stay, nor
-    be whispered to; everybody hears what they should before anybody else is called and before anybody is told.
+    a customer is connected only where the queue agrees; who leaves (for a payment, too) must not end the conference for
+    those who stay, nor be whispered to; everybody hears what they should before anybody else is called and before
+    anybody is told.
     """
     state = talk.state
     first = talk.todo[0].command() if talk.todo else None
@@ -180,7 +239,10 @@ def due(talk: Talk) -> Deed | None:
     if state.over and (deed := _parting(talk)) is not None:
         return deed
     there = {party.who for party in state.parties.values()}
-    return next((Release(agent) for agent in talk.asked if agent not in there), None)
+    if (release := next((Release(agent) for agent in talk.asked if agent not in there), None)) is not None:
+        return release
+    left = not talk.away or CUSTOMER not in state.parties
+    return Conclude() if talk.payment is not None and not state.paying and left else None
 
 
 def _change(talk: Talk) -> Change | None:
@@ -193,7 +255,7 @@ def _change(talk: Talk) -> Change | None:
     changes = []
     for id, wish in wishes(state).items():
         leg = talk.leg(id)
-        wanted = replace(wish, ends=True) if id == CUSTOMER else wish
+        wanted = replace(wish, ends=not state.paying) if id == CUSTOMER else wish
         wanted = wanted.after(leg.told)
         if leg.inside and wanted != leg.told:
             changes.append((leg.told.coaches not in leaving, not wanted.hold, id, wanted))
@@ -216,10 +278,14 @@ def _parting(talk: Talk) -> Deed | None:
     """Over: the customer goes on elsewhere, and all others are hung up."""
     customer, end = talk.leg(CUSTOMER), talk.end
     agents = [leg for id, leg in talk.legs.items() if id != CUSTOMER and leg.inside and leg.told.ends and leg.call]
-    stays = end is not None and end.how != "ended" and customer.inside and not talk.closing
+    there = talk.away or (customer.inside and not talk.closing)
+    stays = end is not None and end.how != "ended" and there
     if stays and end is not None and (end.how == "requeue" or not agents):
         return Fetch()
     return _drop(talk)
 
 
-__all__ = ["Carry", "Change", "Deed", "Dial", "Drop", "Fetch", "Leg", "Release", "Talk", "Todo", "due", "opened"]
+__all__ = [
+    "Carry", "Change", "Conclude", "Deed", "Dial", "Drop", "Fetch", "Leg", "Payment", "Release", "Talk", "Todo", "due",
+    "opened",
+]  # fmt: skip

@@ -15,6 +15,7 @@ from babel import Locale, UnknownLocaleError
 from twilio.twiml import TwiML
 from twilio.twiml.voice_response import Dial, Gather, Pause, Play, VoiceResponse
 
+from ivr.channels.twilio.addresses import after_payment
 from ivr.channels.twilio.say import said
 from ivr.flow.effects import Collect, Effect, End, Enqueue, Record, RunAction, Say, Transfer
 from ivr.flow.session import Session
@@ -73,7 +74,9 @@ class Fold:
                 case End():
                     break
         self._say(response, says)
-        if session.ended:
+        if session.ended and "assisted" in session.capabilities:
+            response.redirect(f"{self.base_url}{after_payment(session.id)}")
+        elif session.ended:
             response.hangup()
         else:  # it waits for what an earlier reply started
             response.redirect(self.url(session, f"wait/{self.boot}"))

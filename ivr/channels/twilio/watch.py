@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 
 from ivr.bridge.state import CUSTOMER, Gone
-from ivr.channels.twilio import happenings
+from ivr.channels.twilio import addresses, happenings
 from ivr.channels.twilio.api import ApiError
 from ivr.channels.twilio.conversations import Conversations
 from ivr.channels.twilio.links import Link
@@ -24,6 +24,8 @@ GRACE = 5.0
 """Seconds from one document to the next: who is between two is not missed."""
 AUDIT = 30
 """Seconds after which Twilio is asked again who is in a conference."""
+PAYING = 10
+"""The same, whether a customer who keys a card is still there."""
 
 
 class Watch:
@@ -60,24 +62,30 @@ class Watch:
             if customer.inside and talk.ended_at < now - GRACE:
                 # it should have ended by itself
                 conversations.changed(talk.id, lambda found: replace(found, closing=False))
+        elif talk.away:
+            if self._now_and_then("paying", talk, PAYING):
+                conversations.lending.look(talk, link)
+                conversations.settle(talk.id)
         elif talk.state.started and not customer.inside and customer.out_at < now - GRACE:
             if not self._api.goes_on(customer.call):
                 conversations.over(talk.id, CUSTOMER, "completed")
             else:
-                there = "back/{0.offer}/talk" if link.number else "talk/{0.session}/{0.offer}"
-                self._api.redirect(customer.call, f"{conversations.base_url}/twilio/{there.format(link)}")
+                self._api.redirect(customer.call, conversations.base_url + addresses.conference(link))
                 conversations.change(talk.id, lambda found: happenings.missed(found, now))
 
     def _audit(self, talk: Talk, link: Link) -> None:
         """Who is in the conference, where no event told it. From time to time."""
-        client = self._conversations.queues.client
-        if not talk.room or not client.set(f"cw:twilio:audit:{talk.id}", "1", nx=True, ex=AUDIT):
+        if not talk.room or not self._now_and_then("audit", talk, AUDIT):
             return
         inside = self._api.participants(talk.room)
         for party, leg in talk.legs.items():
             if leg.inside != (leg.call in inside):
                 log.warning("nobody told that a party came or left", offer=talk.id, party=party, came=not leg.inside)
                 self._noticed(talk, party, came=not leg.inside)
+
+    def _now_and_then(self, what: str, talk: Talk, seconds: int) -> bool:
+        client = self._conversations.queues.client
+        return bool(client.set(f"cw:twilio:{what}:{talk.id}", "1", nx=True, ex=seconds))
 
     def _noticed(self, talk: Talk, party: str, *, came: bool) -> None:
         conversations, now = self._conversations, self._conversations.clock()

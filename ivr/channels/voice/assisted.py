@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Any
 
 import structlog
 
+from ivr.bridge.outcome import outcome
 from ivr.bridge.parts import Paid, PaymentLeg, Wanted
 from ivr.channels.leg import LegOver
 from ivr.channels.voice.call import VoiceCall
@@ -28,9 +28,6 @@ from ivr.speech.errors import SpeechError
 from ivr.speech.renderer import Renderer
 
 log = structlog.get_logger("callwright.voice")
-
-ON_RECORD = ("confirmation", "amount", "currency", "last4", "brand")
-"""What the flow's slot `payment` says of it that an agent may know."""
 
 
 class Assistance:
@@ -47,7 +44,7 @@ class Assistance:
         progress = Progress(wanted.contact_id, wanted.agent_id, wanted.order, self._tell, self._executor)
         parts = (self._runner, self._renderer, self._executor)
         paid = await AssistedCall(leg, *parts, wanted, progress, charging, self._channel).take()
-        progress.ended(paid.result, paid.data)
+        progress.ended(paid)
         await progress.settled()
         return paid
 
@@ -162,14 +159,4 @@ class AssistedCall(VoiceCall):
         await self._feed_quietly(HungUp())
 
     def _paid(self) -> Paid:
-        session = self._session
-        if session is None or not session.outcome:
-            return Paid("failed")
-        result = "stopped" if session.outcome == "hung_up" else session.outcome
-        # whatever went wrong after the gateway had answered
-        result = {"approved": "paid", "pending": "pending"}.get(self._last, result)
-        data: dict[str, Any] = {"why": self._why} if result == "to_agent" else {}
-        payment = session.snapshot().get("payment")
-        if isinstance(payment, dict) and result in ("paid", "pending"):
-            data |= {name: payment[name] for name in ON_RECORD if payment.get(name)}
-        return Paid(result, data)
+        return outcome(self._session, self._last, self._why)

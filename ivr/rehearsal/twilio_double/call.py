@@ -141,6 +141,10 @@ class Call(Handset):
     # Keys
 
     def _key(self, key: str) -> None:
+        for tape in self.tapes:
+            tape.hears(key)
+        if self.conference is not None:
+            self.conference.pressed(self, key)
         if self._record is not None:
             if key in self._record.get("finishOnKey", "1234567890*#"):
                 self._end_recording(key)
@@ -296,9 +300,9 @@ class Call(Handset):
         self.conference = self.twilio.conference((room.text or "").strip())
         try:
             self.conference.joined(self, room, self._url)
-        except NobodyToCoach:
+        except NobodyToCoach as error:
             self.conference = None
-            self.failures.append(FailedWebhook(self._url, 13240, "coach is nobody in this conference"))
+            self.failures.append(FailedWebhook(self._url, error.code, "coach is nobody who can be whispered to"))
             return False
         return True
 

@@ -18,7 +18,12 @@ HOLD_VERBS = ("Play", "Say", "Pause", "Redirect")
 
 
 class NobodyToCoach(Exception):
-    """`coach` names no call of this conference (https://www.twilio.com/docs/api/errors/13240): the <Dial> fails."""
+    """`coach` names no call of this conference (https://www.twilio.com/docs/api/errors/13240), or one on hold
+    (https://www.twilio.com/docs/api/errors/16027): the <Dial> fails with that `code`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(eq=False)
@@ -34,6 +39,8 @@ class Participant:
     """The sounds that are played on hold."""
     announced: list[str] = field(default_factory=list)
     """What was announced to this one alone: keys, words, addresses of sounds."""
+    keys: str = ""
+    """The keys of others that this one has heard: a conference carries tones like any sound."""
 
 
 @dataclass(eq=False)
@@ -52,7 +59,9 @@ class Conference:
         """Raises `NobodyToCoach`."""
         coached = element.get("coach", "")
         if coached and coached not in self.participants:
-            raise NobodyToCoach
+            raise NobodyToCoach(13240)
+        if coached and self.participants[coached].hold:
+            raise NobodyToCoach(16027)
         if not self._callback and element.get("statusCallback"):
             self._callback = self.twilio.url(element.get("statusCallback", ""), document)
             self._events = frozenset(element.get("statusCallbackEvent", "").split())
@@ -129,6 +138,12 @@ class Conference:
             if sid != listener and not one.muted and not one.hold and not alone:
                 heard.add(sid)
         return heard
+
+    def pressed(self, presser: Call, key: str) -> None:
+        """A tone, for all who hear this call."""
+        for sid, one in self.participants.items():
+            if presser.sid in self.hears(sid):
+                one.keys += key
 
     def _tell(self, kind: str, event: str, one: Participant) -> None:
         if not self._callback or kind not in self._events:

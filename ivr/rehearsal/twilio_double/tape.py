@@ -22,17 +22,23 @@ SECONDS = 2
 
 @dataclass(eq=False)
 class Tape:
-    """`went` is what it was, in order: in-progress, paused, stopped."""
+    """`went` is what it was, in order: in-progress, paused, stopped. `keys` are the tones on it: Twilio records
+    what the call says, <Gather> or not; a pause is silence."""
 
     call: Call
     callback: str
     channels: str
     sid: str = field(default_factory=lambda: f"RE{secrets.token_hex(16)}")
     went: list[str] = field(default_factory=lambda: ["in-progress"])
+    keys: str = ""
 
     @property
     def over(self) -> bool:
         return self.went[-1] == "stopped"
+
+    def hears(self, key: str) -> None:
+        if self.went[-1] == "in-progress":
+            self.keys += key
 
     def becomes(self, status: str) -> None:
         if self.over or self.went[-1] == status:

@@ -1,0 +1,249 @@
+"""The documents of a payment that an agent takes: the customer's call comes out of the conference, is asked for the
+card by the company's payment flow, and goes back.
+
+The flow's own questions are those of any call (`calls`, `routes`); here is how it begins and ends, and what its steps
+mean to the conversation. All of Twilio's requests may come twice, late, and to any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+import structlog
+from twilio.twiml.voice_response import VoiceResponse
+
+from ivr.bridge import progress
+from ivr.bridge.parts import Paid
+from ivr.bridge.state import CUSTOMER, Charging
+from ivr.channels.twilio import addresses, happenings
+from ivr.channels.twilio.agents import Talks
+from ivr.channels.twilio.calls import CHANNEL, Calls
+from ivr.channels.twilio.documents import goodbye
+from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.talk import Payment, Talk
+from ivr.flow.effects import Effect, RunAction
+from ivr.flow.inputs import HungUp, Input, Keys
+from ivr.flow.session import Session
+from ivr.runner import NoPaymentFlow, Turn
+
+log = structlog.get_logger("callwright.twilio")
+
+
+class Paying:
+    """`talks` gives `None` while there are no queues. Gives TwiML; raises `redis.RedisError` and SQLAlchemy's errors
+    where it doesn't say otherwise."""
+
+    def __init__(self, calls: Calls, talks: Callable[[], Talks | None]) -> None:
+        self._calls, self._talks = calls, talks
+
+    # What the customer's call asks
+
+    def begin(self, talks: Talks, link: Link, order: str) -> str:
+        """The call is out of the conference: the first question, or the one that it is at."""
+        talk = talks.conversations.get(link.offer)
+        payment = _of(talk, order)
+        if talk is None or payment is None:
+            return self._elsewhere(talks, link)
+        stored = talks.conversations.payments.find(payment)
+        if stored is not None:
+            self._note(talks, link, payment, stored.session)
+            return stored.reply
+        if talk.state.paying != "asking" or payment.stopped:
+            return self._ended(talks, link, payment, Paid("stopped"))
+        entry = talks.queues.entry(link.contact)
+        agreed = {"account_said": payment.account, "amount_said": payment.amount}
+        try:
+            turn = talks.runner.start_assisted(
+                channel=CHANNEL,
+                external_id=payment.external_id,
+                contact_id=link.contact,
+                caller=link.number or entry.get("caller", ""),
+                called=link.shown,
+                language=link.language,
+                slots={name: value for name, value in agreed.items() if value},
+                render=self._calls.fold.reply,
+            )
+        except NoPaymentFlow as error:
+            log.error("no payment can be taken", contact=link.contact, why=str(error))
+            return self._ended(talks, link, payment, Paid("unavailable"))
+        self._note(talks, link, payment, turn.session)
+        return self._calls.assisted(turn)
+
+    def stopped(self, talks: Talks, link: Link, order: str) -> str:
+        """The agent has stopped it. A card that is at the gateway is waited for, and the customer hears how it ends."""
+        talk = talks.conversations.get(link.offer)
+        payment = _of(talk, order)
+        if payment is None:
+            return self._elsewhere(talks, link)
+        stored = talks.conversations.payments.find(payment)
+        if stored is None:
+            return self._ended(talks, link, payment, Paid("stopped"))
+        if stored.session.ended or talks.conversations.payments.charging(stored.session) is not None:
+            return stored.reply
+        return self.stop(stored.session).reply
+
+    def over(self, session_id: str, call: str) -> str:
+        """The flow is at its end: back to whom the customer talked to. Raises `Unknown`, and LookupError where nothing
+        is known of a conversation."""
+        stored = self._calls.runner.store.load(session_id)
+        if not stored.session.ended:
+            return stored.reply
+        talks = self._talks()
+        link = talks.links.get(talks.links.payer(call)) if talks is not None else None
+        if talks is None or link is None:
+            raise LookupError("a payment of nobody's conversation")
+        paid = talks.conversations.payments.outcome(stored.session)
+        now = talks.conversations.clock()
+        talks.conversations.changed(
+            link.offer, lambda talk: happenings.paid(talk, paid, now) if _is(talk, stored.session) else talk
+        )
+        return self._elsewhere(talks, link)
+
+    def rescue(self, call: str) -> str | None:
+        """A payment can't go on, for a fault of ours: the customer goes back to the agent. `None` for who isn't at one.
+        Never raises, and needs no database."""
+        try:
+            talks = self._talks()
+            link = talks.links.get(talks.links.payer(call)) if talks is not None else None
+            talk = talks.conversations.get(link.offer) if talks is not None and link is not None else None
+            if talks is None or link is None or talk is None or talk.payment is None or not talk.away:
+                return None
+            # whether the card was charged can't be told now
+            paid = Paid("pending" if talk.state.paying == "charging" else "failed")
+            return self._ended(talks, link, talk.payment, paid)
+        except Exception as error:
+            log.exception("a customer can't be led back from a payment", error=type(error).__name__)
+            return None
+
+    def hung_up(self, call: str) -> None:
+        """The customer's call is over. Where it was in the conference, that tells."""
+        talks = self._talks()
+        offer = talks.links.payer(call) if talks is not None else ""
+        talk = talks.conversations.get(offer) if talks is not None and offer else None
+        if talks is not None and talk is not None and talk.away:
+            talks.conversations.over(offer, CUSTOMER, "completed")
+
+    # What the flow's steps mean (`ivr.channels.twilio.calls.Assisting`); without Redis the payment goes on
+
+    def charges(self, session: Session, action: RunAction) -> bool:
+        """From now on it can't be stopped; False where it has been."""
+        talks = self._talks()
+        if talks is None or not talks.conversations.payments.changes_world(session, action):
+            return True
+        conversations = talks.conversations
+
+        def charging(talk: Talk) -> Talk:
+            able = _is(talk, session) and talk.state.paying in ("asking", "charging")
+            return talk.stepped(Charging(True), conversations.clock()) if able else talk
+
+        try:
+            offer = talks.links.talking_to(session.contact_id)
+            talk = conversations.changed(offer, charging) if offer else None
+        except redis.RedisError as error:
+            log.warning("a charge can't be told", contact=session.contact_id, error=type(error).__name__)
+            return True
+        if talk is None:
+            return True
+        if not _is(talk, session) or talk.state.paying != "charging" or talk.payment is None:
+            return False
+        conversations.payments.charges(talk.payment, session)
+        return True
+
+    def took(self, turn: Turn, given: Input) -> Turn:
+        session = turn.session
+        try:
+            talks = self._talks()
+            offer = talks.links.talking_to(session.contact_id) if talks is not None else ""
+            talk = talks.conversations.get(offer) if talks is not None and offer else None
+            if talks is None or talk is None:
+                return turn
+            return self._told(talks, talk, turn, given)
+        except redis.RedisError as error:
+            log.warning("a payment's step can't be told", contact=session.contact_id, error=type(error).__name__)
+            return turn
+
+    def _told(self, talks: Talks, talk: Talk, turn: Turn, given: Input) -> Turn:
+        session, payments, payment = turn.session, talks.conversations.payments, talk.payment
+        ours = payment is not None and _is(talk, session)
+        if payment is not None and ours:
+            if session.ended:
+                payments.ended(session.contact_id, payment, payments.outcome(session))
+            else:
+                payments.took(payment, session, lambda shown: _shown(shown, given, turn.effects))
+            if talk.state.paying == "charging" and payments.charging(session) is None:
+                now = talks.conversations.clock()
+                changed = talks.conversations.changed(
+                    talk.id, lambda found: found.stepped(Charging(False), now) if _is(found, session) else found
+                )
+                talk = changed or talk
+        asks = not session.ended and turn.action is None
+        wanted = ours and talk.state.paying in ("asking", "charging") and not (payment is None or payment.stopped)
+        return self.stop(session) if asks and not wanted else turn
+
+    def stop(self, session: Session) -> Turn:
+        turn = self._calls.runner.feed(session, HungUp(), render=self._sorry)
+        talks = self._talks()
+        if talks is not None and turn.fresh:
+            talk = talks.conversations.get(talks.links.talking_to(session.contact_id))
+            if talk is not None and talk.payment is not None and _is(talk, session):
+                payments = talks.conversations.payments
+                payments.ended(session.contact_id, talk.payment, payments.outcome(turn.session))
+        return turn
+
+    def _sorry(self, session: Session, effects: object) -> str:
+        """That it was stopped, and back."""
+        response = VoiceResponse()
+        talks = self._talks()
+        if talks is not None:
+            for element in talks.words.of("system.payment_stopped", session.language):
+                response.append(element)
+        response.redirect(self._calls.fold.base_url + addresses.after_payment(session.id))
+        return str(response)
+
+    # Where the call goes on
+
+    def _note(self, talks: Talks, link: Link, payment: Payment, session: Session) -> None:
+        talks.conversations.changed(link.offer, lambda talk: happenings.pays(talk, payment.order, session.id))
+
+    def _ended(self, talks: Talks, link: Link, payment: Payment, paid: Paid) -> str:
+        """Without its session."""
+        now = talks.conversations.clock()
+        talks.conversations.payments.ended(link.contact, payment, paid)
+        talks.conversations.changed(link.offer, lambda talk: happenings.paid(talk, paid, now))
+        return self._elsewhere(talks, link)
+
+    def _elsewhere(self, talks: Talks, link: Link) -> str:
+        """Where the call belongs now."""
+        talk, base = talks.conversations.get(link.offer), talks.fold.base_url
+        if talk is not None and not talk.state.over and not talk.away and talk.after:
+            return talks.into_conference(link, talk.after)
+        response = VoiceResponse()
+        if talk is None or not talk.state.over:
+            running = talk.payment if talk is not None and talk.away else None
+            path = addresses.conference(link) if running is None else addresses.payment(link.offer, running.order)
+            response.redirect(base + path)
+        elif addresses.waits(talk, link):
+            response.redirect(base + addresses.waiting(link))
+        elif talk.end is not None and talk.end.how == "flow" and not link.number:
+            response.redirect(talk.after)
+        else:
+            return goodbye()
+        return str(response)
+
+
+def _of(talk: Talk | None, order: str) -> Payment | None:
+    """The payment of this order, for which the customer's call is out of the conference."""
+    going = talk is not None and talk.away and not talk.state.over
+    return talk.payment if going and talk is not None and talk.payment and talk.payment.order == order else None
+
+
+def _is(talk: Talk, session: Session) -> bool:
+    return talk.payment is not None and talk.payment.session == session.id
+
+
+def _shown(shown: progress.Shown, given: Input, effects: tuple[Effect, ...]) -> dict[str, object]:
+    """What Twilio tells of keys it tells after the last of them."""
+    count = len(given.digits) if isinstance(given, Keys) and given.digits.isdigit() else 0
+    keyed = progress.keyed(shown, count) if count else {}
+    return {**keyed, **progress.took({**shown, **keyed}, effects)}

@@ -1,0 +1,91 @@
+"""A payment with the agent on the line, on the double: what the caller keys, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from callcenter import assisted
+from callcenter.db import reading
+from callcenter.tables import messages, payments, sandbox_charges, sessions
+from ivr.rehearsal.twilio_double import Call
+from tests.twilio.office import Office
+from tests.twilio.support import ACCOUNT, CARD, CODE, EXPIRY
+
+AMOUNT = 100
+"""The offices of a test run share their books: small enough for all of them."""
+
+
+class Counter:
+    """Dana is `caller`, who talks to Ana; `pay` is Ana's order."""
+
+    def __init__(self, office: Office, caller: Call, ana: Call, contact: str = "") -> None:
+        self.office, self.caller, self.ana = office, caller, ana
+        self.contact = contact or office.contact(caller)
+
+    def pay(self, **args: object) -> str:
+        """Why not, "" where the caller is now asked."""
+        return self.office.ordered_of(self.contact, "pay", **({"account": ACCOUNT, "amount": AMOUNT} | args))
+
+    def asked(self) -> None:
+        """Ana begins, and Dana says that the amount is right."""
+        assert self.pay() == ""
+        self.caller.finish_speaking()
+        self.caller.press("1")
+        assert self.shown["field"] == "card"
+
+    def keys_card(self, card: str = CARD) -> None:
+        self.caller.finish_speaking()
+        self.caller.press(card + "#")
+        self.keys_rest()
+
+    def keys_rest(self) -> None:
+        self.caller.press(EXPIRY)
+        self.caller.press(CODE + "#")
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What Ana's page shows."""
+        return assisted.last(self.office.queues.client, self.contact) or {}
+
+    def _rows(self, query: sa.Select[Any]) -> list[Any]:
+        with reading(self.office.line.engine) as connection:
+            return list(connection.execute(query))
+
+    @property
+    def payments(self) -> list[Any]:
+        return self._rows(sa.select(payments).where(payments.c.contact_id == self.contact))
+
+    @property
+    def charged(self) -> int:
+        mine = [one.id for one in self.payments]
+        charges = self._rows(sa.select(sandbox_charges).where(sandbox_charges.c.idempotency_key.in_(mine)))
+        return len([one for one in charges if one.status == "charged"])
+
+    @property
+    def receipts(self) -> list[str]:
+        return [row.body for row in self._rows(sa.select(messages).where(messages.c.contact_id == self.contact))]
+
+    @property
+    def sessions(self) -> list[Any]:
+        """Of its payments."""
+        query = sa.select(sessions).where(sessions.c.contact_id == self.contact, sessions.c.external_id.like("%:%"))
+        return self._rows(query)
+
+    @property
+    def ended(self) -> list[dict[str, Any]]:
+        """What the journal says of the ends of its payments."""
+        return [fact.data for fact in self.office.facts if fact.kind == "call.payment_ended"]
+
+    @property
+    def talks(self) -> bool:
+        """Whether both hear each other."""
+        if self.caller.conference is None or self.ana.conference is None:
+            return False
+        heard = self.caller.conference.hears(self.caller.sid), self.ana.conference.hears(self.ana.sid)
+        return self.caller.conference is self.ana.conference and heard == ({self.ana.sid}, {self.caller.sid})
+
+
+def counter(office: Office) -> Counter:
+    return Counter(office, *office.conversation())
