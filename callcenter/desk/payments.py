@@ -11,9 +11,6 @@ from sqlalchemy.engine import Connection
 from callcenter import customers
 from callcenter.tables import accounts, bills, contacts, events
 
-NO_LINE = ("twilio",)
-"""Channels of calls whose line is another's: what the caller keys there isn't ours to keep from the agent."""
-
 
 @dataclass(frozen=True, slots=True)
 class Open:
@@ -24,12 +21,6 @@ class Open:
     balance: int | None = None
     currency: str = ""
     due_on: date | None = None
-
-
-def can_be_taken(conn: Connection, contact_id: str) -> bool:
-    """Whether the engine has the line of this call."""
-    channel = conn.execute(sa.select(contacts.c.channel).where(contacts.c.id == contact_id)).scalar_one_or_none()
-    return channel not in NO_LINE
 
 
 def open_bills(conn: Connection, contact_id: str) -> list[Open]:

@@ -95,14 +95,13 @@ def test_the_order_goes_to_the_line(desk: Desk, board: Board, maria: Browser) ->
     assert json.loads(entries[0][1][b"args"]) == args
 
 
-def test_a_call_by_twilio_says_why_not(desk: Desk, board: Board, maria: Browser) -> None:
-    contact = call(desk, board, channel="twilio")
-    answer = post(maria, f"/desk/calls/{contact}/order", verb="pay")
-    assert answer.status_code == 422
-    assert "Twilio" in answer.json["error"]
-    assert board.queues().client.xlen(control.key(contact)) == 0
+@pytest.mark.parametrize("channel", ["sip", "twilio"])
+def test_it_is_offered_whichever_way_the_call_came(desk: Desk, board: Board, maria: Browser, channel: str) -> None:
+    contact = call(desk, board, channel=channel)
     [offer] = got(maria, "/desk/agent")["offers"]
-    assert "came by Twilio" in maria.get(f"/desk/offers/{offer['id']}/card").text
+    assert 'data-dialog="payment"' in maria.get(f"/desk/offers/{offer['id']}/card").text
+    assert post(maria, f"/desk/calls/{contact}/order", verb="pay").status_code == 200
+    assert board.queues().client.xlen(control.key(contact)) == 1
 
 
 def test_a_page_that_comes_later_shows_how_it_goes(desk: Desk, board: Board, maria: Browser) -> None:

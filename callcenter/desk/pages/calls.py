@@ -122,8 +122,6 @@ def offer_done(visit: Visit, mine: Calling, offer_id: str) -> Response:
 @calling
 def call_order(visit: Visit, mine: Calling, contact_id: str) -> Response:
     verb = visit.form("verb", 20)
-    if verb == "pay" and not payments.can_be_taken(visit.conn, contact_id):
-        raise Refused(visit.t("On a call that came by Twilio no card can be taken: the caller can pay with the flow."))
     try:
         order = mine.order(
             contact_id,

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from callcenter import events
-from callcenter.desk import call_state, payments, users
+from callcenter.desk import call_state, users
 from callcenter.desk.calling import Calling, NotYours
 from callcenter.desk.pages.calls import calling
 from callcenter.desk.routing import link, page
@@ -71,7 +71,6 @@ def offer_card(visit: Visit, mine: Calling, offer_id: str) -> Response:
         guide=_guide(offer["guide"], pop.get("slots", {})),
         call=call_state.fold(events.of_contact(visit.conn, offer["contact"])),
         names=_agents(visit),
-        takes_payments=payments.can_be_taken(visit.conn, offer["contact"]),
     )
 
 
@@ -84,8 +83,7 @@ def phone_card(visit: Visit, mine: Calling) -> Response:
         raise NotYours(mine.agent_id)
     call = call_state.fold(events.of_contact(visit.conn, found["contact"]))
     return visit.render("parts/asked.html", ring=found, call=call, serves=call.serving == mine.agent_id,
-                        names=_agents(visit),
-                        takes_payments=payments.can_be_taken(visit.conn, found["contact"]))  # fmt: skip
+                        names=_agents(visit))  # fmt: skip
 
 
 def _guide(text: str, slots: dict[str, Any]) -> Markup:
