@@ -130,8 +130,10 @@ def _at(node: yaml.Node | None, path: Path) -> yaml.Node | None:
 
 def _end(text: str, node: yaml.Node) -> int:
     """Where a node's own text ends: a block's mark lies behind the remarks that follow it."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
-        return len(text[: node.end_mark.index].rstrip()) if isinstance(node, yaml.ScalarNode) else node.end_mark.index
+    if not isinstance(node, yaml.CollectionNode):
+        return len(text[: node.end_mark.index].rstrip())
+    if node.flow_style or not node.value:
+        return node.end_mark.index
     last = node.value[-1]
     return _end(text, last[1] if isinstance(node, yaml.MappingNode) else last)
 

@@ -135,7 +135,7 @@ def _entries(said: dict[str, Any], today: date) -> list[Entry]:
     for kind in ("closure", "opening"):
         for one in said[kind]:
             begin, end = (datetime.fromisoformat(one[key]).date() for key in ("from", "to"))
-            found.append(Entry(kind, one, max(begin, today) if end >= today else None))  # type: ignore[arg-type]
+            found.append(Entry(kind, one, max(begin, today) if end >= today else None))
     return sorted(found, key=lambda entry: (entry.next is None, entry.next or date.max))
 
 

@@ -233,8 +233,11 @@ def _ranges(visit: Visit, prefix: str) -> list[str]:
 
 def _as_pairs(written: list[str]) -> list[tuple[str, str]]:
     """Ranges as a form's fields: 24:00 is midnight there."""
-    pairs = [tuple(part.replace("24:00", "00:00") for part in one.split("-")) for one in written]
-    return [*pairs, ("", ""), ("", "")][: max(len(PAIRS), len(pairs))]  # type: ignore[list-item]
+    pairs = []
+    for found in written:
+        begin, _, end = found.partition("-")
+        pairs.append((begin, "00:00" if end == "24:00" else end))
+    return pairs + [("", "")] * (len(PAIRS) - len(pairs))
 
 
 def _as_shown(written: list[str]) -> list[str]:
