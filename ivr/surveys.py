@@ -15,11 +15,11 @@ WORDS = {
     "survey_mail": "{question}\n\n{link}",
     "survey_csat": "How satisfied are you with our help, from 1 (not at all) to 5 (very satisfied)?",
     "survey_nps": "How likely are you to recommend {company} to others, from 0 (not at all) to 10 (certainly)?",
-    "survey_ces": "How easy was it to get done what you wanted, from 1 (very hard) to 7 (very easy)?",
-    "survey_comment": "Would you like to tell us more? You needn't.",
+    "survey_ces": "How easy was it to do what you wanted, from 1 (very hard) to 7 (very easy)?",
+    "survey_comment": "Would you like to tell us more? (You don't have to.)",
     "survey_send": "Send",
     "survey_thanks": "Thank you for telling us.",
-    "survey_over": "This link isn't good any more.",
+    "survey_over": "This link is no longer valid.",
 }
 """What is said where the company's prompts `system.*` say nothing."""
 

@@ -304,7 +304,7 @@ def test_by_hand_in_a_browser(
         expect(widget.turns("bot")).to_have_text(["What is your new address? Please write it with the postcode."])
         widget.write("8 Ocean Drive, 33139 Miami")
         expect(widget.turns("bot").last).to_contain_text("anything else")
-        expect(widget.turns("bot").nth(1)).to_contain_text("your service moves to: 8 Ocean Drive, 33139 Miami")
+        expect(widget.turns("bot").nth(1)).to_contain_text("your service will move to: 8 Ocean Drive, 33139 Miami")
         expect(widget.turns("you")).to_have_text(["8 Ocean Drive, 33139 Miami"])
         assert widget.errors == []
         again = Widget(chromium.new_context(locale="es-ES"), f"{site.url}/chat/link#{ticket}")

@@ -36,7 +36,7 @@ def test_one_question_settles_it(desk: Desk, carrier: Carrier, answers: list[str
         desk.text(answer)
     (contact,) = (row for row in desk.rows(contacts) if row.id == got.contact_id)
     assert contact.customer_id == (None if who is None else people[who])
-    assert ("Nobody is available" if who is None else "On which day do you move?") in carrier.sent[-1].body
+    assert ("Nobody is available" if who is None else "On which day will you move?") in carrier.sent[-1].body
     with reading(desk.engine) as conn:
         asked = [event.data["fits"] for event in events.of_contact(conn, got.contact_id) if event.kind == "verified"]
     wrong = sum(answer.startswith("9") for answer in answers)
@@ -63,7 +63,7 @@ def test_a_code_to_another_phone_settles_it(desk: Desk, carrier: Carrier) -> Non
     assert [message.to for message in carrier.sent[-2:]] == [LEES, DANA]
     found = re.search(r"\b\d{6}\b", carrier.sent[-2].body)
     assert found
-    assert carrier.sent[-2].body == f"{found[0]} is your code for Riverbend Water and Power. It counts for ten minutes."
+    assert carrier.sent[-2].body == f"{found[0]} is your code for Riverbend Water and Power. It is valid for ten minutes."
     desk.text("000000" if found[0] != "000000" else "111111")
     assert "not the digits" in carrier.sent[-1].body
     assert desk.contact(contact_id).customer_id is None
@@ -72,7 +72,7 @@ def test_a_code_to_another_phone_settles_it(desk: Desk, carrier: Carrier) -> Non
     with reading(desk.engine) as conn:
         [known] = identifiers.identify(conn, "phone", LEES)
     assert (known.customer_id, known.proof) == (lee, "one_time_code")
-    assert "On which day do you move?" in carrier.sent[-1].body
+    assert "On which day will you move?" in carrier.sent[-1].body
 
 
 def test_a_code_that_was_guessed_too_often_is_over(desk: Desk, carrier: Carrier) -> None:
@@ -83,7 +83,7 @@ def test_a_code_that_was_guessed_too_often_is_over(desk: Desk, carrier: Carrier)
     assert found
     wrong = "000000" if found[0] != "000000" else "111111"
     for _ in range(5):
-        assert "Which are they?" in carrier.sent[-1].body
+        assert "What are they?" in carrier.sent[-1].body
         desk.text(wrong)
     assert "Nobody is available" in carrier.sent[-1].body
     assert desk.contact(contact_id).customer_id is None
@@ -107,4 +107,4 @@ def test_a_phone_of_ones_own_is_asked_nothing(desk: Desk, carrier: Carrier) -> N
         customer = customers.create(conn, at=desk.clock[0], name="Dana")
         identifiers.add(conn, customer, "phone", DANA, at=desk.clock[0])
     desk.text("I am moving to another house")
-    assert "On which day do you move?" in carrier.sent[-1].body
+    assert "On which day will you move?" in carrier.sent[-1].body

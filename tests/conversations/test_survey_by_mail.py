@@ -133,7 +133,7 @@ def test_a_link_that_isn_t_ours(desk: Desk, client: FlaskClient, monkeypatch: py
     for wrong in (forged, f"/survey/{other}", "/survey/x", "/survey/" + "x" * 5000):
         answer = client.post(wrong, data={"score": "5"})
         assert answer.status_code in (404, 410)
-    assert "isn&#39;t good any more" in client.get(forged).text
+    assert "This link is no longer valid" in client.get(forged).text
     assert "ya no vale" in client.get(forged, headers={"Accept-Language": "es"}).text
     tickets = make_tickets(desk.chosen)
     assert tickets.read(where.rpartition("/")[2], PURPOSE, TICKET_SECONDS).subject == contact

@@ -9,7 +9,7 @@ export default {
   new1: "1 new message", newN: "{n} new messages", prove: "Confirm who you are", end: "End the chat",
   ended: "You have ended the chat.", cancel: "Cancel", next: "Continue",
   how: "We send a code to your e-mail address or telephone.", email: "E-mail address", phone: "Telephone number",
-  code: "The code", codeSent: "We have sent a code to {to}. It counts for ten minutes.",
+  code: "The code", codeSent: "We have sent a code to {to}. It is valid for ten minutes.",
   question: "Several people share this address. What is your account number?", account: "Account number",
   proven: "Thank you, that is confirmed.", wrong: "That is not right. Please try again.",
   invalid: "That can't be one. Please look at it again.", unavailable: "Codes can't be sent at the moment.",
