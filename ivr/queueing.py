@@ -192,7 +192,7 @@ class Queueing:
         self.queues.reconnect(
             offer, session.contact_id, agent, queue, channel=session.channel, connected_at=connected_at,
             joined_at=joined_at, caller=session.caller, customer_id=person.customer_id, language=session.language,
-            holder=self.holder, known_as=person.keys,
+            holder=self.holder, known_as=person.keys, waits=True,
         )  # fmt: skip
 
     def leave(self, contact_id: str, reason: str) -> None:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -56,6 +57,21 @@ class Valkey:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
+
+
+class Copy:
+    """All that a store has now: a replica that is told of nothing more."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._kept: list[tuple[Any, Any]] = [(key, client.dump(key)) for key in client.scan_iter()]
+
+    def takes_over(self) -> None:
+        with self._client.pipeline() as pipeline:
+            pipeline.flushall()
+            for key, value in self._kept:
+                pipeline.restore(key, 0, value)
+            pipeline.execute()
 
 
 def _server(aof: bool) -> Iterator[Valkey]:

@@ -88,11 +88,12 @@ class Entries(Base):
         """All that is stored of an entry, as text; empty for an unknown one. For screen pops and the desk."""
         return self.read(f"cw:entry:{contact_id}")
 
-    def keep(self, holder: str, contact_ids: Iterable[str]) -> list[str]:
-        """Say that this process has the legs of these contacts, waiting or connected. Gives those that the store
-        doesn't know: `join` them again with their original `joined_at`, or `reconnect` them. Once every 5 seconds; a
-        call that isn't kept for 20 is lost."""
-        given = list(contact_ids)
+    def keep(self, holder: str, contact_ids: Iterable[str], talking: Mapping[str, str] | None = None) -> list[str]:
+        """Say that this process has the legs of these contacts, waiting or connected; `talking` has the offers of those
+        that it has in conversation. Gives those that the store doesn't know, or doesn't know to be in conversation:
+        `join` them again with their original `joined_at`, or `reconnect` them. Once every 5 seconds; a call that isn't
+        kept for 20 is lost."""
+        given = [part for contact in contact_ids for part in (contact, (talking or {}).get(contact, ""))]
         if not given:
             return []
         return list(self.run(scripts.KEEP, self.now(), holder, self.timing.dial, *given, key="cw:kept"))

@@ -202,10 +202,11 @@ class Offers(Base):
         connected_at: float,
         joined_at: float | None = None,
         holder: str = "",
+        waits: bool = False,
         **described: Unpack[Described],
     ) -> bool:
-        """Tell a store that has lost its data of a conversation that goes on. False if it knows the contact or the
-        offer. Raises `UnknownQueue`."""
+        """Tell a store that has lost its data of a conversation that goes on. False if it knows the offer, or the
+        contact; one that `waits` for it may: whoever has both legs knows better. Raises `UnknownQueue`."""
         self.queue(queue)
         fields = entry_fields(
             described, channel=channel, joined_at=connected_at if joined_at is None else joined_at,
@@ -215,6 +216,6 @@ class Offers(Base):
         return bool(
             self.run(
                 agent_scripts.RECONNECT, self.now(), offer_id, agent_id, agent.device if agent else "desk",
-                fields["medium"], moment(connected_at), contact_id, json.dumps(fields), queue,
+                fields["medium"], moment(connected_at), contact_id, json.dumps(fields), queue, "1" if waits else "",
             ) == "yes"
         )  # fmt: skip

@@ -20,19 +20,7 @@ from callcenter.queues.router import Router
 from callcenter.queues.store import Queues
 from tests.queues.conftest import Clock
 from tests.queues.test_journal import NUMBER, drain, kinds_stored, row
-
-
-class Copy:
-    """All that the store has, as it is now."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
-        self._kept: list[tuple[Any, Any]] = [(key, client.dump(key)) for key in client.scan_iter()]
-
-    def takes_over(self) -> None:
-        self._client.flushall()
-        for key, value in self._kept:
-            self._client.restore(key, 0, value)
+from tests.valkey import Copy
 
 
 def connected(queues: Queues, contact: str, agent: str) -> str:
@@ -62,8 +50,11 @@ def copy(engine: Engine, queues: Queues, client: redis.Redis, clock: Clock) -> C
     return copy
 
 
-def there(queues: Queues) -> dict[str, str]:
-    states = {contact: queues.place(contact) for contact in ("served", "gone", "back", "same", "late")}
+EVERYBODY = ("served", "gone", "back", "same", "late")
+
+
+def there(queues: Queues, *contacts: str) -> dict[str, str]:
+    states = {contact: queues.place(contact) for contact in contacts or EVERYBODY}
     return {contact: place.state for contact, place in states.items() if place is not None}
 
 
@@ -175,6 +166,65 @@ def test_a_router_at_work_goes_on_with_what_was_put_back(
     offer = queues.agents()["cleo"].offer
     assert offer
     assert queues.offer(offer).contact_id in ("back", "same")
+
+
+def test_a_conversation_that_no_log_knows_of_is_offered_to_nobody_else(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock
+) -> None:
+    """The store died with it; only the process that has both legs is left to tell."""
+    queues.join("c1", "billing", channel="sip", holder="sip1", joined_at=clock.now)
+    queues.sign_in("ana")
+    queues.sign_in("ben")
+    drain(engine, queues)
+    copy = Copy(client)
+    offer = connected(queues, "c1", "ana")
+    began = clock.now
+    copy.takes_over()
+    (second,) = queues.claim(Proposal("c1", "billing", "voice", ("ben",)))
+    assert queues.keep("sip1", ["c1"], {"c1": offer}) == ["c1"]
+    given: Any = {"channel": "sip", "connected_at": began, "joined_at": began - 5, "holder": "sip1"}
+    assert not queues.reconnect(offer, "c1", "ana", "billing", **given), "only for whoever has the legs"
+    assert queues.reconnect(offer, "c1", "ana", "billing", waits=True, **given)
+    assert queues.offer(second).state == "withdrawn"
+    assert not queues.connected(second)
+    assert there(queues, "c1") == {"c1": "connected"}
+    assert queues.snapshot().waiting.get("c1") is None
+    assert queues.agents()["ana"].load == {"voice": 1}
+    assert queues.keep("sip1", ["c1"], {"c1": offer}) == []
+    assert queues.complete(offer)
+    drain(engine, queues)
+    assert (row(engine, "c1").state, row(engine, "c1").agent) == ("done", "ana")
+    assert audit(engine, {}).findings(queues.clock(), 60) == []
+
+
+def test_nor_is_a_callback_that_was_connected(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock
+) -> None:
+    queues.join("c1", "billing", channel="sip")
+    queues.request_callback("c1", NUMBER)
+    queues.sign_in("ana")
+    drain(engine, queues)
+    copy = Copy(client)
+    (offer,) = queues.claim(Proposal("c1", "billing", "voice", ("ana",), absent=True))
+    assert queues.connected(offer)
+    copy.takes_over()
+    assert queues.keep("sip1", ["c1"], {"c1": offer}) == ["c1"]
+    assert queues.reconnect(
+        offer, "c1", "ana", "billing", channel="sip", connected_at=clock.now, holder="sip1", waits=True
+    )
+    assert queues.callbacks_of(NUMBER) == []
+    drain(engine, queues)
+    assert (row(engine, "c1").state, row(engine, "c1").callback) == ("connected", "done")
+
+
+def test_a_contact_that_its_agent_gave_back_waits(queues: Queues, clock: Clock) -> None:
+    """Its process may say once more that it is in conversation."""
+    queues.join("c1", "billing", channel="sip", holder="sip1")
+    queues.sign_in("ana")
+    offer = connected(queues, "c1", "ana")
+    assert queues.transfer(offer, "general")
+    assert queues.keep("sip1", ["c1"], {"c1": offer}) == []
+    assert there(queues, "c1") == {"c1": "waiting"}
 
 
 def test_other_keys_stay(queues: Queues, client: redis.Redis, copy: Copy) -> None:

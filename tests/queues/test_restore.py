@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -22,7 +21,7 @@ from tests.queues.test_journal import NUMBER, drain, kinds_stored, row
 
 
 @pytest.fixture
-def lost(engine: Engine, queues: Queues, client: redis.Redis, clock: Clock) -> Iterator[float]:
+def lost(engine: Engine, queues: Queues, client: redis.Redis, clock: Clock) -> float:
     """A store with somebody in each state, which then lost its data. Gives when they joined."""
     joined = clock.now
     queues.join("call", "billing", channel="sip", holder="sip1", priority=7, skills={"billing": 5})

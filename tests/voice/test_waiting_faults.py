@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from callcenter.queues.router import Drain
 from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.channels.voice import keeper
 from tests.bridge.phones import TonePhone
 from tests.secrecy import assert_lands_nowhere
-from tests.valkey import Valkey
+from tests.valkey import Copy, Valkey
 from tests.voice.office import Office, office
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(120)]
-ANA, DANA = 700, 300
+ANA, BEN, DANA = 700, 1200, 300
 CARD, EXPIRY = "5555555555554444", "0831"
 
 
@@ -38,6 +40,14 @@ async def hears_something(phone: TonePhone, frames: int = 150) -> None:
 async def place_of(made: Office, contact: str) -> float:
     entry = await asyncio.to_thread(made.queues.entry, contact)
     return float(entry["joined_at"])
+
+
+async def in_conversation(made: Office, contact: str) -> None:
+    """Until the store says so."""
+    async with asyncio.timeout(20):
+        while (await asyncio.to_thread(made.queues.entry, contact)).get("state") != "connected":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await made.waits(0)
 
 
 async def waiting_caller(made: Office) -> tuple[TonePhone, str]:
@@ -75,6 +85,47 @@ def test_a_store_that_dies_costs_neither_the_place_nor_the_music(
             await ana.rings()
             await ana.answer()
             await dana.hears(ANA)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["in the log", "known to the call alone"])
+def test_a_replica_that_is_late_takes_nobody_out_of_a_conversation(
+    tmp_path: Path, audio: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """It has the caller waiting, with whom ana talks by now; ben is free. Where the log of events hasn't heard of the
+    conversation either, it is the call's process that tells."""
+    monkeypatch.setattr(keeper, "KEEP_SECONDS", 0.2)
+    draining, drain = threading.Event(), Drain.once
+    draining.set()
+    monkeypatch.setattr(Drain, "once", lambda self: drain(self) if draining.is_set() else 0)
+
+    async def story() -> None:
+        async with office(tmp_path / "office", audio, valkey, "ana", "ben") as made:
+            dana, contact = await waiting_caller(made)
+            [ana] = made.phones[:1]
+            await made.tells("queue.joined")
+            copy = await asyncio.to_thread(Copy, made.queues.client)
+            if not known:
+                draining.clear()
+            await asyncio.to_thread(made.queues.set_presence, "ana", "available")
+            await ana.rings()
+            await ana.answer()
+            await dana.hears(ANA)
+            if known:
+                await made.tells("offer.connected")
+            await asyncio.to_thread(copy.takes_over)
+            ben = await made.agent("ben", BEN)
+            draining.set()
+            events = await made.tells("offer.restored")
+            assert ("offer.connected" in {event.kind for event in events}) == known
+            await in_conversation(made, contact)
+            dana.heard.clear()
+            await dana.hears(ANA)
+            dana.hang_up()
+            await made.tells("offer.done")
+            assert (await asyncio.to_thread(made.queues.agents))["ana"].state == "wrap_up"
+            assert ben._invites.empty(), "ben was rung"
 
     asyncio.run(story())
 

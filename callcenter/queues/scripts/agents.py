@@ -74,11 +74,17 @@ return 'yes'
 
 RECONNECT = """
 -- KEYS cw:journal
--- ARGV now, offer, agent, device, medium, connected_at, contact, JSON of the entry's fields as in JOIN, queue
+-- ARGV now, offer, agent, device, medium, connected_at, contact, JSON of the entry's fields as in JOIN, queue,
+--      '1' also if the contact waits
 -- A conversation that the store has forgotten. One that it knows stays as it is.
 local now, id, agent, contact = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
 if redis.call('EXISTS', 'cw:offer:' .. id) == 1 then return 'no' end
-if in_queue(hash('cw:entry:' .. contact)) then return 'no' end
+local entry = hash('cw:entry:' .. contact)
+if in_queue(entry) then
+  if ARGV[10] ~= '1' then return 'no' end
+  withdraw(contact, entry, now, '', 'restored')
+  leave(contact, entry, 'connected', 'connected', now)
+end
 local given = cjson.decode(ARGV[8])
 set('cw:entry:' .. contact, given)
 set('cw:entry:' .. contact, {queue = ARGV[9], queued_at = given.joined_at, state = 'connected', offers = '', offer = id,
@@ -97,6 +103,9 @@ redis.call('SADD', 'cw:agents', agent)
 redis.call('HINCRBY', key, 'live', 1)
 redis.call('HINCRBY', key, 'load:' .. ARGV[5], 1)
 journal('offer.restored', now, contact, ARGV[9], agent, id, {connected_at = tonumber(ARGV[6])})
+if in_queue(entry) and entry.leg == 'absent' then
+  journal('callback.done', now, contact, ARGV[9], agent, id, {number = entry.number})
+end
 call_back_no_more(contact, given, now, ARGV[6])
 settle(agent, now)
 return 'yes'

@@ -106,7 +106,8 @@ class Keeper:
 
     async def _keep_once(self) -> None:
         ids = [*self._waiters, *self._kept()]
-        for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids):
+        talking = {id: waiter.talking[0].id for id, waiter in self._waiters.items() if waiter.talking is not None}
+        for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids, talking):
             waiter = self._waiters.get(contact_id)
             if waiter is None:
                 continue
