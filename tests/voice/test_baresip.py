@@ -36,12 +36,11 @@ def phone(tmp_path: Path) -> Iterator[Baresip]:
 class Caller:
     """Listens for the prompts of the one call on a line, in their order."""
 
-    def __init__(self, line: Line, phone: Baresip, transport: str) -> None:
+    def __init__(self, line: Line, phone: Baresip, transport: str, port: int = 0) -> None:
         self._line, self._phone = line, phone
         self._at = 0
         self._taken = 0
-        host, port = line.address
-        phone.dial(f"sip:ivr@{host}:{port};transport={transport}")
+        phone.dial(f"sip:ivr@{line.address[0]}:{port or line.address[1]};transport={transport}")
 
     def hears(self, id: str) -> str:
         """Wait for a prompt to come due and to be heard whole; its words."""

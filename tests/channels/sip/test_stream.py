@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +15,7 @@ from ivr.channels.sip import stream
 from ivr.channels.sip.framing import MAX_HEAD, BadFrame, Framer
 from tests.channels.sip.raw_client import Message, RawClient
 from tests.channels.sip.server import eventually, serving
+from tests.channels.sip.tls import make_certificate
 
 MESSAGES = [
     b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n",
@@ -214,20 +211,7 @@ async def test_a_call_placed_over_tcp_and_the_connection_lost_while_it_rings() -
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    paths = tmp_path / "cert.pem", tmp_path / "key.pem"
-    paths[0].write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    encoding, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    paths[1].write_bytes(key.private_bytes(encoding, private, serialization.NoEncryption()))
-    return paths
+    return make_certificate(tmp_path)
 
 
 @pytest.mark.sip

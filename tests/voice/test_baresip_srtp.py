@@ -1,0 +1,131 @@
+"""baresip with SRTP over TLS, whose SRTP is not ours: calling in and being called, each hears the other."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.channels.leg import Answered, HungUp
+from ivr.channels.sip.leg import SipLeg
+from ivr.prompts.parts import Part, Prompt
+from ivr.speech import pcm
+from tests.channels.sip.tls import make_certificate
+from tests.voice.baresip import ALIKE, Baresip, Samples, correlate
+from tests.voice.line import Line
+from tests.voice.test_baresip import Caller, _key, _play
+
+pytestmark = [pytest.mark.sip, pytest.mark.slow]
+
+
+class SecurePhone(Baresip):
+    """With a certificate; its sound as `mediaenc` says. Its user says again what he hears: `aubridge` is an echo."""
+
+    def __init__(self, folder: Path, mediaenc: str, certificate: tuple[Path, Path]) -> None:
+        super().__init__(folder)
+        (folder / "both.pem").write_bytes(certificate[0].read_bytes() + certificate[1].read_bytes())
+        config = (folder / "config").read_text()
+        (folder / "config").write_text(f"{config}module srtp.so\nsip_certificate {folder}/both.pem\n")
+        account = f"<sip:phone@127.0.0.1;transport=tls>;regint=0;answermode=auto;ptime=20;mediaenc={mediaenc}\n"
+        (folder / "accounts").write_text(account)
+        self.uri = f"sip:phone@127.0.0.1:{self.port + 1};transport=tls"  # its TLS port is the next one
+
+
+class Echo:
+    """What comes back from the phone."""
+
+    def __init__(self) -> None:
+        self._heard = bytearray()
+        self._more = threading.Condition()
+
+    def __call__(self, frames: bytes) -> None:
+        with self._more:
+            self._heard += frames
+            self._more.notify_all()
+
+    def samples(self) -> Samples:
+        raw = pcm.pcm16(bytes(self._heard))
+        return np.frombuffer(raw, "<i2").astype(np.float64)
+
+    def waits_for(self, ulaw: bytes) -> None:
+        wanted = np.frombuffer(pcm.pcm16(ulaw), "<i2").astype(np.float64)
+        with self._more:
+            assert self._more.wait_for(lambda: correlate(self.samples(), wanted)[1] > ALIKE, 25)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    made = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made[0]))
+    return made
+
+
+@pytest.fixture
+def line(tmp_path: Path, audio: Path, certificate: tuple[Path, Path]) -> Iterator[Line]:
+    settings = {"sip_tls_cert": str(certificate[0]), "sip_tls_key": str(certificate[1]), "sip_tls_port": 0}
+    with Line(tmp_path, audio, sip_srtp="optional,127.0.0.0/8=required", **settings) as line:
+        yield line
+
+
+def test_it_calls_and_hears_and_is_heard(
+    line: Line, tmp_path: Path, certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """RTP/SAVP offered by it; its keys are SRTP too."""
+    caplog.set_level(0)
+    endpoint = line.service.endpoint
+    assert endpoint
+    with SecurePhone(tmp_path / "baresip", "srtp-mand", certificate) as phone:
+        caller = Caller(line, phone, "tls", endpoint.transports.ports["TLS"])
+        caller.hears("main.welcome")
+        [leg] = endpoint.live
+        assert leg.agreed
+        keys = leg.agreed.keys
+        assert keys
+        caller.hears("main.how_can_we_help")
+        caller.presses("2")
+        caller.hears("main.anything_else")
+        caller.presses("2")
+        caller.hears("main.goodbye")
+        caller.let_go()
+    for key in (keys.ours, keys.theirs):
+        assert base64.b64encode(key).decode()[:16] not in caplog.text
+        assert key.hex()[:16] not in caplog.text
+
+
+@pytest.mark.parametrize("mediaenc", ["srtp", "srtp-mand"])
+def test_it_is_called_and_hears_and_is_heard(
+    line: Line, tmp_path: Path, certificate: tuple[Path, Path], mediaenc: str
+) -> None:
+    endpoint = line.service.endpoint
+    assert endpoint
+    text = line.ears.catalogue.text("en", "main.goodbye")
+    assert text
+    clips = line.run(line.ears.clips(Prompt((Part("text", text),), "en", "main.goodbye")))
+    audio = b"".join(clip.ulaw for clip in clips)
+    with SecurePhone(tmp_path / "baresip", mediaenc, certificate) as phone:
+        leg = line.run(endpoint.dial(phone.uri))
+        assert isinstance(leg, SipLeg)
+        first = line.run(leg.next_event())
+        assert first == Answered(), (first, phone.log)
+        assert leg.agreed
+        assert leg.agreed.keys
+        echo = Echo()
+        line.run(_listen(leg, echo))
+        line.run(_play(leg, clips))
+        phone.waits_for(audio)
+        echo.waits_for(audio)
+        line.run(leg.next_event())
+        phone.press("42#")
+        assert [line.run(_key(leg)) for _ in range(3)] == ["4", "2", "#"]
+        phone.hang_up()
+        assert line.run(leg.next_event()) == HungUp("peer")
+        assert not re.search("(?i)srtp.*(fail|error)", phone.log)
+
+
+async def _listen(leg: SipLeg, echo: Echo) -> None:
+    leg.listen(echo)
