@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,13 +50,16 @@ class _Text:
 
 @dataclass
 class Catalogue:
-    """All prompts of all languages. Read-only once loaded; load it again to see changes."""
+    """All prompts of all languages. Texts are as they were when it was loaded; recordings that come and go are seen
+    while it is used."""
 
     folder: Path
     problems: list[Problem] = field(default_factory=list)
     """Every mistake and warning that was found while reading."""
     _texts: dict[str, dict[str, _Text]] = field(default_factory=dict)
     _recordings: dict[str, dict[str, Path]] = field(default_factory=dict)
+    _listed: dict[str, int] = field(default_factory=dict)
+    """By language the time of its folder of recordings when that was listed; 0 while it may change unnoticed."""
 
     @classmethod
     def load(cls, folder: Path) -> Catalogue:
@@ -105,7 +109,16 @@ class Catalogue:
         return Where(found.file, found.mark.line, found.mark.column) if found else None
 
     def recording(self, language: str, id: str) -> Path | None:
+        """The recording of a prompt, as its folder is now: one look at the folder's time."""
+        if language in self._texts:
+            folder = self.recordings_folder(language)
+            if self._listed.get(language) != _time(folder):
+                self._listed[language] = _settled(folder)
+                self._recordings[language] = {path.stem: path for path in reversed(_sounds(folder))}
         return self._recordings.get(language, {}).get(id)
+
+    def recordings_folder(self, language: str) -> Path:
+        return self.folder / language / "recordings"
 
     def missing(self) -> list[tuple[str, str]]:
         """(language, id) for every id that another language has and this one lacks."""
@@ -197,6 +210,33 @@ class Catalogue:
                 if text is None:
                     fix = f"add '{path.stem}' to the language's YAML with the words that are said, or rename the file"
                     self._problem(mark, "no prompt has this name, so nothing plays it", fix, warning=True)
+
+
+def _time(folder: Path) -> int:
+    """When a folder was last changed, in ns; -1 where there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return -1
+
+
+def _settled(folder: Path) -> int:
+    """The same, but 0 for one that has just changed: within a tick of the clock it could change again unseen."""
+    changed = _time(folder)
+    return changed if changed < time.time_ns() - 1_000_000_000 else 0
+
+
+def _sounds(folder: Path) -> list[Path]:
+    """The files that can be played, by name."""
+    try:
+        return [
+            path
+            for path in sorted(folder.iterdir())
+            if path.name[0] != "." and path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+            and path.stat().st_size <= MAX_RECORDING_BYTES
+        ]  # fmt: skip
+    except OSError:
+        return []
 
 
 def has_values(text: str) -> bool:

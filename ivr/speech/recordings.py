@@ -13,12 +13,26 @@ from ivr.speech import pcm
 from ivr.speech.errors import RecordingError
 
 MAX_SECONDS = 600
+ENOUGH_RATE = 16_000
+"""Samples a second that hold all that a telephone carries, wideband too."""
 
 
 def convert(path: Path) -> bytes:
     """8 kHz PCM16 mono at the standard loudness. Blocking. Raises `RecordingError` with what to do."""
-    plain = path.suffix.lower() == ".wav" and _is_pcm_wav(path)
-    if not plain and not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
+    samples, rate = decoded(path)
+    if len(samples) > MAX_SECONDS * rate:
+        raise RecordingError(f"{path}: longer than {MAX_SECONDS // 60} minutes; shorten it")
+    if not len(samples) or not pcm.speech_level(samples):
+        raise RecordingError(f"{path}: there is no sound in this recording; record it again")
+    return pcm.telephone(samples, rate)
+
+
+def decoded(path: Path, kind: str | None = None) -> tuple[pcm.Samples, int]:
+    """The samples of any recording, mono, and how many there are in a second: a second more than `MAX_SECONDS` of one
+    that is longer. `kind` is a format of ffmpeg's that the file must be in, whatever it is called. Blocking. Raises
+    `RecordingError` with what to do."""
+    plain = kind in (None, "wav") and path.suffix.lower() == ".wav" and _is_pcm_wav(path)
+    if not plain and not has_ffmpeg():
         what = f"{path}: this recording needs ffmpeg, which is not installed"
         raise RecordingError(f"{what}; install it (apt-get install ffmpeg), or save the recording as 16-bit WAV")
     with warnings.catch_warnings():
@@ -30,7 +44,10 @@ def convert(path: Path) -> bytes:
             with path.open("rb") as file:
                 segment = AudioSegment.from_file(file, "wav")
         else:
-            segment = AudioSegment.from_file(str(path), duration=MAX_SECONDS + 1)
+            # one channel at a rate that is enough for speech: what ffmpeg makes of a small file stays small
+            segment = AudioSegment.from_file(
+                str(path), kind, duration=MAX_SECONDS + 1, parameters=["-ac", "1", "-ar", str(ENOUGH_RATE)]
+            )
         samples = np.array(segment.get_array_of_samples(), dtype=np.float32) / np.float32(
             1 << (8 * segment.sample_width - 1)
         )
@@ -41,11 +58,11 @@ def convert(path: Path) -> bytes:
         raise RecordingError(f"{what}; save it again as WAV or MP3") from None
     if channels > 1:
         samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1)
-    if len(samples) > MAX_SECONDS * rate:
-        raise RecordingError(f"{path}: longer than {MAX_SECONDS // 60} minutes; shorten it")
-    if not len(samples) or not pcm.speech_level(samples):
-        raise RecordingError(f"{path}: there is no sound in this recording; record it again")
-    return pcm.telephone(samples, rate)
+    return samples, rate
+
+
+def has_ffmpeg() -> bool:
+    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
 
 
 def _is_pcm_wav(path: Path) -> bool:

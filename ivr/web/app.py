@@ -52,7 +52,7 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
         voices(settings.twilio_voices),
         settings.twilio_speech,
         uuid.uuid4().hex[:8],
-        audio.urls(recordings, settings.base_url),
+        audio.Urls(recordings, settings.base_url),
         f"{settings.base_url}/audio/{audio.MUSIC}.wav",
     )
     fallback = Fallback(settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import audioop
 import io
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import structlog
 from flask import Blueprint, Response, request
@@ -33,34 +33,50 @@ TONES = {"ringing-1": RINGING, "held-1": HELD}
 """What those hear on Twilio who are on hold (`ivr.bridge.sounds`)."""
 
 
-class Recordings:
-    """All recordings of the prompts folder, converted for the telephone (once: they are kept in the audio cache).
+class Recordings(Mapping[tuple[str, str], str]):
+    """All recordings of the prompts folder, converted for the telephone (once: they are kept in the audio cache), those
+    too that come and go later.
 
-    `keys` names each by (language, prompt id); prompts with values in their text have none, and a recording that
-    can't be read is spoken by the voice instead.
+    By (language, prompt id) the key of each; prompts with values in their text have none, and a recording that can't be
+    read is spoken by the voice instead.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.keys: dict[tuple[str, str], str] = {}
         self._clips: dict[str, Clip] = {}
+        self._told: set[str] = set()
+        self._renderer: Renderer | None = None
         try:
             catalogue = Catalogue.load(settings.prompts_dir)
         except FlowError as error:
             log.warning("no recordings: the prompts can't be read", problems=len(error.problems))
             return
-        renderer = Renderer(settings.audio_dir, catalogue, voices=())
-        for language in catalogue.languages:
-            for id in catalogue.ids(language):
-                path = catalogue.recording(language, id)
-                if path is None or has_values(catalogue.text(language, id) or ""):
-                    continue
-                try:
-                    clip = renderer.convert(path)
-                except RecordingError as error:
-                    log.warning("spoken by the voice instead", why=str(error))
-                    continue
-                self.keys[language, id] = clip.key
-                self._clips[clip.key] = clip
+        self._renderer = Renderer(settings.audio_dir, catalogue, voices=())
+        dict(self)
+
+    def __getitem__(self, prompt: tuple[str, str]) -> str:
+        renderer = self._renderer
+        path = renderer.catalogue.recording(*prompt) if renderer is not None else None
+        if renderer is None or path is None or has_values(renderer.catalogue.text(*prompt) or ""):
+            raise KeyError(prompt)
+        try:
+            clip = renderer.convert(path)
+        except RecordingError as error:
+            if str(error) not in self._told:
+                log.warning("spoken by the voice instead", why=str(error))
+            self._told.add(str(error))
+            raise KeyError(prompt) from None
+        self._clips[clip.key] = clip
+        return clip.key
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        catalogue = self._renderer.catalogue if self._renderer is not None else None
+        for language in catalogue.languages if catalogue is not None else ():
+            for id in catalogue.ids(language) if catalogue is not None else ():
+                if (language, id) in self:
+                    yield language, id
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
     def wav(self, key: str) -> bytes | None:
         """16-bit PCM, 8 kHz, mono; `None` for a key that is no recording's."""
@@ -68,6 +84,9 @@ class Recordings:
             ulaw = b"".join(clip.ulaw for clip in TONES[key])
         else:
             clip = music() if key == MUSIC else self._clips.get(key)
+            if clip is None:
+                dict(self)  # another process may have named one that is new
+                clip = self._clips.get(key)
             if clip is None:
                 return None
             ulaw = clip.ulaw
@@ -80,9 +99,20 @@ class Recordings:
         return out.getvalue()
 
 
-def urls(recordings: Recordings, base_url: str) -> Mapping[tuple[str, str], str]:
+class Urls(Mapping[tuple[str, str], str]):
     """Where Twilio fetches each recording."""
-    return {prompt: f"{base_url}/audio/{key}.wav" for prompt, key in recordings.keys.items()}
+
+    def __init__(self, recordings: Recordings, base_url: str) -> None:
+        self._recordings, self._base_url = recordings, base_url
+
+    def __getitem__(self, prompt: tuple[str, str]) -> str:
+        return f"{self._base_url}/audio/{self._recordings[prompt]}.wav"
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._recordings)
+
+    def __len__(self) -> int:
+        return len(self._recordings)
 
 
 def blueprint(recordings: Recordings) -> Blueprint:

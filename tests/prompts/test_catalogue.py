@@ -126,3 +126,21 @@ def test_no_file_breaks_the_reader(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     catalogue = Catalogue.read(tmp_path)
     assert all(isinstance(catalogue.text("en", id), str) for id in catalogue.ids("en"))
+
+
+def test_recordings_that_come_and_go_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "main.yaml").write_text("hello: Hello.\n")
+    catalogue = Catalogue.load(tmp_path)
+    assert catalogue.recording("en", "hello") is None
+    folder = catalogue.recordings_folder("en")
+    folder.mkdir()
+    for name in ("hello.mp3", ".hello.wav", "hello.txt"):
+        (folder / name).write_bytes(b"x")
+    assert catalogue.recording("en", "hello") == folder / "hello.mp3"
+    (folder / "hello.flac").write_bytes(b"x")  # of two, the one that `load` would take
+    assert catalogue.recording("en", "hello") == folder / "hello.flac"
+    for path in folder.glob("hello.*"):
+        path.unlink()
+    assert catalogue.recording("en", "hello") is None
+    assert catalogue.recording("xx", "hello") is None

@@ -77,3 +77,13 @@ def test_the_double_refuses_what_cannot_be_played(recorded: Line) -> None:
     recorded.app.view_functions["audio.audio"] = lambda key: (f"no sound: {key}", 200)
     with pytest.raises(RefusedTwiml, match="12300"):
         recorded.call()
+
+
+def test_a_recording_that_comes_later_is_played_from_then_on(recorded: Line, prompts: Path) -> None:
+    path = prompts / "en" / "recordings" / "main.how_can_we_help.wav"
+    first = recorded.call().heard[1].audio
+    path.write_bytes(tone(1.5))
+    second = recorded.call().heard[1].audio
+    assert second != first
+    path.unlink()
+    assert recorded.call().heard[1].audio in (None, "")

@@ -41,7 +41,9 @@ class Fold:
     recordings: Mapping[tuple[str, str], str] = field(default_factory=dict)
     music: str = ""
     """The address of what waiting callers hear where the step names nothing."""
-    _documents: dict[tuple[str, tuple[Say, ...], Collect], str] = field(default_factory=dict, repr=False, compare=False)
+    _documents: dict[tuple[str, tuple[Say, ...], Collect, tuple[str | None, ...]], str] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def reply(
         self, session: Session, effects: Sequence[Effect], carried: Sequence[Say] = (), *, full: bool = False
@@ -94,7 +96,9 @@ class Fold:
 
     def _question(self, session: Session, says: tuple[Say, ...], ask: Collect, full: bool) -> str:
         """A question's document. Most are the same for every caller but for their address, so they are made once."""
-        key = (session.language, says, ask)
+        said = (*(say.prompt for say in says), *ask.prompts)
+        played = tuple(self.recordings.get((prompt.language, prompt.id)) for prompt in said)
+        key = (session.language, says, ask, played)  # recordings come and go
         document = self._documents.get(key)
         if document is None:
             response = VoiceResponse()
