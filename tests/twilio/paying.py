@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +12,11 @@ import sqlalchemy as sa
 from callcenter import assisted
 from callcenter.db import reading
 from callcenter.tables import messages, payments, sandbox_charges, sessions
+from ivr.flow.effects import RunAction
+from ivr.flow.inputs import ActionDone
+from ivr.flow.session import Session
 from ivr.rehearsal.twilio_double import Call
+from ivr.runner import Runner
 from tests.twilio.office import Office
 from tests.twilio.support import ACCOUNT, CARD, CODE, EXPIRY
 
@@ -89,3 +96,20 @@ class Counter:
 
 def counter(office: Office) -> Counter:
     return Counter(office, *office.conversation())
+
+
+@contextmanager
+def while_charged(office: Office, doing: Callable[[], object]) -> Iterator[None]:
+    """`doing` is done while the card is at the gateway."""
+    runner = office.line.runner
+
+    def act(action: RunAction, session: Session) -> ActionDone:
+        if action.name == "pay_bill":
+            doing()
+        return Runner._perform(runner, session, action, time.monotonic() + action.budget)
+
+    runner.act = act
+    try:
+        yield
+    finally:
+        runner.act = None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from tests.twilio.office import Open
-from tests.twilio.paying import AMOUNT, counter
-from tests.twilio.support import CARD, words
+from dataclasses import replace
+
+import pytest
+
+from callcenter import control
+from ivr.rehearsal.twilio_double import Call
+from tests.twilio.office import ANA, BEN, DANA, Open
+from tests.twilio.paying import AMOUNT, Counter, counter, while_charged
+from tests.twilio.support import ACCOUNT, CARD, words
 
 
 def test_the_caller_keys_a_card_and_both_talk_on(open_recording_office: Open) -> None:
@@ -41,3 +47,275 @@ def test_the_caller_keys_a_card_and_both_talk_on(open_recording_office: Open) ->
     dana.hang_up()
     assert dana.failures == ana.failures == []
     assert [row.ended for row in here.sessions] == [True]
+
+
+def stopped(call: Call) -> bool:
+    return any("stopped" in text for text in words(call)[-2:])
+
+
+def test_the_agent_stops_it_and_begins_anew(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    assert "payment" in office.ordered(here.caller, "hold")
+    here.caller.press(CARD[:9])
+    assert office.ordered(here.caller, "pay_stop") == ""
+    assert stopped(here.caller)
+    assert here.talks
+    assert (here.shown["state"], here.shown["result"]) == ("ended", "stopped")
+    assert [one["result"] for one in here.ended] == ["stopped"]
+    assert "no payment" in office.ordered(here.caller, "pay_stop")
+    assert (here.payments, [row.ended for row in here.sessions]) == ([], [True])
+    here.asked()
+    here.keys_card()
+    office.step()
+    assert (here.shown["result"], here.charged) == ("paid", 1)
+    assert here.talks
+
+
+def test_it_is_stopped_before_the_callers_line_has_asked_for_anything(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    for verb in ("pay", "pay_stop"):
+        control.order(office.queues.client, here.contact, verb, by="ana")
+    office.orders.once()
+    office.step()
+    assert here.talks
+    assert (here.sessions, here.shown["result"]) == ([], "stopped")
+
+
+def test_a_card_that_is_charged_is_not_stopped(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    why: list[str] = []
+    with while_charged(office, lambda: why.append(office.ordered(here.caller, "pay_stop"))):
+        here.keys_card()
+    office.step()
+    assert "being charged" in why[0]
+    assert (here.shown["result"], here.charged, len(here.receipts)) == ("paid", 1, 1)
+    assert here.talks
+
+
+def test_a_stop_that_comes_before_the_charge_is_in_time(open_office: Open) -> None:
+    """The order was taken, and Twilio has not redirected the call yet when the last key comes."""
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    control.order(office.queues.client, here.contact, "pay_stop", by="ana")
+    office.orders.once()
+    here.keys_card()
+    office.step()
+    assert (here.shown["result"], here.charged, here.payments) == ("stopped", 0, [])
+    assert stopped(here.caller)
+    assert here.talks
+
+
+def test_a_declined_card_and_another(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    here.keys_card("4000000000000002")
+    assert (here.shown["state"], here.shown["problem"]) == ("asking", "declined")
+    here.caller.finish_speaking()
+    here.caller.press("1")
+    assert here.shown["keyed"] == {"card": 0}
+    here.keys_card()
+    office.step()
+    assert (here.shown["result"], here.charged) == ("paid", 1)
+
+
+def test_the_caller_asks_for_the_agent_instead(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    assert here.pay(amount=0) == ""
+    here.caller.finish_speaking()
+    here.caller.press("0")
+    office.step()
+    assert (here.shown["result"], here.shown["problem"]) == ("to_agent", "person")
+    assert here.talks
+
+
+def test_who_says_nothing_goes_back_to_the_agent(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    for _ in range(20):
+        here.caller.pass_time()
+    office.step()
+    assert here.shown["result"] == "to_agent"
+    assert here.talks
+
+
+def test_a_company_without_a_payment_flow_takes_none(open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = open_office("ana")
+    flows = office.line.runner.published.current()
+    poorer = replace(flows, company=flows.company.model_copy(update={"payment": None}))
+    monkeypatch.setattr(office.line.runner.published, "latest", lambda: poorer)
+    here = counter(office)
+    assert "no payment can be taken" in here.pay()
+    assert here.talks
+
+
+# Who goes
+
+
+def test_the_caller_hangs_up_while_keying(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    here.caller.press(CARD[:7])
+    here.caller.hang_up()
+    office.step()
+    assert here.ana.over
+    assert (here.payments, [row.ended for row in here.sessions]) == ([], [True])
+    assert (here.shown["state"], here.shown["result"]) == ("ended", "stopped")
+    assert [one["result"] for one in here.ended] == ["interrupted"]
+    assert office.offer(here.caller).state in ("wrap_up", "done")
+
+
+def test_the_caller_hangs_up_while_the_card_is_charged(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    with while_charged(office, here.caller.hang_up):
+        here.keys_card()
+    office.step()
+    office.orders.look()
+    assert here.ana.over
+    assert (here.charged, len(here.receipts), here.shown["result"]) == (1, 1, "paid")
+    assert [row.ended for row in here.sessions] == [True]
+
+
+def test_the_agent_hangs_up_and_the_caller_waits_for_another(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    joined = office.queues.entry(here.contact)["joined_at"]
+    office.queues.set_presence("ana", "unavailable", "lunch")
+    here.asked()
+    here.caller.press(CARD[:7])
+    here.ana.hang_up()
+    office.step()
+    entry = office.queues.entry(here.contact)
+    assert (entry["state"], entry["joined_at"]) == ("waiting", joined)
+    assert here.caller.heard[-1].audio.endswith("/audio/music-1.wav")
+    assert (here.payments, [row.ended for row in here.sessions]) == ([], [True])
+    assert here.shown["result"] == "stopped"
+    office.queues.sign_in("ben")
+    ben = office.rung().start()
+    office.step()
+    assert (office.hears(here.caller), office.hears(ben)) == ({BEN}, {DANA})
+    again = Counter(office, here.caller, ben, here.contact)
+    assert office.ordered(here.caller, "pay", by="ben", account=ACCOUNT, amount=AMOUNT) == ""
+    here.caller.finish_speaking()
+    here.caller.press("1")
+    again.keys_card()
+    office.step()
+    assert (again.shown["result"], again.charged) == ("paid", 1)
+    assert again.talks
+
+
+def test_the_agent_hangs_up_while_the_card_is_charged(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    office.queues.set_presence("ana", "unavailable", "lunch")
+    here.asked()
+    with while_charged(office, here.ana.hang_up):
+        here.keys_card()
+    office.step()
+    office.orders.look()
+    assert office.state(here.caller) == "waiting"
+    assert here.caller.heard[-1].audio.endswith("/audio/music-1.wav")
+    assert (here.charged, len(here.receipts), here.shown["result"]) == (1, 1, "paid")
+    assert [row.ended for row in here.sessions] == [True]
+
+
+# Others
+
+
+def test_a_supervisor_hears_what_the_agent_hears(open_office: Open) -> None:
+    office = open_office("ana", "ben")
+    office.queues.set_presence("ben", "unavailable", "lunch")
+    here = counter(office)
+    assert office.ordered(here.caller, "listen", by="ben") == ""
+    ben = office.rung().start()
+    office.step()
+    here.asked()
+    assert (office.hears(here.ana), office.hears(ben)) == ({"held-1.wav"}, {"held-1.wav"})
+    assert office.ordered(here.caller, "whisper", by="ben") == ""
+    assert (office.hears(here.ana), office.hears(ben)) == ({BEN}, {ANA})
+    here.keys_card()
+    office.step()
+    assert (office.hears(here.caller), office.hears(here.ana)) == ({ANA}, {DANA, BEN})
+    assert (ben.failures, here.shown["result"]) == ([], "paid")
+
+
+def test_a_supervisor_begins_to_whisper_during_it(open_office: Open) -> None:
+    office = open_office("ana", "ben")
+    office.queues.set_presence("ben", "unavailable", "lunch")
+    here = counter(office)
+    here.asked()
+    assert "payment" in office.ordered(here.caller, "take_over", by="ben")
+    assert office.ordered(here.caller, "whisper", by="ben") == ""
+    ben = office.rung().start()
+    office.step()
+    assert ben.failures == []
+    assert (office.hears(here.ana), office.hears(ben)) == ({BEN}, {ANA})
+    here.keys_card()
+    office.step()
+    assert (office.hears(here.caller), office.hears(here.ana)) == ({ANA}, {DANA, BEN})
+
+
+def test_a_supervisor_who_had_joined_goes_on_without_the_payment(open_office: Open) -> None:
+    office = open_office("ana", "ben")
+    office.queues.set_presence("ben", "unavailable", "lunch")
+    here = counter(office)
+    assert office.ordered(here.caller, "join", by="ben") == ""
+    ben = office.rung().start()
+    office.step()
+    here.asked()
+    assert (office.hears(here.ana), office.hears(ben)) == ({BEN}, {ANA})
+    here.ana.hang_up()
+    office.step()
+    assert (office.hears(here.caller), office.hears(ben)) == ({BEN}, {DANA})
+    assert (here.payments, [row.ended for row in here.sessions]) == ([], [True])
+
+
+def test_a_caller_who_was_transferred_before(open_office: Open) -> None:
+    office = open_office("ana", "ben")
+    office.queues.set_presence("ben", "unavailable", "lunch")
+    here = counter(office)
+    assert office.ordered(here.caller, "transfer", to={"agent": "ben"}) == ""
+    ben = office.rung().start()
+    office.step()
+    here = Counter(office, here.caller, ben)
+    assert office.ordered(here.caller, "pay", by="ben", account=ACCOUNT, amount=AMOUNT) == ""
+    here.caller.finish_speaking()
+    here.caller.press("1")
+    here.keys_card()
+    office.step()
+    assert (here.shown["result"], here.charged) == ("paid", 1)
+    assert here.talks
+
+
+def test_who_was_called_back_pays_too(open_recording_office: Open) -> None:
+    office = open_recording_office("ana")
+    _, contact = office.books()
+    office.queues.set_presence("ana", "available")
+    ana = office.rung().start()
+    ana.press("1")
+    office.step()
+    back = office.rung().start()
+    back.press("1")
+    office.step()
+    here = Counter(office, back, ana, contact)
+    here.asked()
+    here.keys_card()
+    office.step()
+    assert (here.shown["result"], here.charged, len(here.receipts)) == ("paid", 1, 1)
+    assert here.talks
+    here.asked()
+    back.hang_up()
+    office.step()
+    assert ana.over
+    assert [tape.keys for tape in back.tapes] == [""]

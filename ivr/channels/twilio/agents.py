@@ -164,7 +164,7 @@ class Talks:
 
     def talk_back(self, link: Link) -> str:
         """A customer who was called back comes into the conference."""
-        talk = self.conversations.get(link.offer)
+        talk = self.conversations.change(link.offer, lambda talk: talk.arrived(addresses.conference(link)))
         if talk is None or talk.state.over:
             return self.after_back(link)
         return self.into_conference(link, f"{self.fold.base_url}/twilio/back/{link.offer}/after")
@@ -214,7 +214,7 @@ class Talks:
         session = stored.session
         waits = session.contact_id == link.contact and "Served" in (session.waiting or {}).get("for", ())
         action = f"{self.fold.base_url}/twilio/voice/{session.id}/{session.seq}/served/{link.offer}"
-        talk = self.conversations.get(link.offer)
+        talk = self.conversations.change(link.offer, lambda talk: talk.arrived(addresses.conference(link)))
         if talk is not None and not talk.state.started and not (waits and self._state(link) == "accepted"):
             self.queues.refuse(link.offer, "failed")
             self.conversations.happened(link.offer, OfferLost())
@@ -243,11 +243,12 @@ class Talks:
 
     def into_conference(self, link: Link, action: str) -> str:
         """The customer; `action` is where the call goes on afterwards."""
-        talk = self.conversations.change(link.offer, lambda talk: replace(talk, after=action))
+        talk = self.conversations.change(link.offer, lambda talk: happenings.enters(talk, action))
         response = VoiceResponse()
         if talk is not None and not talk.state.started:
             self._consent(response, link, link.language)
-        self._conference(response, link, CUSTOMER, happenings.ENTERED, action=action)
+        wish = happenings.ENTERED if talk is None else happenings.entering(talk)
+        self._conference(response, link, CUSTOMER, wish, action=action)
         return str(response)
 
     # What happens

@@ -17,7 +17,20 @@ ENTERED = Wish(ends=True)
 
 def answers(talk: Talk, party: str, call: str) -> Talk:
     """The call of a party asks what to do: it comes into the conference so."""
-    return talk.with_leg(party, call=call, told=arriving(talk.state, party))
+    held = bool(talk.leg(talk.state.agent).told.hold)
+    return talk.with_leg(party, call=call, told=arriving(talk.state, party, held=held))
+
+
+def entering(talk: Talk) -> Wish:
+    """How the customer's call comes into the conference; where it will be taken out of it at once, it leaves the others
+    there."""
+    return replace(ENTERED, ends=not talk.leg(CUSTOMER).sent)
+
+
+def enters(talk: Talk, after: str) -> Talk:
+    """The customer's call is told to come into the conference, and goes on with `after` when that is over."""
+    there = replace(talk, after=after)
+    return there if talk.leg(CUSTOMER).inside else there.with_leg(CUSTOMER, told=entering(talk))
 
 
 def joined(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Talk:
@@ -25,8 +38,9 @@ def joined(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Tal
     leg = talk.legs.get(party)
     if leg is None or (leg.inside and talk.room == room) or _old(talk, leg, room, event):
         return talk
-    if party == CUSTOMER:
-        leg = replace(leg, told=ENTERED)  # each time: from another conference, or from a payment
+    if party == CUSTOMER and talk.room not in ("", room):
+        # the conference had ended, and begins anew
+        leg = replace(leg, told=entering(talk))
     here = replace(talk, room=room, closing=False, legs={**talk.legs, party: replace(leg, inside=True, event=event)})
     if here.state.over:
         return here
@@ -37,14 +51,14 @@ def joined(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Tal
 
 
 def left(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Talk:
-    """A party is out of the conference. The customer has ended it thereby, unless somebody else did or a payment is
-    taken, and the customer's call asks what comes next; the calls of all others are over."""
+    """A party is out of the conference. The customer has ended it thereby, unless somebody else did or it was
+    redirected, and the customer's call asks what comes next; the calls of all others are over."""
     leg = talk.legs.get(party)
     if leg is None or (party == CUSTOMER and (room != talk.room or not leg.inside)) or _old(talk, leg, room, event):
         return talk
     out = talk.with_leg(party, inside=False, out_at=now, event=event)
     if party == CUSTOMER:
-        return out if talk.closing or talk.away else out.stepped(Gone(CUSTOMER), now)
+        return out if talk.closing or talk.away or leg.sent else out.stepped(Gone(CUSTOMER), now)
     return replace(out, closing=talk.closing or (leg.inside and leg.told.ends)).without(party).stepped(Gone(party), now)
 
 

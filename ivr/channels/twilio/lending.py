@@ -49,7 +49,6 @@ class Lending:
         call = talk.leg(CUSTOMER).call
         payment = Payment(wanted.order, wanted.by, call, wanted.account, wanted.amount, asked_at=self._clock())
         if known is None:
-            # before Twilio is asked, which may be quicker with its next request than with its answer
             self._change(talk.id, lambda now: replace(now, payment=payment))
             self._links.pays(call, talk.id)
             self._payments.begun(link.contact, payment)
@@ -109,6 +108,8 @@ class Lending:
             self._change(talk.id, lambda now: now.with_payment(asked_at=self._clock()))
 
     def _redirect(self, talk: Talk, path: str) -> None:
+        # before Twilio is asked: its next requests may be quicker than its answer
+        self._change(talk.id, lambda now: now.sends(path))
         if not self._api.redirect(talk.leg(CUSTOMER).call, self._base_url + path):
             self._change(talk.id, self._gone)
 

@@ -56,10 +56,12 @@ def wishes(state: State) -> dict[str, Wish]:
     }
 
 
-def arriving(state: State, id: str) -> Wish:
-    """How a party that was called comes into the conference: as quiet as it will be."""
+def arriving(state: State, id: str, *, held: bool) -> Wish:
+    """How a party that was called comes into the conference: as quiet as it will be. `held`: the agent is on hold, and
+    can't be whispered to yet (https://www.twilio.com/docs/api/errors/16027)."""
     mode = state.parties[id].mode
-    return Wish(muted=mode == "listen", coaches=state.agent if mode == "whisper" else "")
+    whispers = mode == "whisper" and not held
+    return Wish(muted=mode == "listen" or (mode == "whisper" and held), coaches=state.agent if whispers else "")
 
 
 def _heirs(state: State) -> bool:

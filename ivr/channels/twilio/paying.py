@@ -41,7 +41,8 @@ class Paying:
 
     def begin(self, talks: Talks, link: Link, order: str) -> str:
         """The call is out of the conference: the first question, or the one that it is at."""
-        talk = talks.conversations.get(link.offer)
+        path = addresses.payment(link.offer, order)
+        talk = talks.conversations.change(link.offer, lambda talk: talk.arrived(path))
         payment = _of(talk, order)
         if talk is None or payment is None:
             return self._elsewhere(talks, link)
@@ -72,7 +73,8 @@ class Paying:
 
     def stopped(self, talks: Talks, link: Link, order: str) -> str:
         """The agent has stopped it. A card that is at the gateway is waited for, and the customer hears how it ends."""
-        talk = talks.conversations.get(link.offer)
+        path = addresses.payment(link.offer, order, "stop")
+        talk = talks.conversations.change(link.offer, lambda talk: talk.arrived(path))
         payment = _of(talk, order)
         if payment is None:
             return self._elsewhere(talks, link)
@@ -117,11 +119,10 @@ class Paying:
             return None
 
     def hung_up(self, call: str) -> None:
-        """The customer's call is over. Where it was in the conference, that tells."""
+        """The call of a customer who was asked for a card is over; where it was in the conference, that tells, too."""
         talks = self._talks()
         offer = talks.links.payer(call) if talks is not None else ""
-        talk = talks.conversations.get(offer) if talks is not None and offer else None
-        if talks is not None and talk is not None and talk.away:
+        if talks is not None and offer:
             talks.conversations.over(offer, CUSTOMER, "completed")
 
     # What the flow's steps mean (`ivr.channels.twilio.calls.Assisting`); without Redis the payment goes on

@@ -50,6 +50,8 @@ class Leg:
     """When it was seen to have left the conference, 0 for never."""
     event: int = 0
     """The number of the last event of the conference that was about it."""
+    sent: tuple[str, ...] = ()
+    """Where the call was redirected to and has not asked for the document yet: it leaves the conference for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,13 @@ class Talk:
 
     def with_leg(self, party: str, **changes: Any) -> Talk:
         return replace(self, legs={**self.legs, party: replace(self.leg(party), **changes)})
+
+    def sends(self, path: str) -> Talk:
+        """The customer's call is redirected there."""
+        return self.arrived(path).with_leg(CUSTOMER, sent=(*self.arrived(path).leg(CUSTOMER).sent, path))
+
+    def arrived(self, path: str) -> Talk:
+        return self.with_leg(CUSTOMER, sent=tuple(other for other in self.leg(CUSTOMER).sent if other != path))
 
     def without(self, party: str) -> Talk:
         return replace(self, legs={id: leg for id, leg in self.legs.items() if id != party})
@@ -255,7 +264,7 @@ def _change(talk: Talk) -> Change | None:
     changes = []
     for id, wish in wishes(state).items():
         leg = talk.leg(id)
-        wanted = replace(wish, ends=not state.paying) if id == CUSTOMER else wish
+        wanted = replace(wish, ends=not (state.paying or leg.sent)) if id == CUSTOMER else wish
         wanted = wanted.after(leg.told)
         if leg.inside and wanted != leg.told:
             changes.append((leg.told.coaches not in leaving, not wanted.hold, id, wanted))
