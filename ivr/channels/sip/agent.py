@@ -172,7 +172,7 @@ class Agent:
 
         async def later() -> None:
             try:
-                found = await self.transports.flow_to(hop)
+                found = await self.transports.flow_to(hop, near=flow)
             except OSError as error:
                 why = str(error)
                 self.guarded(lambda: on_failed(why))

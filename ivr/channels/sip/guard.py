@@ -24,11 +24,15 @@ class Guard:
     def __init__(self, settings: SipSettings) -> None:
         self._networks = settings.allow or (() if settings.users else _LOOPBACK)
         self._known: dict[str, bool] = {}
-        self.admitted: set[str] = set()
+        self._admitted: dict[str, set[str]] = {}
+
+    def admit(self, registrar: str, addresses: set[str]) -> None:
+        """Let a registrar's servers in, in the place of those that it had before."""
+        self._admitted[registrar] = addresses
 
     def allows(self, ip: str) -> bool:
         """Whether this source needs no digest."""
-        if ip in self.admitted:
+        if any(ip in addresses for addresses in self._admitted.values()):
             return True
         known = self._known.get(ip)
         if known is None:

@@ -118,6 +118,12 @@ def tokens(values: Iterable[str]) -> list[str]:
     return [token.strip().lower() for value in values for token in value.split(",") if token.strip()]
 
 
+def retry_after(response: Response) -> int:
+    """Seconds of the Retry-After; 0 where there is none."""
+    match = re.match(r"\s*(\d{1,6})\b", response.header("retry-after"), re.ASCII)
+    return int(match[1]) if match else 0
+
+
 def parse(data: bytes, flow: Flow) -> Request | Response:
     """Read one whole message. Raises Malformed."""
     if len(data) > MAX_BYTES:

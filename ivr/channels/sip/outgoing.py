@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +14,7 @@ from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.leg import SipLeg
-from ivr.channels.sip.message import Response
+from ivr.channels.sip.message import Response, retry_after
 from ivr.channels.sip.sdp import NotAcceptable
 from ivr.channels.sip.session_timer import parse as parse_interval
 from ivr.channels.sip.values import BadValue, Uri, new_tag
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ivr.channels.sip.endpoint import SipEndpoint
 
 
+PATIENCE = 8
+"""So many times T1 (4 s) a server has for its first answer where there is another one."""
 SILENCE = 2.0
 """Seconds after which a telephone that has answered nothing isn't waited for, when all others have refused."""
 
@@ -43,6 +46,7 @@ class OutgoingLeg(SipLeg):
         self._limit: Handle | None = None
         self._cseq = 1
         self._began = 0.0
+        self._sender = ""
 
     async def start(self, sender: str, telephones: Sequence[tuple[Uri, Flow]] = ()) -> None:
         """Find a flow and a media port, then send the INVITE with `sender`, a URI, in the From.
@@ -54,27 +58,63 @@ class OutgoingLeg(SipLeg):
             if self.endpoint.draining or self.endpoint.calls > self.endpoint.settings.max_calls:
                 raise BlockingIOError("no more calls")
             places = telephones or [(self._target, await self.endpoint.transports.flow_to(self._target))]
+            self._sender = sender
             self.take_flow(places[0][1])
             self.stream = await self.endpoint.open_stream(self.on_media)
             if self.over:
                 self.stream.close()
                 return
-            self._invite(sender, [Branch(self.endpoint, *place, pinned=bool(telephones)) for place in places])
+            self._limit = self.endpoint.clock.call_later(self._timeout, self.endpoint.guarded, self._too_long)
+            self._invite([Branch(self.endpoint, *place, pinned=bool(telephones)) for place in places])
         except Exception as error:
             self.end("error", str(error) or type(error).__name__)
 
-    def _invite(self, sender: str, branches: list[Branch]) -> None:
+    def _invite(self, branches: list[Branch]) -> None:
         self._branches, self._began = branches, self.endpoint.clock.time()
-        self._limit = self.endpoint.clock.call_later(self._timeout, self.endpoint.guarded, self._too_long)
         for branch in branches:
             if not self.over:
-                branch.invite(self._request(sender, branch), self._next, self._responded, self._failed)
+                branch.invite(self._request(branch), self._next, self._responded, self._refused)
+                self._watch(branch)
 
-    def _request(self, sender: str, branch: Branch) -> SipRequest:
+    # Another server of the target's (RFC 3263 section 4.3)
+
+    def _watch(self, branch: Branch) -> None:
+        """Timer B is longer than anybody waits: where there is another server, one that says nothing has `PATIENCE`."""
+        if not branch.pinned and self.endpoint.transports.has_another(branch.flow, self._target):
+            seconds = PATIENCE * self.endpoint.settings.timers.t1
+            self.endpoint.clock.call_later(seconds, self.endpoint.guarded, functools.partial(self._silent, branch))
+
+    def _silent(self, branch: Branch) -> None:
+        if not branch.heard and branch.refused is None and not self.over and not self.up:
+            branch.abandon()
+            self._refused(branch, "timeout")
+
+    def _elsewhere(self, branch: Branch) -> bool:
+        """Whether the call goes on by another server than this branch's, which is away."""
+        away = branch.refused.status == 503 if isinstance(branch.refused, Response) else True
+        if not away or branch.pinned or self.over or self.up:
+            return False
+        after = retry_after(branch.refused) if isinstance(branch.refused, Response) else 0.0
+        if not self.endpoint.transports.failed(branch.flow, self._target, after):
+            return False
+        self._branches.remove(branch)
+        self.endpoint.spawn(self._again())
+        return True
+
+    async def _again(self) -> None:
+        try:
+            flow = await self.endpoint.transports.flow_to(self._target)
+            if not self.over and not self.up:
+                self.take_flow(flow)
+                self._invite([Branch(self.endpoint, self._target, flow, pinned=False)])
+        except Exception as error:
+            self.end("error", str(error) or type(error).__name__)
+
+    def _request(self, branch: Branch) -> SipRequest:
         assert self.stream is not None
         request = SipRequest(method="INVITE", uri=str(branch.target))
         headers = request.headers
-        headers.append("From", f"<{sender}>;tag={self._tag}")
+        headers.append("From", f"<{self._sender}>;tag={self._tag}")
         headers.append("To", f"<{branch.target}>")
         headers.append("Call-ID", self.id)
         headers.append("CSeq", "1 INVITE")
@@ -102,12 +142,12 @@ class OutgoingLeg(SipLeg):
             self._accepted(branch, response)
         elif response.status != 422 or not self._longer(branch, response):
             # A redirection is not followed: where our calls go is not for the callee to say.
-            branch.refused = response
-            self._judge()
+            self._refused(branch, response)
 
-    def _failed(self, branch: Branch, why: str) -> None:
+    def _refused(self, branch: Branch, why: Response | str) -> None:
         branch.refused = why
-        self._judge()
+        if branch in self._branches and not self._elsewhere(branch):
+            self._judge()
 
     def _judge(self) -> None:
         """A telephone has refused, or can't be reached. All of them have when the last has; when somebody declines for

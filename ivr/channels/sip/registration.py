@@ -11,7 +11,7 @@ from aiosipua.message import SipRequest
 from ivr.channels.sip.client import ClientRequest
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.flow import Flow
-from ivr.channels.sip.message import Response
+from ivr.channels.sip.message import Response, retry_after
 from ivr.channels.sip.settings import Registration
 from ivr.channels.sip.values import BadValue, Uri, new_tag, parse_name_addr, parse_uri
 
@@ -45,6 +45,7 @@ class Registrar:
         self._timer: Handle | None = None
         self._keepalive: Handle | None = None
         self._client: ClientRequest | None = None
+        self._flow: Flow | None = None
 
     def start(self) -> None:
         self.state = "registering"
@@ -63,11 +64,12 @@ class Registrar:
 
     async def _register(self, expires: int) -> None:
         try:
-            flow = await self._agent.transports.flow_to(self._uri)
+            # where we are registered already, rather than with another of its servers
+            self._flow = flow = await self._agent.transports.flow_to(self._uri, near=self._flow)
         except OSError as error:
             self._lost(str(error))
             return
-        self._agent.guard.admitted.add(flow.remote[0])
+        self._agent.guard.admit(str(self._uri), self._agent.transports.locator.addresses_of(self._uri))
         self._agent.guarded(lambda: self._send(flow, expires))
 
     def _send(self, flow: Flow, expires: int) -> None:
@@ -83,14 +85,19 @@ class Registrar:
         headers.append("Expires", str(expires))
         headers.append("Allow", self._agent.allow)
         self._client = ClientRequest(
-            self._agent, request, flow, self._next, lambda response: self._answered(response, expires), self._lost
+            self._agent,
+            request,
+            flow,
+            self._next,
+            lambda response: self._answered(response, expires, flow),
+            lambda why: self._failed(flow, expires, why),
         )
 
     def _next(self) -> int:
         self._cseq += 1
         return self._cseq
 
-    def _answered(self, response: Response, asked: int) -> None:
+    def _answered(self, response: Response, asked: int, flow: Flow) -> None:
         if response.status < 200:
             return
         if not asked or self.state == "stopped":
@@ -110,7 +117,11 @@ class Registrar:
             self._expires = int(least)
             self._agent.spawn(self._register(self._expires))
             return
-        self._lost(f"{response.status} {response.reason}", _seconds(response.header("retry-after")))
+        why, after = f"{response.status} {response.reason}", retry_after(response)
+        if response.status == 503:
+            self._failed(flow, asked, why, after)
+        else:
+            self._lost(why, after)
 
     def _keep_open(self, flow: Flow) -> None:
         """Keep a NAT's mapping to the registrar, so that its calls come in, until the next REGISTER."""
@@ -136,6 +147,14 @@ class Registrar:
             if contact.uri == ours and contact.params.get("expires", "").isdecimal():
                 return max(1, int(contact.params["expires"][:9]))
         return max(1, _seconds(response.header("expires")) or self._expires)
+
+    def _failed(self, flow: Flow, expires: int, why: str, after: float = 0.0) -> None:
+        """A server is away: the next one, at once, where the registrar has another (RFC 3263 section 4.3)."""
+        if expires and self.state != "stopped" and self._agent.transports.failed(flow, self._uri, after):
+            log.info("%s at %s: %s; trying another of its servers", self._uri.host, flow.remote[0], why)
+            self._agent.spawn(self._register(self._expires))
+        else:
+            self._lost(why, after)
 
     def _lost(self, why: str, after: float = 0.0) -> None:
         if self.state == "stopped":

@@ -13,6 +13,8 @@ from ivr.channels.sip.encryption import Srtp
 from ivr.channels.sip.transaction import Timers
 
 if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+
     from ivr.channels.sip.bindings import Bindings
     from ivr.channels.sip.registrar import Accounts
 
@@ -57,6 +59,8 @@ class SipSettings:
     allow: tuple[Network, ...] = ()
     srtp: Srtp = field(default_factory=Srtp)
     """Whose sound is encrypted; off where nothing is said."""
+    resolver: Resolver | None = None
+    """Who is asked for host names; None: the system's name servers."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     realm: str = "callwright"
     digests: tuple[str, ...] = ("SHA-256", "MD5")

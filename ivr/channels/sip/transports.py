@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from ivr.channels.sip.clock import Clock
 from ivr.channels.sip.flow import Flow
+from ivr.channels.sip.locating import Locator, Place, Unreachable, is_ip, place_at
+from ivr.channels.sip.names import Names
 from ivr.channels.sip.settings import SipSettings
 from ivr.channels.sip.stream import Connection, Connections
 from ivr.channels.sip.udp import UdpListener
@@ -19,14 +21,11 @@ _CONNECT_SECONDS = 5.0
 _BIND_TRIES = 20
 
 
-class Unreachable(OSError):
-    """No flow can be had to where a URI points."""
-
-
 class Transports:
     """UDP always, TCP and TLS as set. `on_data(data, flow)` gets whole messages, `on_lost(flow)` closed connections."""
 
     udp: UdpListener
+    locator: Locator
 
     def __init__(
         self,
@@ -40,7 +39,6 @@ class Transports:
         self._connections = Connections(clock, on_data, on_lost, may_connect)
         self._servers: list[asyncio.Server] = []
         self._interfaces: dict[str, str] = {}
-        self._resolved: dict[str, str] = {}
         self.ports: dict[str, int] = {}
 
     async def open(self) -> None:
@@ -57,6 +55,8 @@ class Transports:
 
     async def _bind(self, settings: SipSettings) -> None:
         """UDP and TCP on one port; where the system chooses it, one that is free for both."""
+        names = Names(self._connections.clock, ipv6=":" in settings.host, resolver=settings.resolver)
+        self.locator = Locator(self._connections.clock, names)
         for tries_left in reversed(range(_BIND_TRIES)):
             self.udp = await UdpListener.open(settings.host, settings.port, self._on_data)
             self.ports["UDP"] = self.udp.local[1]
@@ -108,57 +108,66 @@ class Transports:
         return host_port(*self.advertised(flow))
 
     def leads_to(self, flow: Flow, uri: Uri) -> bool:
-        """Whether a flow's peer is the host of a URI, by the last look-up."""
-        return flow.remote[0] in (uri.address, self._resolved.get(uri.address))
+        """Whether a flow's peer is a server of a URI, by the last look-up."""
+        return flow.remote[0] in self.locator.addresses_of(uri)
 
     def flow_now(self, uri: Uri) -> Flow | None:
         """A flow that needs no look-up and no connecting, or None."""
-        if not _is_ip(uri.address):
-            return None
-        if uri.transport == "UDP":
-            return self.udp.flow((uri.address, uri.port or 5060))
-        known = self._connections.open.get((uri.transport, uri.address, uri.port or _default_port(uri)))
-        return known if known and known.alive else None
+        return self._open_flow(place_at(uri)) if is_ip(uri.address) else None
 
     def flow_of(self, protocol: str, remote: tuple[str, int]) -> Flow | None:
         """A flow to a peer that came to us: its connection while that is open, or the UDP socket."""
-        if protocol == "UDP":
-            return self.udp.flow(remote)
-        known = self._connections.open.get((protocol, *remote))
+        return self._open_flow(Place(protocol, *remote))
+
+    def _open_flow(self, place: Place) -> Flow | None:
+        if place.transport == "UDP":
+            return self.udp.flow((place.address, place.port))
+        known = self._connections.open.get((place.transport, place.address, place.port))
         return known if known and known.alive else None
 
-    async def flow_to(self, uri: Uri) -> Flow:
-        """A flow to a URI's host by its A or AAAA record (SRV records are not looked up). Raises Unreachable."""
-        address = uri.address if _is_ip(uri.address) else await self._resolve(uri)
-        flow = self.flow_now(Uri(uri.scheme, "", host_only(address), uri.port, uri.params))
+    async def flow_to(self, uri: Uri, *, near: Flow | None = None) -> Flow:
+        """A flow to the best of a URI's servers that can be reached (RFC 3263 section 4), the peer of `near` before
+        the others. Raises Unreachable."""
+        places = await self.locator.places(uri, near=_place_of(near) if near is not None else None)
+        error: Unreachable | None = None
+        for place in places:
+            try:
+                return await self._connect(uri, place)
+            except Unreachable as failed:
+                self.locator.failed(uri, place)
+                error = failed
+        assert error is not None
+        raise error
+
+    async def _connect(self, uri: Uri, place: Place) -> Flow:
+        flow = self._open_flow(place)
         if flow:
             return flow
-        if uri.transport not in ("TCP", "TLS"):
-            raise Unreachable(f"no transport {uri.transport}")
-        context = self._settings.client_tls() if uri.transport == "TLS" else None
+        if place.transport not in ("TCP", "TLS"):
+            raise Unreachable(f"no transport {place.transport}")
+        context = self._settings.client_tls() if place.transport == "TLS" else None
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self._connections, uri.transport, inbound=False),
-                    address,
-                    uri.port or _default_port(uri),
+                    lambda: Connection(self._connections, place.transport, inbound=False),
+                    place.address,
+                    place.port,
                     ssl=context,
+                    # not the name that SRV led to: the certificate is to be that of the domain (RFC 5922 section 7.1)
                     server_hostname=uri.address if context else None,
                 )
         except (OSError, TimeoutError, ssl.SSLError) as error:
-            raise Unreachable(f"{uri.host} does not take {uri.transport} connections: {error}") from error
+            why = str(error) or type(error).__name__
+            raise Unreachable(f"{uri.host} does not take {place.transport} connections: {why}") from error
         return connection
 
-    async def _resolve(self, uri: Uri) -> str:
-        family = socket.AF_INET6 if ":" in self.udp.local[0] else socket.AF_INET
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(uri.address, None, family=family)
-        except OSError as error:
-            raise Unreachable(f"{uri.host} is unknown: {error}") from error
-        if len(self._resolved) >= 4096:
-            self._resolved.clear()
-        self._resolved[uri.address] = str(found[0][4][0])
-        return self._resolved[uri.address]
+    def failed(self, flow: Flow, uri: Uri, seconds: float = 0.0) -> bool:
+        """The server at the end of a flow failed; True where `flow_to` has another one for this URI."""
+        return self.locator.failed(uri, _place_of(flow), seconds)
+
+    def has_another(self, flow: Flow, uri: Uri) -> bool:
+        """Whether a URI has a server besides that at the end of a flow, that has not failed lately."""
+        return self.locator.has_another(uri, _place_of(flow))
 
     def _interface(self, remote: str) -> str:
         """The address of the interface that packets to `remote` leave through."""
@@ -174,17 +183,5 @@ class Transports:
         return known
 
 
-def _default_port(uri: Uri) -> int:
-    return 5061 if uri.transport == "TLS" else 5060
-
-
-def host_only(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _place_of(flow: Flow) -> Place:
+    return Place(flow.protocol, *flow.remote)
