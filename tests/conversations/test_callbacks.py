@@ -17,6 +17,7 @@ from ivr.flow.effects import RequestCallback
 from ivr.queue_config import PublishedQueues
 from ivr.queueing import Queueing
 from tests.conversations.support import DANA, Desk
+from tests.queues.support import placed
 from tests.valkey import Valkey
 
 OTHER = "+12025550177"
@@ -182,7 +183,7 @@ def test_waiting_here_takes_the_place(desk: Desk, queues: Queues) -> None:
     assert place is not None
     assert (place.position, f"{place.joined_at:.6f}") == (1, joined)
     assert queues.callbacks_of(DANA) == []
-    assert queues.place(contact).state == "left"  # type: ignore[union-attr]
+    assert placed(queues, contact).state == "left"
     assert queues.entry(thread)["medium"] == "sms"
 
 

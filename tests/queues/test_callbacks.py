@@ -20,6 +20,7 @@ from callcenter.queues.base import AlwaysOpen
 from callcenter.queues.callbacks import NotInQueue, OutsideHours, TooFar, of_person
 from callcenter.queues.store import Queues
 from tests.queues.conftest import Clock
+from tests.queues.support import placed
 
 Kinds = Callable[[], list[str]]
 NUMBER = "+12025550143"
@@ -92,7 +93,7 @@ def test_a_customer_who_isnt_reached_is_tried_again_at_the_same_place(
     queues: Queues, clock: Clock, result: str
 ) -> None:
     requested(queues)
-    joined = queues.place("c1").joined_at  # type: ignore[union-attr]
+    joined = placed(queues, "c1").joined_at
     offer = due(queues)
     queues.claim_callback(offer, "sip1")
     assert queues.callback_tried(offer, result) == "again"
@@ -118,7 +119,7 @@ def test_after_the_last_attempt_it_is_closed(queues: Queues, clock: Clock, kinds
         clock.sleep(601)
     assert kinds().count("callback.tried") == 3
     assert kinds().count("callback.failed") == 1
-    assert queues.place("c1").state == "left"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "left"
     assert queues.callbacks_of(NUMBER) == []
 
 
@@ -140,7 +141,7 @@ def test_a_dialling_process_that_dies_leaves_the_callback(queues: Queues, clock:
         assert reaper.reap_timers(queues) == 0
     clock.sleep(41)
     assert reaper.reap_timers(queues) == 1
-    assert queues.place("c1").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "waiting"
     assert queues.agents()["ana"].blocked_until <= clock.now + 1
     clock.sleep(2)
     again = due(queues)
@@ -158,10 +159,10 @@ def test_whoever_is_served_meanwhile_isnt_called_back(queues: Queues, kinds: Kin
     (offer,) = queues.claim(Proposal("c2", "general", "chat", ("ben",)))
     assert queues.connected(offer)
     assert not queues.connected(dialling)
-    assert queues.place("c1").state == "left"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "left"
     assert queues.agents()["ana"].state == "idle"
     assert kinds().count("callback.cancelled") == 1
-    assert queues.place("c3").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c3").state == "waiting"
 
 
 def test_the_number_that_calls_is_known_too(queues: Queues) -> None:
@@ -274,7 +275,7 @@ def test_a_number_is_checked(queues: Queues) -> None:
     for wrong in ("12", "call me", "", "sip:"):
         with pytest.raises(InvalidIdentifier):
             queues.request_callback("c1", wrong)
-    assert queues.place("c1").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "waiting"
     assert queues.request_callback("c1", "sip:ana@127.0.0.1:5090").position == 1
     with pytest.raises(NotInQueue):
         queues.request_callback("nobody", NUMBER)

@@ -15,6 +15,7 @@ from callcenter.acd.model import Estimate, Proposal
 from callcenter.queues import reaper
 from callcenter.queues.store import Queues
 from tests.queues.conftest import Clock
+from tests.queues.support import placed
 
 Kinds = Callable[[], list[str]]
 
@@ -66,9 +67,9 @@ def test_a_full_queue_stores_nothing_and_says_so(queues: Queues) -> None:
 def test_waiting_too_long_shows_in_the_place(queues: Queues, clock: Clock) -> None:
     waiting(queues, "a", queue="general")
     clock.sleep(299)
-    assert not queues.place("a").too_long  # type: ignore[union-attr]
+    assert not placed(queues, "a").too_long
     clock.sleep(2)
-    assert queues.place("a").too_long  # type: ignore[union-attr]
+    assert placed(queues, "a").too_long
 
 
 def test_a_leg_that_isnt_kept_is_lost_and_comes_back_to_its_place(queues: Queues, clock: Clock) -> None:
@@ -82,7 +83,7 @@ def test_a_leg_that_isnt_kept_is_lost_and_comes_back_to_its_place(queues: Queues
     queues.keep("sip1", ["b"])
     clock.sleep(2)
     assert reaper.reap_legs(queues) == 1
-    assert queues.place("a").state == "left"  # type: ignore[union-attr]
+    assert placed(queues, "a").state == "left"
     # The process was only slow.
     assert queues.keep("sip1", ["a", "b", "never"]) == ["a", "never"]
     assert queues.join("a", "billing", channel="sip", joined_at=joined).position == 1
@@ -99,7 +100,7 @@ def test_a_lost_conversation_ends_and_frees_the_agent(queues: Queues, clock: Clo
     clock.sleep(21)
     assert reaper.reap_legs(queues) == 1
     assert queues.agents()["ana"].state == "wrap_up"
-    assert queues.place("a").state == "done"  # type: ignore[union-attr]
+    assert placed(queues, "a").state == "done"
 
 
 def test_leaving_takes_back_what_rings(queues: Queues, kinds: Kinds) -> None:
@@ -145,15 +146,15 @@ def test_a_paused_contact_keeps_its_place_and_isnt_offered(queues: Queues, clock
 
 def test_estimates_come_from_what_the_router_knows(queues: Queues, client: redis.Redis, clock: Clock) -> None:
     waiting(queues, "a", "b")
-    assert queues.place("b").estimate is None  # type: ignore[union-attr]
+    assert placed(queues, "b").estimate is None
     staff = Staff(agents=2, mean=100, cv2=1, measured=1000, at=clock.now)
     client.hset("cw:staff", "billing", json.dumps(asdict(staff)))
-    told = queues.place("b").estimate  # type: ignore[union-attr]
+    told = placed(queues, "b").estimate
     assert told is not None
     assert told.seconds == pytest.approx(100)
     assert told.low < 60 < 150 < told.high
     clock.sleep(61)
-    assert queues.place("b").estimate is None  # type: ignore[union-attr]
+    assert placed(queues, "b").estimate is None
 
 
 def test_what_was_said_is_remembered_and_promised_once(queues: Queues, clock: Clock, client: redis.Redis) -> None:

@@ -21,6 +21,7 @@ from callcenter.queues import journal, projection
 from callcenter.queues.store import Queues
 from callcenter.tables import messages, queue_entries
 from tests.queues.conftest import Clock
+from tests.queues.support import placed
 from tests.valkey import Valkey
 
 NUMBER = "+12025550143"
@@ -182,6 +183,6 @@ def test_a_killed_server_comes_back_with_everything(mortal_valkey: Valkey, confi
             queues.place("c1")
         mortal_valkey.start()
         assert queues.epoch() == epoch
-        assert queues.place("c49").position == 50  # type: ignore[union-attr]
+        assert placed(queues, "c49").position == 50
         assert queues.accept(offer)
         assert queues.connected(offer)

@@ -14,6 +14,7 @@ from callcenter.queues import reaper
 from callcenter.queues.base import CodeRequired, NoSuchOffer, UnknownAgent, UnknownQueue
 from callcenter.queues.store import Queues
 from tests.queues.conftest import Clock
+from tests.queues.support import placed
 from tests.valkey import Valkey
 
 Kinds = Callable[[], list[str]]
@@ -37,7 +38,7 @@ def test_a_contact_is_offered_accepted_connected_and_wrapped_up(queues: Queues, 
     clock.sleep(3)
     assert queues.accept(offer)
     # Nothing leaves a queue until it is bridged.
-    assert queues.place("c1").waiting == 1  # type: ignore[union-attr]
+    assert placed(queues, "c1").waiting == 1
     assert queues.connected(offer)
     after = queues.place("c1")
     assert after is not None
@@ -73,7 +74,7 @@ def test_everything_may_be_said_twice(queues: Queues, kinds: Kinds) -> None:
 
 def test_a_refused_contact_waits_again_at_its_place(queues: Queues, clock: Clock) -> None:
     offer = offered(queues)
-    joined = queues.place("c1").joined_at  # type: ignore[union-attr]
+    joined = placed(queues, "c1").joined_at
     clock.sleep(5)
     queues.join("c2", "billing", channel="sip")
     assert queues.refuse(offer, "rejected")
@@ -126,7 +127,7 @@ def test_a_lapsed_offer_frees_the_agent_and_goes_on(queues: Queues, clock: Clock
     clock.sleep(1)
     assert reaper.reap_timers(queues) == 1
     assert queues.offer(offer).state == "expired"
-    assert queues.place("c1").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "waiting"
     ana = queues.agents()["ana"]
     assert (ana.state, ana.offer) == ("idle", "")
     assert ana.blocked_until == pytest.approx(clock.now + 30)
@@ -145,7 +146,7 @@ def test_accepted_but_never_bridged_lapses_too(queues: Queues, clock: Clock) -> 
     clock.sleep(31)
     queues.keep("sip1", ["c1"])
     assert reaper.reap_timers(queues) == 1
-    assert queues.place("c1").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "waiting"
     assert queues.agents()["ana"].state == "idle"
 
 
@@ -156,7 +157,7 @@ def test_ring_all_the_first_wins_and_the_others_are_told(queues: Queues, kinds: 
     offers = queues.claim(Proposal("c1", "everybody", "voice", ("ana", "ben", "cleo")))
     assert len(offers) == 3
     assert queues.refuse(offers[0], "rejected")
-    assert queues.place("c1").state == "offered"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "offered"
     assert queues.accept(offers[2])
     assert not queues.accept(offers[1])
     assert not queues.accept(offers[0])
@@ -166,7 +167,7 @@ def test_ring_all_the_first_wins_and_the_others_are_told(queues: Queues, kinds: 
     queues.join("c2", "everybody", channel="sip")
     offers = queues.claim(Proposal("c2", "everybody", "voice", ("ben",)))
     assert queues.refuse(offers[0], "no_answer")
-    assert queues.place("c2").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c2").state == "waiting"
 
 
 def test_two_agents_accept_at_once(valkey: Valkey, config: Config) -> None:
@@ -307,7 +308,7 @@ def test_a_silent_desk_signs_out_and_its_chats_go_on(queues: Queues, clock: Cloc
     clock.sleep(20)
     assert reaper.reap_desks(queues) == 1
     assert not queues.agent_seen("ana")
-    assert queues.place("c1").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "waiting"
     assert queues.agent("ana") is None or queues.agent("ana").state == "wrap_up"  # type: ignore[union-attr]
 
 

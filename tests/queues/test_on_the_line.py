@@ -21,6 +21,7 @@ from callcenter.queues.journal import Tail
 from callcenter.queues.store import Queues
 from ivr.bridge.facts import rejoin
 from tests.queues.conftest import Clock
+from tests.queues.support import placed
 
 Kinds = Callable[[], list[str]]
 NUMBER = "+12025550143"
@@ -49,7 +50,7 @@ def facts(client: redis.Redis) -> list[journal.Fact]:
 def test_the_place_goes_over_with_all_that_was_waited(queues: Queues, clock: Clock, kinds: Kinds) -> None:
     requested(queues)
     queues.set_priority("c1", 7)
-    joined = queues.place("c1").joined_at  # type: ignore[union-attr]
+    joined = placed(queues, "c1").joined_at
     clock.sleep(100)
     queues.join("c2", "billing", channel="sip", priority=0)
     clock.sleep(500)
@@ -62,7 +63,7 @@ def test_the_place_goes_over_with_all_that_was_waited(queues: Queues, clock: Clo
     assert (entry["priority"], entry["customer_id"], entry["language"], entry["queued_at"]) == (
         "7", "k1", "es", queues.entry("c1")["queued_at"],
     )  # fmt: skip
-    assert queues.place("c1").state == "left"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "left"
     assert queues.callbacks_of(NUMBER, "k1") == []
     assert kinds().count("callback.cancelled") == 1
     queues.sign_in("ana")
@@ -74,11 +75,11 @@ def test_a_contacts_own_callback_gets_its_leg_back(queues: Queues, clock: Clock)
     requested(queues)
     queues.move_callback("c1", at=clock.now + 3600)
     clock.sleep(30)
-    joined = queues.place("c1").joined_at  # type: ignore[union-attr]
+    joined = placed(queues, "c1").joined_at
     assert take(queues, "c1", "c1") == "waiting"
     entry = queues.entry("c1")
     assert (entry["leg"], entry["holder"], entry["number"], entry["not_before"]) == ("present", "sip1", "", "0")
-    assert queues.place("c1").joined_at == joined  # type: ignore[union-attr]
+    assert placed(queues, "c1").joined_at == joined
     assert queues.callbacks_of(NUMBER, "k1") == []
     queues.sign_in("ana")
     assert [proposal.absent for proposal in match(queues.snapshot(), clock.now)] == [False]
@@ -99,7 +100,7 @@ def test_nothing_to_take(queues: Queues) -> None:
     assert take(queues, callback="nobody") == ""
     assert take(queues, callback="c2") == ""  # it waits on the line itself
     assert take(queues, "c2", "c2") == "waiting"  # and stays where it is
-    assert queues.place("c2").position == 1  # type: ignore[union-attr]
+    assert placed(queues, "c2").position == 1
     assert queues.place("c9") is None
 
 
@@ -116,7 +117,7 @@ def test_a_place_that_is_moved_meanwhile_is_found_where_it_is(queues: Queues, mo
 
     monkeypatch.setattr(queues, "entry", entry)
     assert take(queues) == "waiting"
-    assert queues.place("c9").queue == "general"  # type: ignore[union-attr]
+    assert placed(queues, "c9").queue == "general"
 
 
 @pytest.mark.parametrize("accepted", [False, True], ids=["ringing", "dialling"])
@@ -210,7 +211,7 @@ def test_whoever_is_served_is_called_back_under_no_name(engine: Engine, queues: 
     queues.sign_in("ben")
     (offer,) = queues.claim(Proposal("c9", "general", "chat", ("ben",)))
     assert queues.connected(offer)
-    assert [queues.place(contact).state for contact in ("c1", "c2", "c3")] == ["left", "left", "waiting"]  # type: ignore[union-attr]
+    assert [placed(queues, contact).state for contact in ("c1", "c2", "c3")] == ["left", "left", "waiting"]
     assert kinds().count("callback.cancelled") == 2
 
 
@@ -226,7 +227,7 @@ def test_whoever_comes_back_into_the_queue_is_known_as_before(queues: Queues) ->
     queues.sign_in("ana")
     (offer,) = queues.claim(Proposal("c9", "general", "chat", ("ana",)))
     assert queues.connected(offer)
-    assert queues.place("c1").state == "left"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "left"
 
 
 def test_a_taken_place_outlives_the_store(engine: Engine, queues: Queues, client: redis.Redis, clock: Clock) -> None:

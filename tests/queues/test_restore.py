@@ -17,6 +17,7 @@ from callcenter.queues.restore import restore
 from callcenter.queues.store import Queues
 from callcenter.tables import queue_entries
 from tests.queues.conftest import Clock
+from tests.queues.support import placed
 from tests.queues.test_journal import NUMBER, drain, kinds_stored, row
 
 
@@ -58,7 +59,7 @@ def test_what_the_store_lost_is_put_back(engine: Engine, queues: Queues, lost: f
     assert queues.context("chat") == {"path": ["a"]}
     assert [found.contact_id for found in queues.callbacks_of(NUMBER)] == ["back"]
     assert queues.place("gone") is None
-    assert queues.place("talk").state == "connected"  # type: ignore[union-attr]
+    assert placed(queues, "talk").state == "connected"
     assert queues.agents()["ana"].load == {"voice": 1}
     assert queues.presence_of("ben")[:2] == ("unavailable", "lunch")
     # Legs whose process is gone too are lost in the usual way; others are kept.
@@ -172,7 +173,7 @@ def test_a_conversation_that_only_its_process_knows_of_serves_as_well(
         known_as=["customer:k1", "customer:k2"],
     )  # fmt: skip
     assert [one.contact_id for one in queues.callbacks_of(NUMBER, "k1")] == ["again"], "asked for since"
-    assert queues.place("back").state == "left"  # type: ignore[union-attr]
+    assert placed(queues, "back").state == "left"
 
 
 def test_a_process_that_is_faster_than_the_router_changes_nothing(

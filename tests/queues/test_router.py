@@ -19,6 +19,7 @@ from callcenter.queues import router as routing
 from callcenter.queues.router import Drain, Router
 from callcenter.queues.store import Queues
 from tests.queues.conftest import FILES, NOW, Clock
+from tests.queues.support import placed
 from tests.queues.test_callbacks import NUMBER, OfficeHours
 from tests.valkey import Valkey
 from tests.waiting import until
@@ -48,11 +49,11 @@ def test_who_waits_is_offered_when_somebody_is_free(queues: Queues, clock: Clock
     queues.sign_in("ana")
     assert router.once() == 1
     assert router.once() == 0
-    assert queues.place("c1").state == "offered"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "offered"
     queues.connected(queues.agents()["ana"].offer)
     clock.sleep(60)  # now anybody will do
     router.once()
-    assert queues.place("c2").state == "offered"  # type: ignore[union-attr]
+    assert placed(queues, "c2").state == "offered"
     assert queues.agents()["cleo"].state == "ringing"
 
 
@@ -64,7 +65,7 @@ def test_a_changed_priority_counts_at_once(queues: Queues) -> None:
     queues.set_priority("c3", 5)
     queues.sign_in("ana")
     router.once()
-    assert queues.place("c3").state == "offered"  # type: ignore[union-attr]
+    assert placed(queues, "c3").state == "offered"
 
 
 def test_leases_wrap_ups_and_penalties_go_by_time_alone(queues: Queues, clock: Clock) -> None:
@@ -74,7 +75,7 @@ def test_leases_wrap_ups_and_penalties_go_by_time_alone(queues: Queues, clock: C
     assert router.once() == 1
     clock.sleep(20)
     assert router.once() == 0  # lapsed; the agent has a delay
-    assert queues.place("c1").state == "waiting"  # type: ignore[union-attr]
+    assert placed(queues, "c1").state == "waiting"
     clock.sleep(30)
     assert router.once() == 1
 
@@ -99,15 +100,15 @@ def test_overflow_and_vanished_queues(client: redis.Redis, clock: Clock) -> None
     router = Router(queues)
     queues.join("c1", "a", channel="sip", joined_at=NOW - 30)
     router.once()
-    assert queues.place("c1").queue == "a"  # type: ignore[union-attr]
+    assert placed(queues, "c1").queue == "a"
     clock.sleep(31)
     router.once()
-    assert queues.place("c1").queue == "b"  # type: ignore[union-attr]
+    assert placed(queues, "c1").queue == "b"
     queues.config = Config.from_files({"queues": {"queues": {"a": {"overflow": rules}}}})
     clock.sleep(2)
     router.once()
     router.once()
-    assert queues.place("c1").queue == "a"  # type: ignore[union-attr]
+    assert placed(queues, "c1").queue == "a"
 
 
 def test_estimates_are_published(queues: Queues, clock: Clock) -> None:
@@ -117,13 +118,13 @@ def test_estimates_are_published(queues: Queues, clock: Clock) -> None:
     queues.sign_in("ana")
     queues.set_presence("ana", "unavailable", "lunch")
     router.once()
-    assert queues.place("c2").estimate is None  # type: ignore[union-attr]
+    assert placed(queues, "c2").estimate is None
     queues.set_presence("ana", "available")
     clock.sleep(1)
     router.once()
     clock.sleep(1)
     router.once()
-    told = queues.place("c2").estimate  # type: ignore[union-attr]
+    told = placed(queues, "c2").estimate
     assert told is not None
     assert told.seconds > 100
 
@@ -172,7 +173,7 @@ def test_the_router_outlives_its_store(mortal_valkey: Valkey, config: Config, sq
             # All of it is gone; a waiting chat has no process that would bring it back.
             client.flushall()
             until(lambda: queues.place("c2"))
-            assert queues.place("c1").state == "connected"  # type: ignore[union-attr]
+            assert placed(queues, "c1").state == "connected"
 
 
 def test_a_server_that_forgot_its_scripts_learns_them_again(queues: Queues) -> None:
