@@ -63,7 +63,8 @@ def test_a_code_to_another_phone_settles_it(desk: Desk, carrier: Carrier) -> Non
     assert [message.to for message in carrier.sent[-2:]] == [LEES, DANA]
     found = re.search(r"\b\d{6}\b", carrier.sent[-2].body)
     assert found
-    assert carrier.sent[-2].body == f"{found[0]} is your code for Riverbend Water and Power. It is valid for ten minutes."
+    code = f"{found[0]} is your code for Riverbend Water and Power."
+    assert carrier.sent[-2].body == f"{code} It is valid for ten minutes."
     desk.text("000000" if found[0] != "000000" else "111111")
     assert "not the digits" in carrier.sent[-1].body
     assert desk.contact(contact_id).customer_id is None
