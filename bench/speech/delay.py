@@ -89,7 +89,7 @@ async def caller(service: RecognitionService, ask: Collect, mulaw: bytes) -> tup
 async def _measure(engine: Recogniser, rounds: int, line: Line) -> Table:
     random = np.random.default_rng(8)
     voices = callers()[:3]
-    service = RecognitionService(["en"], engines={"en": (engine.name,)}, workers=2)
+    service = RecognitionService(["en"], engines={"en": (engine.name,)}, workers=2, process=virtual.of(engine))
     await service.start()
     made = Table(title=f"{engine.name}, {line.name}: end of speech to the result, ms (two workers with a core each)")
     for name in ("answer", "callers at once", "n", "p50", "p95", "most", "wrong", "cut off", "not understood"):
@@ -135,5 +135,4 @@ async def _measure(engine: Recogniser, rounds: int, line: Line) -> Table:
 def measure(engine: Recogniser, rounds: int, line: Line = CLEAN) -> Table:
     """About `rounds` turns a row."""
     warm(engine, "en")
-    virtual.use(engine)
     return virtual.run(_measure(engine, rounds, line))

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from ivr.speech.recognise import Recogniser
-from ivr.speech.recognise import pool as pools
+from ivr.speech.recognise.process import WorkerProcess
 from ivr.speech.recognise.worker import want_from
 
 T = TypeVar("T")
@@ -47,12 +47,13 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-class Worker:
-    """Stands in for `WorkerProcess`: understands in this process, and is busy for as long as that took."""
+class Worker(WorkerProcess):
+    """Understands in this process, and is busy for as long as that took; `of` names the engine."""
 
     spent = 0.0
     jobs = 0
     """Of all workers, seconds of processor time and utterances."""
+    engine: Recogniser
 
     def __init__(
         self,
@@ -68,8 +69,6 @@ class Worker:
         self._on_message = on_message
         self._free = 0.0
         self._hearings: dict[int, Any] = {}
-
-    engine: Recogniser
 
     def send(self, message: dict[str, Any], payload: bytes = b"") -> None:
         number = message["id"]
@@ -97,7 +96,6 @@ class Worker:
         self._hearings.clear()
 
 
-def use(engine: Recogniser) -> None:
-    """Have every pool of this process take such workers, of this engine."""
-    Worker.engine = engine
-    pools.WorkerProcess = Worker  # type: ignore[misc, assignment, attr-defined]
+def of(engine: Recogniser) -> type[Worker]:
+    """Such workers of one engine, for a service to take."""
+    return type("Worker", (Worker,), {"engine": engine})

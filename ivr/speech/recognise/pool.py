@@ -8,6 +8,7 @@ import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from ivr.speech.recognise import (
@@ -64,6 +65,7 @@ class Pool:
         queue: int = 12,
         hang_seconds: float = HANG_SECONDS,
         command: Callable[[str, str], list[str]] = worker_command,
+        process: type[WorkerProcess] = WorkerProcess,
     ) -> None:
         self.engine = engine
         self.restarts = 0
@@ -71,6 +73,7 @@ class Pool:
         self._limit = queue
         self._hang_seconds = hang_seconds
         self._command = command
+        self._process = process
         self._slots = [Slot() for _ in range(workers)]
         self._waiting: list[Job] = []
         self._numbers = itertools.count(1)
@@ -78,11 +81,11 @@ class Pool:
 
     def start(self) -> None:
         for slot in self._slots:
-            slot.process = WorkerProcess(
+            slot.process = self._process(
                 self._command(self.engine.name, self._language),
                 on_message=self._message,
                 on_ready=self._dispatch,
-                on_died=lambda slot=slot: self._died(slot),  # type: ignore[misc]
+                on_died=partial(self._died, slot),
             )
 
     async def ready(self, *, every: bool = False) -> None:

@@ -21,7 +21,7 @@ from ivr.speech.recognise import (
     all_recognisers,
 )
 from ivr.speech.recognise.pool import HANG_SECONDS, Job, Pool
-from ivr.speech.recognise.process import worker_command
+from ivr.speech.recognise.process import WorkerProcess, worker_command
 from ivr.speech.voices import base
 
 DEADLINE = 3.2
@@ -47,6 +47,7 @@ class RecognitionService:
         deadline: float = DEADLINE,
         hang_seconds: float = HANG_SECONDS,
         command: Callable[[str, str], list[str]] = worker_command,
+        process: type[WorkerProcess] = WorkerProcess,
         known: Sequence[Recogniser] | None = None,
     ) -> None:
         self.deadline = deadline
@@ -68,6 +69,7 @@ class RecognitionService:
                     queue=queue,
                     hang_seconds=hang_seconds,
                     command=command,
+                    process=process,
                 )
                 for place, engine in enumerate(order)
             ]
