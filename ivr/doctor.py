@@ -6,7 +6,7 @@ import platform
 import shutil
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,8 +24,6 @@ from ivr.prompts.catalogue import Catalogue
 from ivr.published import NothingPublished
 from ivr.settings import Settings
 from ivr.speech import examined
-
-Examine = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

@@ -46,10 +46,6 @@ class Keywords:
                 return kind
         return "start" if stopped and said in YES and channel == "sms" else None
 
-    def is_standard(self, channel: str, text: str) -> bool:
-        """Whether carriers know the word too."""
-        return Keywords().find(channel, text) is not None
-
 
 def stopped(conn: Connection, channel: str, address: str) -> bool:
     """Whether this address has told us to stop."""

@@ -16,7 +16,6 @@ from callcenter.queues.scripts import entries as scripts
 
 STALE_STAFF = 60.0
 """What the router knew of the agents so many seconds ago is no ground for an estimate."""
-OUT = ("connected", "done", "left")
 
 
 class Entries(Base):

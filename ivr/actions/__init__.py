@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -64,10 +63,6 @@ class ActionContext:
 
     def setting(self, name: str, default: str = "") -> str:
         return read_setting(self.settings, name, default)
-
-    @property
-    def seconds_left(self) -> float:
-        return max(0.0, self.deadline - time.monotonic())
 
 
 def read_setting(settings: Any, name: str, default: str = "") -> str:

@@ -7,7 +7,7 @@ on the way out and to `unseal` on the way in; one that can't be unsealed any mor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ivr.flow.secret import Secret, masked
@@ -85,9 +85,6 @@ class Session:
         """The slots as anybody may see them: secrets are dots."""
         shown: dict[str, Any] = masked(dict(self.slots))
         return shown
-
-    def with_contact(self, contact_id: str) -> Session:
-        return replace(self, contact_id=contact_id)
 
 
 def _places(stack: Any) -> tuple[Place, ...]:

@@ -86,14 +86,3 @@ async def prerender(renderer: Renderer, prompts: Iterable[Prompt], progress: Pro
 
     await asyncio.gather(*(one(prompt) for prompt in todo))
     return list(messages)
-
-
-def prerender_all(
-    renderer: Renderer,
-    catalogue: Catalogue,
-    on_progress: Progress | None = None,
-    more: Iterable[Prompt] = (),
-) -> list[str]:
-    """For commands and jobs (no event loop may be running): render all static audio of the catalogue and `more`,
-    such as the plain texts of flows. What is in the cache already takes no time. Returns messages for the admin."""
-    return renderer.run_sync(prerender(renderer, [*static_prompts(catalogue), *more], on_progress))

@@ -34,7 +34,7 @@ def context(engine: Engine, key: str = "call-1:1", seconds: float = 20.0, **chan
         "contact_id": "contact",
         "session_id": "session",
         "idempotency_key": key,
-        "company": {"name": "Riverbend", "time_zone": "America/Chicago", "currency": "USD"},
+        "company": {"name": "Riverbend", "timezone": "America/Chicago", "currency": "USD"},
         "files": {},
         "deadline": time.monotonic() + seconds,
         "settings": {},

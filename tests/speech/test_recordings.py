@@ -14,7 +14,7 @@ from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
 from ivr.speech import pcm
 from ivr.speech.errors import RecordingError
-from ivr.speech.prerender import prerender_all
+from ivr.speech.prerender import prerender, static_prompts
 from ivr.speech.recordings import convert
 from ivr.speech.renderer import Renderer
 from tests.speech.fakes import SPEAKS, FakeVoice, fake_command
@@ -132,6 +132,6 @@ def test_the_voice_speaks_where_a_recording_is_broken(
     with caplog.at_level(logging.WARNING):
         assert rendering.clips_sync(GREETING) == rendering.clips_sync(GREETING) == rendering.cached(GREETING)
     assert voice.asked() == ["Welcome."]
-    messages = prerender_all(rendering, rendering.catalogue)
+    messages = rendering.run_sync(prerender(rendering, static_prompts(rendering.catalogue)))
     assert [message.startswith(str(path)) for message in messages] == [True]
     rendering.close_sync()

@@ -9,7 +9,7 @@ from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
 from ivr.speech.client import VoiceWorker, WorkerDied
 from ivr.speech.errors import NoVoice, RenderFailed, RenderLate
-from ivr.speech.prerender import prerender_all
+from ivr.speech.prerender import prerender, static_prompts
 from ivr.speech.renderer import DOWN_SECONDS, Renderer
 from tests.speech.fakes import DIES, DIES_ONCE, NONSENSE, REFUSES, SPEAKS, WAITS, FakeVoice, fake_command
 
@@ -196,7 +196,8 @@ def test_prerendering_covers_what_filled_prompts_need(rig: Rig) -> None:
     voice = rig.voice()
     renderer = rig.renderer(voice)
     ticks: list[tuple[int, int, str]] = []
-    assert prerender_all(renderer, rig.catalogue, lambda *tick: ticks.append(tick), more=[HELLO]) == []
+    wanted = [*static_prompts(rig.catalogue), HELLO]
+    assert renderer.run_sync(prerender(renderer, wanted, lambda *tick: ticks.append(tick))) == []
     assert [tick[0] for tick in ticks] == list(range(1, len(ticks) + 1))
     assert {tick[1] for tick in ticks} == {len(ticks)}
     filled = Prompt(
@@ -220,7 +221,7 @@ def test_prerendering_covers_what_filled_prompts_need(rig: Rig) -> None:
 
 def test_prerendering_tells_each_failure_once(rig: Rig) -> None:
     renderer = rig.renderer(rig.voice(REFUSES))
-    messages = prerender_all(renderer, rig.catalogue)
+    messages = renderer.run_sync(prerender(renderer, static_prompts(rig.catalogue)))
     assert len(messages) == 1
     assert "no such sound" in messages[0]
     renderer.close_sync()

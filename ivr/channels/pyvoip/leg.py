@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipResponse
 
-from ivr.channels.leg import Clip, Digit, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
+from ivr.channels.leg import Digit, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.incoming import called_of, caller_of
 from ivr.channels.sip.message import Request, Response, make_response
 from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import Agreed, NotAcceptable, Session
+from ivr.channels.sip.sound import Sound
 from ivr.channels.sip.transaction import Timers
 from ivr.channels.sip.values import parse_uri
 
@@ -28,7 +29,7 @@ _RECORDING_GRACE = 2.0
 """Seconds that the media process has to close the file of a recording that a hang-up ended."""
 
 
-class PyvoipLeg:
+class PyvoipLeg(Sound):
     """Offered, ringing, then answered, rejected or cancelled. Commands act only while the call is up."""
 
     def __init__(self, line: Line, transaction: ServerTransaction) -> None:
@@ -43,7 +44,8 @@ class PyvoipLeg:
         self.dialog: Dialog | None = None
         self._line, self._transaction, self._invite = line, transaction, invite
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._drained = self._recording = self._answering = False
+        self._drained = self._answering = False
+        self.recordings: set[Path] = set()
         self._accepting: dict[int, Accepting] = {}
         self._hung_up: HungUp | None = None
         self._call: Call | None = None
@@ -77,32 +79,6 @@ class PyvoipLeg:
         if not self.over and not self.up:
             self._transaction.reply(status, reason, self._tag)
             self.end("us", f"rejected with {status}")
-
-    def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
-        return self.stream.play(clips, loop=loop) if self.stream and self.up else 0
-
-    def stop(self) -> None:
-        if self.stream and self.up:
-            self.stream.stop()
-
-    def record(
-        self, path: Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
-    ) -> None:
-        if self.stream and self.up:
-            self._recording = True
-            self.stream.record(path, max_seconds=max_seconds, finish_on=finish_on, silence_seconds=silence_seconds)
-
-    def stop_recording(self) -> None:
-        if self.stream and self.up:
-            self.stream.stop_recording()
-
-    def pause_recording(self, paused: bool) -> None:
-        if self.stream and self.up:
-            self.stream.pause_recording(paused)
-
-    def listen(self, on_frames: Callable[[bytes], None] | None) -> None:
-        if self.stream:
-            self.stream.listen(on_frames)
 
     def refer(self, target: str) -> None:
         """`target` is a SIP URI, or a number or name at the PBX. Raises ValueError where it is neither."""
@@ -247,24 +223,24 @@ class PyvoipLeg:
             self.stream.close()
         self._line.forget(self, self._call)
         self._hung_up = HungUp(by, reason)
-        if self._recording:
+        if self.recordings:
             self._line.clock.call_later(_RECORDING_GRACE, self._say_hung_up)
         else:
             self._say_hung_up()
 
     def _say_hung_up(self) -> None:
-        self._recording = False
+        self.recordings.clear()
         if self._hung_up:
             self._events.put_nowait(self._hung_up)
             self._hung_up = None
 
     def _emit(self, event: LegEvent) -> None:
-        if not self.over or self._recording:
+        if not self.over or self.recordings:
             self._events.put_nowait(event)
 
     def _on_media(self, event: LegEvent) -> None:
         self._emit(event)
         if isinstance(event, RecordingEnded):
-            self._recording = False
-            if self._hung_up:
+            self.recordings.discard(event.path)
+            if self._hung_up and not self.recordings:
                 self._say_hung_up()
