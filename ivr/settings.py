@@ -33,14 +33,16 @@ class Settings(BaseSettings):
     live_port: int = Field(8081, ge=0, le=65535, description="the port for WebSockets, on HOST")
     live_url: str = Field("", description="how browsers reach it: wss://voice.example.com/live; empty: PUBLIC_BASE_URL")
     live_connections: int = Field(5000, ge=1, description="WebSockets at once; further ones get 503")
-    session_key: str = Field("", description="base64 key of 32 bytes that signs and seals; empty: kept in DATA_DIR")
-    proxies: int = Field(0, ge=0, le=9, description="proxies in front whose X-Forwarded-For is believed")
-    chat_origins: str = Field("", description="sites that have the chat, with commas: https://www.example.com")
+    session_key: str = Field(
+        "", description="base64 key of 32 bytes that signs and seals; empty: one is kept in DATA_DIR"
+    )
+    proxies: int = Field(0, ge=0, le=9, description="number of proxies in front whose X-Forwarded-For is trusted")
+    chat_origins: str = Field("", description="sites that have the chat, separated by commas: https://www.example.com")
     chat_token_key: str = Field("", description="checks your own login's tokens: a secret, or a PEM file's path")
 
     # The desk
-    desk_idle_minutes: float = Field(120, gt=0, description="who does nothing for so long is signed out")
-    desk_session_hours: float = Field(12, gt=0, description="everybody signs in again after so long")
+    desk_idle_minutes: float = Field(120, gt=0, description="users who do nothing for so long are signed out")
+    desk_session_hours: float = Field(12, gt=0, description="everybody has to sign in again after so long")
     oidc_issuer: str = Field("", description="single sign-on: an OpenID Connect issuer, https://login.example.com")
     oidc_client_id: str = Field(
         "", description="our name there; its redirect address: PUBLIC_BASE_URL/desk/oidc/return"
@@ -51,16 +53,18 @@ class Settings(BaseSettings):
     # SIP
     sip_host: str = Field("127.0.0.1", description="the address that SIP and RTP listen on")
     sip_port: int = Field(5060, ge=0, le=65535, description="the SIP port, UDP and TCP")
-    sip_public_host: str = Field("", description="the address that phones are told, if it is another (NAT)")
-    sip_allow: str = Field("127.0.0.0/8,::1/128", description="networks whose calls are answered, with commas")
-    sip_users: str = Field("", description="who may call from elsewhere with a password: user:password,user:password")
-    sip_register: str = Field("", description="accounts to register: user:password@registrar.example.com, with commas")
+    sip_public_host: str = Field("", description="the address to give to phones, if it is a different one (NAT)")
+    sip_allow: str = Field("127.0.0.0/8,::1/128", description="networks whose calls are answered, separated by commas")
+    sip_users: str = Field("", description="who may call from elsewhere, with a password: user:password,user:password")
+    sip_register: str = Field(
+        "", description="accounts to register, separated by commas: user:password@registrar.example.com"
+    )
     sip_max_calls: int = Field(500, ge=1, description="calls at once; further ones get 503 with Retry-After")
     sip_calls_per_second: float = Field(
-        40, ge=0, description="new calls a second; further ones get 503 with Retry-After; 0: any number"
+        40, ge=0, description="new calls per second; further ones get 503 with Retry-After; 0: no limit"
     )
-    sip_rtp_ports: str = Field("", description="RTP port range, as 10000-20000; empty: any free port")
-    sip_drain_seconds: float = Field(120, ge=0, description="how long live calls may go on after a stop is asked for")
+    sip_rtp_ports: str = Field("", description="RTP port range, such as 10000-20000; empty: any free port")
+    sip_drain_seconds: float = Field(120, ge=0, description="how long calls in progress may go on after SIGTERM")
     sip_tls_cert: str = Field("", description="certificate file for SIP over TLS; empty: no TLS")
     sip_tls_key: str = Field("", description="its key file")
     sip_tls_port: int = Field(5061, ge=0, le=65535, description="the port for SIP over TLS")
@@ -82,7 +86,7 @@ class Settings(BaseSettings):
 
     # Twilio
     twilio_account_sid: str = Field("", description="Twilio account, AC...")
-    twilio_auth_token: str = Field("", description="its auth token: checks that requests come from Twilio")
+    twilio_auth_token: str = Field("", description="its auth token, which proves that requests come from Twilio")
     twilio_from: str = Field("", description="the number that texts are sent from")
     twilio_whatsapp_from: str = Field("", description="the WhatsApp number that messages are sent from")
     twilio_messenger_from: str = Field("", description="the Facebook page's id that messages are sent from")
@@ -91,8 +95,10 @@ class Settings(BaseSettings):
     twilio_sip_host: str = Field(
         "", description="where Twilio reaches `callwright sip`: sip.example.com, or HOST:5061;transport=tls"
     )
-    twilio_sip_user: str = Field("", description="the one of SIP_USERS that it comes as; empty: SIP_ALLOW lets it in")
-    twilio_api_base: str = Field("https://api.twilio.com", description="another address for Twilio's API (tests)")
+    twilio_sip_user: str = Field(
+        "", description="the user of SIP_USERS that Twilio signs in as; empty: SIP_ALLOW lets it in"
+    )
+    twilio_api_base: str = Field("https://api.twilio.com", description="a different address for Twilio's API (tests)")
 
     # Texts through another provider (docs/messages.md)
     sms_http_url: str = Field("", description="where texts are POSTed; empty: they go through Twilio")
@@ -103,35 +109,37 @@ class Settings(BaseSettings):
     # Money
     payment_gateway: str = Field("sandbox", description="sandbox or stripe")
     stripe_api_key: str = Field("", description="Stripe secret key, sk_...")
-    stripe_api_base: str = Field("", description="another address for Stripe's API (tests)")
-    stripe_moto: bool = Field(False, description="true where Stripe has enabled mail and telephone orders")
+    stripe_api_base: str = Field("", description="a different address for Stripe's API (tests)")
+    stripe_moto: bool = Field(False, description="true if Stripe has enabled mail and telephone orders for you")
     bill_source: str = Field("", description="database or http; empty: http where BILLING_URL is set")
     billing_url: str = Field("", description="a billing system's REST address; empty: bills in our database")
     billing_token: str = Field("", description="its bearer token")
 
     # Mail
-    smtp_url: str = Field("", description="smtp://user:password@mail.example.com:587; empty: mails are parked")
-    mail_from: str = Field("", description="the sender of mails")
-    mail_addresses: str = Field(
-        "", description="ours, with commas: support@example.com, @example.org; empty: MAIL_FROM"
-    )
-    mail_plus_address: bool = Field(True, description="answers come to support+ID@...; false where those don't arrive")
-    mail_in: bool = Field(True, description="take mails by SMTP on MAIL_IN_HOST and MAIL_IN_PORT")
+    smtp_url: str = Field("", description="smtp://user:password@mail.example.com:587; empty: email is parked")
+    mail_from: str = Field("", description="the sender of our email")
+    mail_addresses: str = Field("", description="our addresses: support@example.com, @example.org; empty: MAIL_FROM")
+    mail_plus_address: bool = Field(True, description="replies go to support+ID@...; false if those don't arrive")
+    mail_in: bool = Field(True, description="receive email by SMTP on MAIL_IN_HOST and MAIL_IN_PORT")
     mail_in_host: str = Field("127.0.0.1", description="the address that SMTP listens on")
     mail_in_port: int = Field(2525, ge=0, le=65535, description="its port")
     mail_in_connections: int = Field(20, ge=1, le=10_000, description="connections at once; further ones get 421")
-    mail_max_bytes: int = Field(25_000_000, ge=10_000, description="the largest mail")
-    mail_answers_per_hour: int = Field(20, ge=1, description="a flow's answers to one sender; what is beyond is a loop")
-    lmtp_socket: str = Field("", description="take mails by LMTP on this Unix socket too")
-    imap_url: str = Field("", description="fetch mails: imaps://user:password@imap.example.com/INBOX")
-    imap_done: str = Field("", description="the folder that fetched mails are moved to; empty: they are marked as read")
-    imap_seconds: float = Field(60, ge=1, description="how often to look there, where the server doesn't tell")
+    mail_max_bytes: int = Field(25_000_000, ge=10_000, description="the largest email accepted")
+    mail_answers_per_hour: int = Field(
+        20, ge=1, description="a flow's answers to one sender; more are taken for a loop"
+    )
+    lmtp_socket: str = Field("", description="receive email by LMTP on this Unix socket too")
+    imap_url: str = Field("", description="fetch email: imaps://user:password@imap.example.com/INBOX")
+    imap_done: str = Field("", description="the folder that fetched email is moved to; empty: it is marked as read")
+    imap_seconds: float = Field(60, ge=1, description="how often to look there, if the server doesn't notify us")
 
     # When all else fails
     fallback_number: str = Field("", description="a number or SIP address for callers while we can't serve them")
-    seal_key: str = Field("", description="base64 key of 32 bytes that seals secret answers; empty: made anew at start")
-    session_hours: float = Field(4, gt=0, description="a call that nothing happens to for so long is taken for lost")
-    log_format: str = Field("auto", description="json, or console for people; auto: console on a terminal")
+    seal_key: str = Field(
+        "", description="base64 key of 32 bytes that seals secret answers; empty: a new one at each start"
+    )
+    session_hours: float = Field(4, gt=0, description="a call in which nothing happens for so long counts as lost")
+    log_format: str = Field("auto", description="json or console; auto: console on a terminal")
 
     @cached_property
     def database(self) -> str:

@@ -16,12 +16,12 @@ class ApiKey(Command):
     """
 
     name: ClassVar[str] = "api-key"
-    help: ClassVar[str] = "make a key for the REST interface"
+    help: ClassVar[str] = "make or revoke a key for the REST interface"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("key_name", nargs="?", metavar="NAME", help="who will use it")
-        parser.add_argument("scopes", nargs="*", metavar="SCOPE", help="what it may do; all, if none is named")
-        parser.add_argument("--revoke", metavar="ID", help="take a key back")
+        parser.add_argument("scopes", nargs="*", metavar="SCOPE", help="what it may do (everything)")
+        parser.add_argument("--revoke", metavar="ID", help="revoke a key")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from datetime import UTC, datetime

@@ -17,14 +17,14 @@ class Ask(Command):
     """
 
     name: ClassVar[str] = "ask"
-    help: ClassVar[str] = "what would a caller's sentence be taken for"
+    help: ClassVar[str] = "show what a caller's sentence would be taken for"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("sentence", help="what the caller says")
         parser.add_argument("-l", "--language", help="en, es, ... (the company's first)")
         parser.add_argument("--flows", default="flows", help="the folder of flows (flows)")
         parser.add_argument("--prompts", help="the folder of prompts (prompts, beside the flows)")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
         import datetime as dt

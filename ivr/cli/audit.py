@@ -10,8 +10,8 @@ from ivr.cli.command import Command, Failure, command
 
 @command
 class AuditCommand(Command):
-    """Recompute every contact's life in the queues from the event log, and name each that doesn't add up: lost,
-    served twice, called back twice, an agent who was asked for two at once or is stuck.
+    """Recompute every contact's life in the queues from the event log, and name each one that doesn't add up: lost,
+    served twice, called back twice, or with an agent who was offered two at once or is stuck.
 
     Exit status 1 if there is one.
     """
@@ -21,8 +21,8 @@ class AuditCommand(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--patience", type=float, default=24, metavar="HOURS",
-                            help="what is open and silent for longer is a finding (24)")  # fmt: skip
-        parser.add_argument("--json", action="store_true", help="a JSON object")
+                            help="report what has been open and silent for longer (24)")  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
         import json

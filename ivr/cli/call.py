@@ -23,12 +23,14 @@ class Call(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add_folders(parser)
-        parser.add_argument("--text", action="store_true", help="a thread of messages instead of a telephone call")
-        parser.add_argument("--language", help="begin in this language")
-        parser.add_argument("--caller", default="+15550100", help="who calls, in E.164")
-        parser.add_argument("--actions", choices=["run", "ask"], default="run", help="run actions, or ask for results")
+        parser.add_argument("--text", action="store_true", help="write messages instead of making a phone call")
+        parser.add_argument("--language", help="start in this language")
+        parser.add_argument("--caller", default="+15550100", help="the caller's number, in E.164 (+15550100)")
+        parser.add_argument(
+            "--actions", choices=["run", "ask"], default="run", help="run actions (run), or ask you for their results"
+        )
         parser.add_argument("--twilio", metavar="URL", help="call a running web process: http://127.0.0.1:8080")
-        parser.add_argument("--at", metavar="TIME", help="when, on the company's clock: 2026-11-23T10:00 (now)")
+        parser.add_argument("--at", metavar="TIME", help="the time of the call at the company: 2026-11-23T10:00 (now)")
 
     def run(self, arguments: argparse.Namespace) -> int:
         return self.twilio(arguments) if arguments.twilio else self.simulated(arguments)

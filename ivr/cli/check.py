@@ -21,7 +21,7 @@ class Check(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add_folders(parser)
-        parser.add_argument("--json", action="store_true", help="a JSON list, for editors and build servers")
+        parser.add_argument("--json", action="store_true", help="print a JSON list, for editors and build servers")
 
     def run(self, arguments: argparse.Namespace) -> int:
         folder, prompts, only = locate(arguments)

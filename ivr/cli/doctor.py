@@ -10,10 +10,10 @@ from ivr.cli.command import Command, command
 
 @command
 class Doctor(Command):
-    """Look at what is there and what is missing: Python, each language's voices, recognisers and intents, tools, ports,
+    """Show what is there and what is missing: Python, each language's voices, recognisers and intents, tools, ports,
     database, Redis, Twilio, gateways.
 
-    Exit status 1 if something has to be mended before calls can be answered.
+    Exit status 1 if something must be fixed before calls can be answered.
     """
 
     name: ClassVar[str] = "doctor"

@@ -21,9 +21,9 @@ class Draw(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add_folders(parser)
-        parser.add_argument("-o", "--output", help="the file to write (FLOW.svg); - prints it")
-        parser.add_argument("--all", action="store_true", help="the flows that it calls too")
-        parser.add_argument("--dot", action="store_true", help="Graphviz's own language instead of SVG")
+        parser.add_argument("-o", "--output", help="the file to write (FLOW.svg); - for standard output")
+        parser.add_argument("--all", action="store_true", help="include the flows that it calls")
+        parser.add_argument("--dot", action="store_true", help="write Graphviz's language instead of SVG")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from pathlib import Path

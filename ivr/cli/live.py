@@ -10,11 +10,11 @@ from ivr.cli.command import Command, Failure, command
 
 @command
 class LiveCommand(Command):
-    """Serve WebSockets: the chat's visitors, and the live events of the desk's pages. SIGTERM lets every page connect
-    to another one."""
+    """Serve the WebSockets of chat visitors and of the desk's pages. On SIGTERM, every page reconnects to another
+    process."""
 
     name: ClassVar[str] = "live"
-    help: ClassVar[str] = "serve the chat and live pages"
+    help: ClassVar[str] = "serve the WebSockets of chats and of the desk"
 
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr import event_loop, logs

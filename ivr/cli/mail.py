@@ -10,11 +10,11 @@ from ivr.cli.command import Command, Failure, command
 
 @command
 class Mail(Command):
-    """Take mails in and have the published flows answer them: by SMTP (MAIL_IN_HOST, MAIL_IN_PORT), by LMTP
-    (LMTP_SOCKET), and from a mailbox (IMAP_URL). SIGTERM stores what is at hand first."""
+    """Receive email by SMTP (MAIL_IN_HOST, MAIL_IN_PORT), by LMTP (LMTP_SOCKET) and from a mailbox (IMAP_URL), and have
+    the published flows answer it. On SIGTERM, what has arrived is stored first."""
 
     name: ClassVar[str] = "mail"
-    help: ClassVar[str] = "take mails in"
+    help: ClassVar[str] = "receive email"
 
     def run(self, arguments: argparse.Namespace) -> int:
         import asyncio

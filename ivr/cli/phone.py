@@ -10,10 +10,10 @@ from ivr.cli.command import Command, Failure, command
 
 @command
 class Phone(Command):
-    """Hold the telephones that agents have in their browsers, until SIGTERM."""
+    """Connect the phones that agents have in their browsers, until SIGTERM."""
 
     name: ClassVar[str] = "phone"
-    help: ClassVar[str] = "hold agents' browser telephones"
+    help: ClassVar[str] = "connect agents' phones in the browser"
 
     def run(self, arguments: argparse.Namespace) -> int:
         import asyncio

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @command
 class Prompts(Command):
-    """Render all prompts that don't change from call to call, so that no caller waits for a voice. What is rendered
-    already takes no time; an interrupted run goes on where it was.
+    """Render all prompts that don't change from call to call, so that no caller waits for a voice. Prompts that
+    are rendered already take no time, so an interrupted run continues where it stopped.
     """
 
     name: ClassVar[str] = "prompts"
-    help: ClassVar[str] = "render prompts ahead, or list those without a recording"
+    help: ClassVar[str] = "render prompts ahead of calls, or list those without a recording"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--list", action="store_true", help="list the prompts that a voice speaks: no recording")
+        parser.add_argument("--list", action="store_true", help="list the prompts that have no recording")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr.prompts.catalogue import Catalogue

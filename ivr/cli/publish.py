@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @command
 class Publish(Command):
-    """Check the flows and prompts and make them what new calls run. Calls in progress keep the version that they
-    started on. With a mistake in the files nothing changes.
+    """Check the flows and prompts, and publish them for new calls. Calls in progress keep the version they started on.
+    If there is a mistake in the files, nothing changes.
     """
 
     name: ClassVar[str] = "publish"
-    help: ClassVar[str] = "let new calls run the flows as they are now"
+    help: ClassVar[str] = "publish the flows and prompts for new calls"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--list", action="store_true", help="the versions published so far, the current one first")
+        which.add_argument("--list", action="store_true", help="list the published versions, the current one first")
         which.add_argument("--roll-back", metavar="HASH", help="make an earlier version current again")
 
     def run(self, arguments: argparse.Namespace) -> int:

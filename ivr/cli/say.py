@@ -16,7 +16,7 @@ class Say(Command):
     """
 
     name: ClassVar[str] = "say"
-    help: ClassVar[str] = "speak a text into a sound file"
+    help: ClassVar[str] = "write a spoken text to a sound file"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("text")

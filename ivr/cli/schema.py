@@ -12,15 +12,15 @@ from ivr.cli.command import Command, command
 class Schema(Command):
     """Print or write the JSON Schema of flows, company.yaml or scripted calls, for editors that complete and check.
 
-    docs/flow-language.md tells how to use it.
+    docs/flow-language.md says how to use it.
     """
 
     name: ClassVar[str] = "schema"
-    help: ClassVar[str] = "the JSON Schema of the files, for editors"
+    help: ClassVar[str] = "print the JSON Schema of a kind of file, for editors"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         files = ("flow", "company", "intents", "call")
-        parser.add_argument("file", nargs="?", choices=files, default="flow", help="of what")
+        parser.add_argument("file", nargs="?", choices=files, default="flow", help="the kind of file (flow)")
         parser.add_argument("-o", "--output", help="the file to write, instead of printing it")
 
     def run(self, arguments: argparse.Namespace) -> int:

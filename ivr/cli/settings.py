@@ -32,7 +32,7 @@ def example() -> str:
 def _lines() -> Iterator[str]:
     from ivr.settings import Settings
 
-    yield "# Copy to .env and take the # away from what you change; the environment goes before this file."
+    yield "# Copy this file to .env and remove the # from the lines you change. Environment variables override it."
     fields = Settings.model_fields
     for line in inspect.getsource(Settings).splitlines():
         heading = re.match(r"    # (.+)", line)

@@ -28,7 +28,7 @@ class Test(Command):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add_folders(parser)
         parser.add_argument("-k", metavar="NAME", help="only scripts whose name contains NAME")
-        parser.add_argument("--coverage", action="store_true", help="which steps and exits the scripts went through")
+        parser.add_argument("--coverage", action="store_true", help="list the steps and exits that no script has taken")
         parser.add_argument("-v", "--verbose", action="store_true", help="show every transcript")
 
     def run(self, arguments: argparse.Namespace) -> int:

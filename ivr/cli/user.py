@@ -36,7 +36,7 @@ class Users(Command):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         add = actions.add_parser("add", help="add a user")
-        change = actions.add_parser("change", help="change role, agent, mail address; --off and --on")
+        change = actions.add_parser("change", help="change role, agent or email address; --off and --on")
         for given in (add, change):
             given.add_argument("login")
             given.add_argument("--email", help="for single sign-on")

@@ -10,10 +10,10 @@ from ivr.cli.command import Command, Failure, command
 
 @command
 class Web(Command):
-    """Serve Twilio's webhooks, health, metrics and the front page, until SIGTERM: then requests finish first."""
+    """Serve the desk, the API, webhooks, the chat's files, health and metrics. On SIGTERM, requests finish first."""
 
     name: ClassVar[str] = "web"
-    help: ClassVar[str] = "serve Twilio's webhooks and the front page"
+    help: ClassVar[str] = "serve the desk, the API, webhooks and the chat"
 
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr import logs

@@ -10,17 +10,17 @@ from ivr.cli.command import Command, Failure, command
 
 @command
 class Worker(Command):
-    """Run jobs: messages, reconciliation, rendering, tidying up. As many of these as you like, on any machine.
+    """Run jobs: messages, reconciliation, rendering, cleaning up. Start as many as you like, on any machine.
 
-    SIGTERM ends it after the job at hand; a second one at once.
+    SIGTERM ends it after the current job, a second SIGTERM at once.
     """
 
     name: ClassVar[str] = "worker"
-    help: ClassVar[str] = "run jobs from the queues"
+    help: ClassVar[str] = "run jobs: send messages, reconcile payments, clean up"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("queues", nargs="*", help="the queues to serve, most urgent first (all)")
-        parser.add_argument("--burst", action="store_true", help="end when the queues are empty")
+        parser.add_argument("--burst", action="store_true", help="exit when the queues are empty")
 
     def run(self, arguments: argparse.Namespace) -> int:
         import logging
