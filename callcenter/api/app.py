@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,7 @@ def blueprint(
     numbers. `rate` is per key, counted in each process unless `rate_storage` is a Redis URL. `queues` gives the live
     state of queues; without it their resources answer 503."""
     routes = Blueprint("api_v1", __name__, url_prefix=PREFIX)
-    limiter = MovingWindowRateLimiter(storage_from_string(rate_storage))
-    limit = parse(rate)
+    server = _Server(engine, schema, region, clock, rate, rate_storage, queues)
 
     @routes.before_request
     def size() -> None:
@@ -62,49 +61,10 @@ def blueprint(
     def openapi_json() -> Response:
         return Response(_description(), content_type="application/json")
 
-    def view(operation: Operation) -> Callable[..., Response]:
-        def serve(**path: str) -> Response:
-            now = clock()
-            with reading(engine) as conn:
-                key = keys.find(conn, request.headers.get("Authorization", ""), now)
-            if key is None:
-                raise Problem(401, "send `Authorization: Bearer` and a key", headers={"WWW-Authenticate": "Bearer"})
-            if not _hit(limiter, limit, key.id):
-                raise Problem(429, f"more than {rate}", headers={"Retry-After": "10"})
-            if operation.scope not in key.scopes:
-                raise Problem(403, f"this key hasn't the scope {operation.scope}")
-            if not all(value.isprintable() for value in path.values()):
-                raise Problem(404, "there is nothing at this address")
-            body, query = _body(operation), _query(operation)
-
-            def run(conn: Connection) -> idempotency.Stored:
-                answer = operation.handler(Call(conn, key, now, path, body, query, schema, region, queues()))
-                return idempotency.Stored(operation.status, "" if answer is None else answer.model_dump_json())
-
-            if operation.answer is Download:
-                with reading(engine) as conn:
-                    call = Call(conn, key, now, path, body, query, schema, region, queues())
-                    return _download(operation.handler(call))
-            if operation.reads:
-                with reading(engine) as conn:
-                    return _answer(run(conn))
-            with engine.begin() as conn:
-                given = request.headers.get("Idempotency-Key")
-                if operation.method != "POST" or given is None:
-                    return _answer(run(conn))
-                print_ = idempotency.fingerprint(operation.method, request.full_path, request.get_data())
-                stored = idempotency.before(conn, key.id, given, print_)
-                if stored is not None:
-                    return _answer(stored, {"Idempotency-Replayed": "true"})
-                done = run(conn)
-                idempotency.after(conn, key.id, given, print_, done, now)
-            return _answer(done)
-
-        return serve
-
     for operation in all_operations():
+        view = partial(server.serve, operation)
         routes.add_url_rule(
-            operation.rule, operation.name, view(operation), methods=[operation.method], provide_automatic_options=False
+            operation.rule, operation.name, view, methods=[operation.method], provide_automatic_options=False
         )
 
     @routes.route("/", defaults={"rest": ""}, methods=METHODS, provide_automatic_options=False)
@@ -117,6 +77,81 @@ def blueprint(
         if allowed:
             raise Problem(405, f"only {', '.join(allowed)}", headers={"Allow": ", ".join(allowed)})
         raise Problem(404, "there is nothing at this address")
+
+    _explain_errors(routes)
+    return routes
+
+
+class _Server:
+    """Serves operations on a database, for the keys that may."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        schema: Schema,
+        region: str,
+        clock: Callable[[], datetime],
+        rate: str,
+        rate_storage: str,
+        queues: Callable[[], Queues | None],
+    ) -> None:
+        self._engine, self._schema, self._region, self._clock = engine, schema, region, clock
+        self._rate, self._limit = rate, parse(rate)
+        self._limiter = MovingWindowRateLimiter(storage_from_string(rate_storage))
+        self._queues = queues
+
+    def serve(self, operation: Operation, /, **path: str) -> Response:
+        """The current request. Raises `Problem`."""
+        now = self._clock()
+        key = self._admit(operation, now)
+        if not all(value.isprintable() for value in path.values()):
+            raise Problem(404, "there is nothing at this address")
+        body, query = _body(operation), _query(operation)
+
+        def run(conn: Connection) -> Any:
+            call = Call(conn, key, now, path, body, query, self._schema, self._region, self._queues())
+            return operation.handler(call)
+
+        if operation.answer is Download:
+            with reading(self._engine) as conn:
+                return _download(run(conn))
+        if operation.reads:
+            with reading(self._engine) as conn:
+                return _answer(_stored(operation, run(conn)))
+        with self._engine.begin() as conn:
+            given = request.headers.get("Idempotency-Key")
+            if operation.method != "POST" or given is None:
+                return _answer(_stored(operation, run(conn)))
+            fingerprint = idempotency.fingerprint(operation.method, request.full_path, request.get_data())
+            stored = idempotency.before(conn, key.id, given, fingerprint)
+            if stored is not None:
+                return _answer(stored, {"Idempotency-Replayed": "true"})
+            done = _stored(operation, run(conn))
+            idempotency.after(conn, key.id, given, fingerprint, done, now)
+        return _answer(done)
+
+    def _admit(self, operation: Operation, now: datetime) -> keys.Key:
+        """The request's key, if it may do this now. Raises `Problem`."""
+        with reading(self._engine) as conn:
+            key = keys.find(conn, request.headers.get("Authorization", ""), now)
+        if key is None:
+            raise Problem(401, "send `Authorization: Bearer` and a key", headers={"WWW-Authenticate": "Bearer"})
+        if not self._hit(key.id):
+            raise Problem(429, f"more than {self._rate}", headers={"Retry-After": "10"})
+        if operation.scope not in key.scopes:
+            raise Problem(403, f"this key hasn't the scope {operation.scope}")
+        return key
+
+    def _hit(self, key_id: str) -> bool:
+        try:
+            return self._limiter.hit(self._limit, key_id)
+        except Exception:  # a limit that can't be counted stops nobody
+            logger.exception("the rate can't be counted")
+            return True
+
+
+def _explain_errors(routes: Blueprint) -> None:
+    """Every failure is answered as a problem."""
 
     @routes.errorhandler(Problem)
     def problem(error: Problem) -> Response:
@@ -141,7 +176,9 @@ def blueprint(
         logger.exception("a request failed")
         return problems.response(Problem(500, "this is our fault"))
 
-    return routes
+
+def _stored(operation: Operation, answer: BaseModel | None) -> idempotency.Stored:
+    return idempotency.Stored(operation.status, "" if answer is None else answer.model_dump_json())
 
 
 @cache
@@ -177,14 +214,6 @@ def _query(operation: Operation) -> BaseModel | None:
         return operation.query.model_validate_strings(given)
     except ValidationError as error:
         raise problems.invalid(error, "query") from None
-
-
-def _hit(limiter: MovingWindowRateLimiter, limit: Any, key_id: str) -> bool:
-    try:
-        return limiter.hit(limit, key_id)
-    except Exception:  # a limit that can't be counted stops nobody
-        logger.exception("the rate can't be counted")
-        return True
 
 
 def _matches(operation: Operation, path: str) -> bool:
