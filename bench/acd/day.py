@@ -1,19 +1,19 @@
 """A day of calls in seconds: Poisson arrivals, known handling times, the real matching, a clock of its own.
 
-Within Erlang C's assumptions (one queue, equal agents, exponential times, nobody gives up) what comes out is to agree
-with the formula; `python -m bench.acd.day` compares them.
+Within the assumptions of Erlang C (one queue, equal agents, exponential times, nobody gives up) or Erlang A (with an
+exponential patience) what comes out is to agree with `callcenter.acd.erlang`; `python -m bench.acd.day` compares them.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
 import random
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from callcenter.acd.config import CAPACITY, INTERRUPTS, Queue
+from callcenter.acd.erlang import Service, service
 from callcenter.acd.estimate import Staff, estimate, handling
 from callcenter.acd.match import match
 from callcenter.acd.model import Agent, Entry, Estimate, Snapshot
@@ -21,25 +21,30 @@ from callcenter.acd.waiting import Waiting
 
 NAME = "line"
 DAYS = 9
+GIVES_UP = "gives up"
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """`told` is the estimate that was made when the contact joined, if it had to wait."""
+    """`told` is the estimate that was made when the contact joined, if it had to wait; `gave_up` says that nobody
+    served it."""
 
     waited: float
     told: Estimate | None
+    gave_up: bool = False
 
 
 @dataclass
 class Day:
-    """`per_hour` contacts come, each takes `handling` seconds on average, `agents` serve them."""
+    """`per_hour` contacts come, each takes `handling` seconds on average, `agents` serve them. Who waits gives up after
+    `patience` seconds on average; without it, never."""
 
     per_hour: float
     handling: float
     agents: int
     hours: float = 10.0
     seed: int = 1
+    patience: float | None = None
     length: Callable[[random.Random, float], float] = lambda chance, mean: chance.expovariate(1 / mean)
     served: list[Served] = field(default_factory=list)
 
@@ -60,6 +65,12 @@ class Day:
         heapq.heapify(events)
         while events:
             now, number, agent_id = heapq.heappop(events)
+            if agent_id == GIVES_UP:
+                gone = waiting.get(str(number))
+                if gone is not None:
+                    waiting.remove(gone.contact_id)
+                    self.served.append(Served(now - gone.joined_at, told[gone.contact_id], gave_up=True))
+                continue
             if agent_id:
                 agents[agent_id] = replace(agents[agent_id], load={}, idle_since=now, state="idle")
             else:
@@ -68,6 +79,8 @@ class Day:
                 mean, cv2, count = handling(measured[-100:], self.handling)
                 staff = Staff(self.agents, mean, cv2, count, now, free)
                 told[str(number)] = None if free else estimate(len(waiting), staff)
+                if self.patience is not None:
+                    heapq.heappush(events, (now + chance.expovariate(1 / self.patience), number, GIVES_UP))
             for proposal in match(snapshot, now):
                 entry = waiting.get(proposal.contact_id)
                 assert entry is not None
@@ -89,45 +102,39 @@ class Day:
     def mean_wait(self) -> float:
         return sum(one.waited for one in self.served) / len(self.served)
 
+    @property
+    def gave_up(self) -> float:
+        return sum(one.gave_up for one in self.served) / len(self.served)
+
     def within(self, seconds: float) -> float:
-        """The share that waited no longer."""
-        return sum(one.waited <= seconds for one in self.served) / len(self.served)
+        """The share that was served and waited no longer."""
+        return sum(one.waited <= seconds and not one.gave_up for one in self.served) / len(self.served)
+
+    def expected(self, seconds: float) -> Service:
+        """What the formula says of such days, with `seconds` promised."""
+        return service(self.agents, self.per_hour, self.handling, seconds, self.patience)
 
     def held(self) -> tuple[float, int]:
         """How often the wait lay in the interval that was announced, and of how many."""
-        waited = [one for one in self.served if one.told is not None]
+        waited = [one for one in self.served if one.told is not None and not one.gave_up]
         inside = sum(one.told.low <= one.waited <= one.told.high for one in waited if one.told)
         return inside / max(1, len(waited)), len(waited)
 
 
-def erlang_c(agents: int, load: float) -> float:
-    """The chance of having to wait (Erlang, 1917); `load` is in erlangs, less than `agents`."""
-    term = total = 1.0
-    for number in range(1, agents):
-        term *= load / number
-        total += term
-    term *= load / agents * agents / (agents - load)
-    return term / (total + term)
-
-
-def expected(per_hour: float, handling: float, agents: int, seconds: float) -> tuple[float, float]:
-    """(mean wait, share answered within `seconds`) by Erlang C."""
-    load = per_hour / 3600 * handling
-    waits = erlang_c(agents, load)
-    free = agents - load
-    return waits * handling / free, 1 - waits * math.exp(-free * seconds / handling)
-
-
 def main() -> None:
-    print("contacts/h, handling s, agents | mean wait s: measured, Erlang C | in 20 s: measured, Erlang C | "
-          "interval held by day: median, least, most")  # fmt: skip
-    for per_hour, seconds, agents in ((60, 180, 4), (200, 240, 15), (600, 240, 43), (1200, 300, 104)):
-        days = [Day(per_hour, seconds, agents, seed=seed).run() for seed in range(DAYS)]
-        whole = Day(per_hour, seconds, agents, served=[one for day in days for one in day.served])
-        wait, level = expected(per_hour, seconds, agents, 20)
+    print("contacts/h, handling s, agents, patience s | mean wait s: measured, Erlang | in 20 s: measured, Erlang | "
+          "gave up: measured, Erlang | interval held by day: median, least, most")  # fmt: skip
+    for per_hour, seconds, agents, patience in (
+        (60, 180, 4, None), (200, 240, 15, None), (600, 240, 43, None), (1200, 300, 104, None), (200, 240, 13, 120.0),
+    ):  # fmt: skip
+        days = [Day(per_hour, seconds, agents, seed=seed, patience=patience).run() for seed in range(DAYS)]
+        whole = replace(days[0], served=[one for day in days for one in day.served])
+        by_formula = whole.expected(20)
         shares = [day.held()[0] for day in days]
-        print(f"{per_hour:10} {seconds:11} {agents:7} | {whole.mean_wait:20.1f} {wait:9.1f} | "
-              f"{whole.within(20):15.1%} {level:9.1%} | "
+        print(f"{per_hour:10} {seconds:11} {agents:7} {patience or '-':>11} | "
+              f"{whole.mean_wait:20.1f} {by_formula.mean_wait:7.1f} | "
+              f"{whole.within(20):15.1%} {by_formula.level:7.1%} | "
+              f"{whole.gave_up:15.1%} {by_formula.gives_up:7.1%} | "
               f"{statistics.median(shares):.1%}, {min(shares):.1%}, {max(shares):.1%}", flush=True)  # fmt: skip
 
 

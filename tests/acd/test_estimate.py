@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.acd.day import Day, expected
+from bench.acd.day import Day
 from callcenter.acd.estimate import PRIOR, Staff, estimate, gamma_quantile, gamma_share, handling, level, staffing
 from callcenter.acd.model import Agent
 
@@ -70,12 +70,12 @@ def days() -> list[Day]:
 
 def test_a_day_agrees_with_erlang_c(days: list[Day]) -> None:
     """14,400 contacts of 75 % load. The tolerance is three standard deviations of such a sample, by repetition."""
-    wait, within = expected(60, 180, 4, 20)
+    formula = days[0].expected(20)
     served = [one for day in days for one in day.served]
     whole = replace(days[0], served=served)
     assert len(served) > 13_000
-    assert whole.mean_wait == pytest.approx(wait, rel=0.15)
-    assert whole.within(20) == pytest.approx(within, abs=0.03)
+    assert whole.mean_wait == pytest.approx(formula.mean_wait, rel=0.15)
+    assert whole.within(20) == pytest.approx(formula.level, abs=0.03)
 
 
 def test_the_interval_holds_as_often_as_it_claims(days: list[Day]) -> None:
