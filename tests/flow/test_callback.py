@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from ivr.flow.effects import Effect, Enqueue, RequestCallback, Say
-from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued, Refused, Started, Words
+from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued, Refused, Words
 from ivr.flow.inputs import from_json as input_from_json
 from ivr.flow.inputs import to_json as input_to_json
 from ivr.flow.model import FlowSet
-from ivr.flow.session import QUEUE, TEXT, VOICE, Session
-from ivr.flow.step import step
+from ivr.flow.session import TEXT, VOICE
 from ivr.prompts.written import written
 from tests.flow import sample
+from tests.flow.playing import run
 
-NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 QUEUES = {"flows/bill.yaml": None, "flows/queues.yaml": "queues: {billing: {}}\n"}
 FLOW = """\
 steps:
@@ -60,17 +58,9 @@ def flows(tmp_path: Path) -> FlowSet:
     return sample.usable(tmp_path, {"flows/main.yaml": FLOW, **QUEUES})
 
 
-def run(flows: FlowSet, *given: Input, text: bool = False) -> tuple[Session, list[Effect]]:
-    capabilities = (TEXT if text else VOICE) | QUEUE
-    session = Session("s", "c", "sip", capabilities, flows.hash, "en", caller="+12125550100")
-    effects: list[Effect] = []
-    for one in (Started(), *given):
-        session, effects = step(flows, session, one, NOW)  # type: ignore[assignment]
-    return session, list(effects)
-
-
-def said(flows: FlowSet, *given: Input, text: bool = False) -> list[str]:
-    return [written(effect.prompt) for effect in run(flows, *given, text=text)[1] if isinstance(effect, Say)]
+def said(flows: FlowSet, *given: Input, capabilities: frozenset[str] = VOICE) -> list[str]:
+    _, effects = run(flows, *given, capabilities=capabilities)
+    return [written(effect.prompt) for effect in effects if isinstance(effect, Say)]
 
 
 def place(effects: list[Effect]) -> Enqueue:
@@ -88,24 +78,24 @@ def test_a_callback_is_spoken_of_while_the_rule_holds(flows: FlowSet) -> None:
 
 def test_in_messages_it_is_written_once(flows: FlowSet) -> None:
     leave, called = "To leave word, press 2.", "To be called, press 1."
-    assert said(flows, Queued(), text=True) == ["Please wait.", leave]
-    assert said(flows, Queued(), Queued(callback=True), text=True) == ["Still there.", called]
-    assert said(flows, Queued(), Queued(callback=True), Queued(callback=True), text=True) == ["Still there."]
+    assert said(flows, Queued(), capabilities=TEXT) == ["Please wait.", leave]
+    assert said(flows, Queued(), Queued(callback=True), capabilities=TEXT) == ["Still there.", called]
+    assert said(flows, Queued(), Queued(callback=True), Queued(callback=True), capabilities=TEXT) == ["Still there."]
     news = ((Queued(),), (Queued(), Words("hello")), (Queued(), Queued(callback=True), Words("hello")))
-    waiting = [run(flows, *given, text=True)[0].waiting for given in news]
+    waiting = [run(flows, *given, capabilities=TEXT)[0].waiting for given in news]
     assert [state is not None and state["state"]["offered"] for state in waiting] == [False, False, True]
 
 
 @pytest.mark.parametrize("asked", [Keys("1"), Words("callback please")])
 def test_whoever_asks_gets_it_all_the_same(flows: FlowSet, asked: Input) -> None:
-    _, effects = run(flows, Queued(), asked, text=isinstance(asked, Words))
+    _, effects = run(flows, Queued(), asked, capabilities=TEXT if isinstance(asked, Words) else VOICE)
     request = next(effect for effect in effects if isinstance(effect, RequestCallback))
     assert (request.queue, request.at, request.cancel) == ("billing", "2026-11-24T03:00", False)
 
 
 def test_a_step_without_a_rule_has_nothing_left_to_offer(tmp_path: Path) -> None:
     flows = sample.usable(tmp_path, {"flows/main.yaml": FLOW.replace(", by_rule: true", ""), **QUEUES})
-    session, effects = run(flows, Queued(), text=True)
+    session, effects = run(flows, Queued(), capabilities=TEXT)
     assert session.waiting["state"]["offered"]  # type: ignore[index]
     assert "To be called, press 1." in [written(effect.prompt) for effect in effects if isinstance(effect, Say)]
 

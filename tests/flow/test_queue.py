@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,12 @@ import pytest
 from ivr.flow.effects import Collect, Effect, End, Enqueue, Event, RequestCallback, Say
 from ivr.flow.inputs import CallbackBooked, HungUp, Input, Keys, Queued, Refused, Served, Started, Words
 from ivr.flow.model import FlowSet
-from ivr.flow.session import QUEUE, SPEECH, TEXT, VOICE, Session
+from ivr.flow.session import SPEECH, TEXT, VOICE, Session
 from ivr.flow.step import WrongInput, step
 from ivr.prompts.written import written
 from tests.flow import sample
+from tests.flow.playing import NOW, run
 
-NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 WAIT = """\
 steps:
   pin:
@@ -47,16 +46,6 @@ def flows(tmp_path: Path) -> FlowSet:
     return sample.usable(
         tmp_path, {"flows/main.yaml": WAIT, "flows/bill.yaml": None, "flows/queues.yaml": "queues: {billing: {}}\n"}
     )
-
-
-def run(flows: FlowSet, *given: Input, text: bool = False) -> tuple[Session, list[Effect]]:
-    """All the Inputs in order; the session, and what the last one led to."""
-    capabilities = (TEXT if text else VOICE) | QUEUE
-    session = Session("s", "c", "sip", capabilities, flows.hash, "en", caller="+12125550100")
-    effects: list[Effect] = []
-    for one in (Started(), *given):
-        session, effects = step(flows, session, one, NOW)  # type: ignore[assignment]
-    return session, list(effects)
 
 
 def said(effects: list[Effect]) -> list[str]:
@@ -112,10 +101,10 @@ def test_a_key_that_is_no_choice_changes_nothing(flows: FlowSet) -> None:
 
 
 def test_words_that_are_no_choice_wait_for_the_agent(flows: FlowSet) -> None:
-    _, effects = run(flows, Queued(), Words("my meter is broken"), text=True)
+    _, effects = run(flows, Queued(), Words("my meter is broken"), capabilities=TEXT)
     assert said(effects) == []
     assert place(effects).told
-    _, effects = run(flows, Queued(), Words("callback please"), text=True)
+    _, effects = run(flows, Queued(), Words("callback please"), capabilities=TEXT)
     assert any(isinstance(effect, RequestCallback) for effect in effects)
 
 
@@ -149,12 +138,8 @@ def test_a_channel_without_queues_takes_another_way(flows: FlowSet) -> None:
 
 
 def speaks(flows: FlowSet, *given: Input) -> tuple[Session, list[Effect]]:
-    """As `run`, where what callers say is recognised."""
-    session = Session("s", "c", "sip", SPEECH | QUEUE, flows.hash, "en", caller="+12125550100")
-    effects: list[Effect] = []
-    for one in (Started(), Keys("4711"), *given):
-        session, effects = step(flows, session, one, NOW)  # type: ignore[assignment]
-    return session, list(effects)
+    """As `run`, where what callers say is recognised, from after the PIN on."""
+    return run(flows, Keys("4711"), *given, capabilities=SPEECH)
 
 
 def kinds(effects: list[Effect]) -> list[str]:

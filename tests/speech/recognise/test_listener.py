@@ -72,10 +72,27 @@ def test_an_answer_with_its_first_word() -> None:
     on(work)
 
 
+def ask(listener: Listener, *, barge_in: bool) -> None:
+    """A menu, whose prompt begins to play."""
+    listener.begin(Want(kind="menu"))
+    listener.prompt(b"\xff" * 16000, barge_in=barge_in)
+
+
+def sure_at(monkeypatch: pytest.MonkeyPatch, listener: Listener, frame: int) -> None:
+    """The guard over our prompt takes this frame, and no other, for the caller."""
+    frames = iter([False] * (frame - 1) + [True])
+    monkeypatch.setattr(listener._barge, "hear", lambda frame, voiced: next(frames, False))
+
+
+async def understood(events: asyncio.Queue[ListenEvent]) -> Understood:
+    while not isinstance(event := await events.get(), Understood):
+        pass
+    return event
+
+
 def test_nothing_is_heard_while_a_prompt_plays_that_may_not_be_interrupted() -> None:
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
-        listener.begin(Want(kind="menu"))
-        listener.prompt(b"\xff" * 16000, barge_in=False)
+        ask(listener, barge_in=False)
         listener.frames(SPEECH * 50)
         assert events.empty()
         listener.prompt_ended()
@@ -87,18 +104,15 @@ def test_nothing_is_heard_while_a_prompt_plays_that_may_not_be_interrupted() -> 
 
 def test_a_caller_over_the_prompt_is_noticed_and_what_was_said_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
-        frames = iter([False] * 28 + [True])  # the guard is sure at the ninth frame of speech
-        monkeypatch.setattr(listener._barge, "hear", lambda frame, voiced: next(frames, False))
-        listener.begin(Want(kind="menu"))
-        listener.prompt(b"\xff" * 16000, barge_in=True)
+        sure_at(monkeypatch, listener, 29)  # the ninth frame of speech
+        ask(listener, barge_in=True)
         listener.frames(QUIET * 20 + SPEECH * 8)
         assert events.empty()
         listener.frames(SPEECH)
         assert await events.get() == SpeechBegan(over_prompt=True)
         listener.prompt_ended()
         listener.frames(SPEECH * 11 + QUIET * 40)
-        while not isinstance(event := await events.get(), Understood):
-            pass
+        event = await understood(events)
         assert event.heard.text.count("S") == 20 * 160
 
     on(work)
@@ -106,16 +120,13 @@ def test_a_caller_over_the_prompt_is_noticed_and_what_was_said_is_kept(monkeypat
 
 def test_our_audio_stops_as_soon_as_it_is_decided_however_little_was_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
-        frames = iter([False] * 21 + [True])  # the guard is sure at the second frame of speech
-        monkeypatch.setattr(listener._barge, "hear", lambda frame, voiced: next(frames, False))
-        listener.begin(Want(kind="menu"))
-        listener.prompt(b"\xff" * 16000, barge_in=True)
+        sure_at(monkeypatch, listener, 22)  # the second frame of speech
+        ask(listener, barge_in=True)
         listener.frames(QUIET * 20 + SPEECH * 2)
         assert events.get_nowait() == SpeechBegan(over_prompt=True)
         listener.prompt_ended()
         listener.frames(SPEECH * 8 + QUIET * 40)
-        while not isinstance(event := await events.get(), Understood):
-            pass
+        event = await understood(events)
         assert event.heard.text.count("S") == 10 * 160
 
     on(work)
@@ -124,15 +135,13 @@ def test_our_audio_stops_as_soon_as_it_is_decided_however_little_was_said_yet(mo
 def test_who_begins_to_speak_as_the_prompt_ends_is_heard_from_the_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
         monkeypatch.setattr(type(listener._barge), "suspected", 3)
-        listener.begin(Want(kind="menu"))
-        listener.prompt(b"\xff" * 16000, barge_in=True)
+        ask(listener, barge_in=True)
         listener.frames(QUIET * 20 + SPEECH * 3)
         assert events.empty()
         listener.prompt_ended()
         listener.frames(SPEECH * 8 + QUIET * 40)
         assert await events.get() == SpeechBegan(over_prompt=False)
-        while not isinstance(event := await events.get(), Understood):
-            pass
+        event = await understood(events)
         assert event.heard.text.count("S") == 11 * 160
         assert event.heard.text.startswith("." * 5 * 160 + "S")
 
@@ -143,28 +152,23 @@ def test_what_is_said_while_a_noise_is_being_understood_is_not_lost(tmp_path: Pa
     go = tmp_path / "go"
 
     async def work(listener: Listener, events: asyncio.Queue[ListenEvent]) -> None:
-        async def answer() -> Understood:
-            while not isinstance(event := await events.get(), Understood):
-                pass
-            return event
-
         listener.begin(Want(kind="menu"))
         listener.frames(NOISE * 20 + QUIET * 40)
         listener.frames(SPEECH * 20 + QUIET * 5)
         go.touch()
-        assert "N" in (await answer()).heard.text
+        assert "N" in (await understood(events)).heard.text
         listener.frames(QUIET * 5)  # until the channel has made up its mind
         listener.begin(Want(kind="menu"))
         listener.catch_up()
         listener.frames(QUIET * 30)
-        text = (await answer()).heard.text
+        text = (await understood(events)).heard.text
         assert text.count("S") == 20 * 160
         assert "N" not in text
         listener.begin(Want(kind="menu"))
         listener.frames(SPEECH * 20 + QUIET * 25)
         listener.prompt(b"\xff" * 16000, barge_in=True)
         listener.frames(SPEECH * 20)  # our music's echo, for all we know
-        await answer()
+        await understood(events)
         listener.prompt_ended()
         listener.begin(Want(kind="menu"))
         listener.catch_up()
