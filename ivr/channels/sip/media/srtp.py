@@ -7,6 +7,7 @@ and what it drops costs no decryption. A packet that isn't authentic, or came be
 
 from __future__ import annotations
 
+import functools
 import secrets
 import socket
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pylibsrtp import Error, Policy, Session
 
+from ivr.channels.sip.media.rollover import Rollover
 from ivr.channels.sip.media.rtp import is_rtcp
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class Secure:
         self._keys: Sealed | None = None
         self._out = self._in = Session()
         self._before: Session | None = None
+        self._rollover: Rollover | None = None
 
     def use(self, keys: Sealed) -> bool:
         """Take what was agreed on; True where what we send with is new."""
@@ -66,6 +69,7 @@ class Secure:
             # until the first packet under the new key those under the old one are taken (they are still under way)
             self._before = None if before is None else self._in
             self._in = _session(keys[0], keys[2], Policy.SSRC_ANY_INBOUND)
+            self._rollover = Rollover(functools.partial(_either, keys[0], keys[2]))
         if before is not None and keys[:2] == before[:2]:
             return False
         self._out = _session(keys[0], keys[1], Policy.SSRC_ANY_OUTBOUND)
@@ -112,22 +116,32 @@ class Secure:
                 plain = self._in.unprotect_rtcp(data)
             else:
                 plain = self._in.unprotect(data)
-                self._before = None
+                self._before = self._rollover = None
         except Error as error:
-            plain = self._opened_before(data, str(error))
+            plain = self._opened_otherwise(data, str(error))
         except ValueError:
             raise Refused("too long") from None
         buffer[: len(plain)] = plain
         return len(plain)
 
-    def _opened_before(self, data: bytes, why: str) -> bytes:
+    def _opened_otherwise(self, data: bytes, why: str) -> bytes:
+        """Under the key before, or further on under this one, of which nothing has come yet. Raises Refused."""
+        report = is_rtcp(data, len(data))
         if self._before is not None and "authentication" in why:
             try:
-                return self._before.unprotect_rtcp(data) if is_rtcp(data, len(data)) else self._before.unprotect(data)
+                return self._before.unprotect_rtcp(data) if report else self._before.unprotect(data)
             except Error as error:
                 why = str(error)
+        if self._rollover is not None and not report and (found := self._rollover.open(data)):
+            plain, self._in = found
+            self._before = self._rollover = None
+            return plain
         self._dropped["replayed" if "replay" in why else "unauthentic"] += 1
         raise Refused(why)
+
+
+def _either(suite: str, key: bytes, outbound: bool) -> Session:
+    return _session(suite, key, Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND)
 
 
 def _session(suite: str, key: bytes, kind: int) -> Session:

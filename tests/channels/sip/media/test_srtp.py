@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import struct
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ivr.channels.sip.crypto import SUITES, Keys
 from ivr.channels.sip.media import rtcp
 from ivr.channels.sip.media.client import Media, Stream
 from ivr.channels.sip.media.g711 import PCMU
+from ivr.channels.sip.media.rollover import Rollover
+from ivr.channels.sip.media.srtp import _either, _session
 from tests.channels.sip.media.phone import PATIENCE, Events, Phone, media_process
 from tests.channels.sip.media.secure_phone import SecurePhone, new_keys
 from tests.channels.sip.media.test_recording import samples
@@ -179,8 +182,6 @@ async def test_sequence_numbers_wrap_and_the_ssrc_changes() -> None:
 
 async def test_our_sequence_numbers_wrap() -> None:
     """By the transform itself: 65,536 packets are 22 minutes."""
-    from ivr.channels.sip.media.srtp import _session
-
     keys = new_keys()
     with SecurePhone(keys) as phone:
         out = _session(keys.suite, keys.ours, 3)
@@ -304,6 +305,62 @@ async def test_after_the_death_of_the_process_both_hear_again() -> None:
             await killed(media)
             await phone.hear(lambda packets: packets[-1].ssrc != before and packets[-1].payload == HEARD)
             await listener.until(stream, phone, SPOKEN)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("sequence", [0, 1, 9, 32_768, 40_000, 65_400])
+def test_a_counter_that_is_further_is_found(suite: str, sequence: int) -> None:
+    """By one turn of 65,536 packets with each packet that comes."""
+    keys = new_keys(suite)
+    rollover = Rollover(functools.partial(_either, suite, keys.theirs))
+    with SecurePhone(keys) as phone:
+        for index in range(0, 3 * 65_536 + sequence, 16_384):
+            phone.out.protect(struct.pack("!BBHII", 0x80, 0, index & 0xFFFF, index, 7))
+        found = None
+        for tries in range(1, 5):
+            packet = struct.pack("!BBHII", 0x80, 0, sequence + tries & 0xFFFF, 0, 7) + SPOKEN
+            found = rollover.open(phone.out.protect(packet))
+            if found is not None:
+                break
+        assert found is not None
+        assert (found[0], tries) == (packet, 3)
+        again = struct.pack("!BBHII", 0x80, 0, sequence + tries + 1 & 0xFFFF, 0, 7) + HEARD
+        sealed = phone.out.protect(again)
+        assert found[1].unprotect(sealed) == again
+        with pytest.raises(Error, match="replay"):
+            found[1].unprotect(sealed)
+
+
+def test_a_counter_is_not_looked_for_without_end() -> None:
+    keys = new_keys()
+    made = []
+
+    def make(outbound: bool) -> Any:
+        made.append(outbound)
+        return _either(keys.suite, keys.theirs, outbound)
+
+    rollover = Rollover(make)
+    with SecurePhone(new_keys()) as stranger:
+        for index in range(500):
+            assert rollover.open(stranger.out.protect(struct.pack("!BBHII", 0x80, 0, index, 0, index) + SPOKEN)) is None
+    assert len(made) < 200
+    assert rollover.open(b"\x80") is None
+
+
+async def test_after_the_death_of_the_process_a_long_call_goes_on() -> None:
+    """The new process doesn't know how far the peer's counter is."""
+    keys = new_keys()
+    async with media_process(least_life=0) as media:
+        stream = await media.open(Events())
+        with SecurePhone(keys) as phone:
+            await connect(stream, phone, keys)
+            listener = Listener(stream)
+            await listener.until(stream, phone, SPOKEN)
+            for _ in range(2 * 4):
+                phone.sequence = (phone.sequence + 16_384) & 0xFFFF
+                await listener.until(stream, phone, SPOKEN, 1)
+            await killed(media)
+            await listener.until(stream, phone, HEARD, 10)
 
 
 @pytest.mark.parametrize("keys", [new_keys(), None])
