@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from callcenter.api_tables import api_keys, idempotent_requests, webhook_deliveries, webhooks
+from callcenter.campaign_tables import campaign_pauses, campaign_people
 from callcenter.db import Json, UtcDateTime
 from callcenter.desk_tables import (
     audit_log,
@@ -22,6 +23,7 @@ from callcenter.desk_tables import (
     users,
 )
 from callcenter.metadata import RowNumber, metadata
+from callcenter.quality_tables import calibrations, coaching, coaching_evaluations, evaluations, quality_forms
 from callcenter.queue_tables import (
     agent_presence,
     alert_episodes,
@@ -56,16 +58,22 @@ __all__ = [
     "api_keys",
     "audit_log",
     "bills",
+    "calibrations",
+    "campaign_pauses",
+    "campaign_people",
     "case_changes",
     "case_contacts",
     "cases",
     "chat_links",
+    "coaching",
+    "coaching_evaluations",
     "consents",
     "contacts",
     "customers",
     "desk_devices",
     "desk_sessions",
     "emergencies",
+    "evaluations",
     "events",
     "files",
     "flow_versions",
@@ -83,6 +91,7 @@ __all__ = [
     "oidc_logins",
     "one_time_codes",
     "payments",
+    "quality_forms",
     "queue_entries",
     "recordings",
     "recovery_codes",
