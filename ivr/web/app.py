@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from callcenter.api import blueprint as api
 from callcenter.attributes import NONE, AttributeProblem, Schema
 from ivr.assembly import make_conversations, make_runner
+from ivr.channels.chat import pages as chat_pages
 from ivr.channels.chat import routes as chat
 from ivr.channels.chat.site import Site
 from ivr.channels.messaging import http as http_messages
@@ -76,7 +77,9 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app.extensions["conversations"] = conversations
     app.register_blueprint(twilio_messages.blueprint(settings, conversations))
     app.register_blueprint(http_messages.blueprint(settings, conversations))
-    app.register_blueprint(chat.blueprint(Site(settings, runner, conversations)))
+    site = Site(settings, runner, conversations)
+    app.register_blueprint(chat.blueprint(site))
+    app.register_blueprint(chat_pages.blueprint(site))
     app.register_blueprint(health.blueprint(settings, engine, published))
     app.register_blueprint(audio.blueprint(recordings))
     company, schema = _of(fallback.flows)

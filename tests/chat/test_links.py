@@ -300,7 +300,7 @@ def test_by_hand_in_a_browser(
         widget = Widget(browser, f"{site.url}/chat/link#{ticket}")
         assert ticket not in widget.page.url, "it isn't left in the address bar, nor in the history"
         assert chats(engine) == []
-        widget.page.get_by_role("button", name="Go on in the chat").click()
+        widget.page.get_by_role("button", name="Continue in the chat").click()
         expect(widget.turns("bot")).to_have_text(["What is your new address? Please write it with the postcode."])
         widget.write("8 Ocean Drive, 33139 Miami")
         expect(widget.turns("bot").last).to_contain_text("anything else")

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from callcenter import customers, identifiers, outbox
 from callcenter.tables import contacts, files
-from ivr.channels.chat.routes import STATIC
+from ivr.channels.chat.pages import STATIC
 from ivr.settings import Settings
 from tests.chat.conftest import Carrier, rows, stored
 from tests.chat.site import Site, Widget, chromium, running

@@ -1,15 +1,13 @@
-"""What the chat's pages fetch from the web process: the widget, tickets, files, a page to try it on."""
+"""What the chat does over HTTP: tickets to connect with, and files. `pages` has what browsers load."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, make_response, render_template, request, send_file
+from flask import Blueprint, Response, jsonify, make_response, request, send_file
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound, RequestEntityTooLarge
 
 from callcenter import files
@@ -26,32 +24,20 @@ from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.chat")
 
-STATIC = Path(__file__).parent / "static"
 CLIENT_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 FORM_OVERHEAD = 64 * 1024
 """Bytes of an upload beside its file."""
 INLINE = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """What is shown with its own type; everything else is only handed over."""
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {live}; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-LINK_WORDS = {
-    "en": {"language": "en", "lead": "Your conversation goes on here.", "go": "Go on in the chat"},
-    "es": {"language": "es", "lead": "Su conversación continúa aquí.", "go": "Continuar en el chat"},
-}
 
 
 def blueprint(site: Site) -> Blueprint:
-    routes = Blueprint("chat", __name__, template_folder="templates")
+    routes = Blueprint("chat", __name__)
     settings = site.settings
-    modules = {file.name: (text := file.read_bytes(), gzip.compress(text, mtime=0)) for file in STATIC.glob("*.js")}
 
     @routes.after_request
     def across(response: Response) -> Response:
         """Pages of the company's sites may read the answers (CORS; https://fetch.spec.whatwg.org/)."""
-        if request.endpoint in ("chat.module", "chat.demo", "chat.link_page"):
-            return response
         response.headers["Vary"] = "Origin"
         if (origin := _origin()) in site.origins:
             response.headers["Access-Control-Allow-Origin"] = origin
@@ -150,51 +136,6 @@ def blueprint(site: Site) -> Blueprint:
         response.cache_control.private = True
         return response
 
-    @routes.get("/chat/<path:name>")
-    def module(name: str) -> Response:
-        """The widget's modules: for every site, as there is nothing in them that anybody mayn't read."""
-        if name not in modules:
-            raise NotFound
-        plain, packed = modules[name]
-        packs = request.accept_encodings["gzip"] > 0
-        response = make_response(packed if packs else plain)
-        response.content_type = "text/javascript; charset=utf-8"
-        if packs:
-            response.headers["Content-Encoding"] = "gzip"
-        response.set_etag(hashlib.sha256(plain).hexdigest()[:20] + ("-gzip" if packs else ""))
-        response.cache_control.public, response.cache_control.max_age = True, 300
-        response.vary.add("Accept-Encoding")
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        response.make_conditional(request)
-        return response
-
-    @routes.get("/chat/link")
-    def link_page() -> Response:
-        """Where a link to the chat leads. The link's ticket stands behind the # and counts when a person goes on: what
-        merely looks at links (previews, scanners) uses none up."""
-        flows = site.flows()
-        company = flows.company.name if flows is not None else "Callwright"
-        words = LINK_WORDS.get(request.accept_languages.best_match(LINK_WORDS) or "en", LINK_WORDS["en"])
-        page = render_template("chat_link.html", company=company, words=words)
-        response = make_response(page)
-        response.headers["Content-Security-Policy"] = CSP.format(live=_source(settings.live_base_url))
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Robots-Tag"] = "noindex"
-        response.vary.add("Accept-Language")
-        return response
-
-    @routes.get("/chat/demo")
-    def demo() -> Response:
-        """A page with the chat on it, as a company's would have it."""
-        flows = site.flows()
-        company = flows.company.name if flows is not None else "Callwright"
-        response = make_response(render_template("chat_demo.html", company=company, base_url=settings.base_url))
-        response.headers["Content-Security-Policy"] = CSP.format(live=_source(settings.live_base_url))
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
     return routes
 
 
@@ -229,9 +170,3 @@ def _origin() -> str:
 def _is_ours(settings: Settings, path: Path) -> bool:
     """Whether a stored path is where we keep files."""
     return path.resolve().is_relative_to(settings.files_dir.resolve()) and path.is_file()
-
-
-def _source(url: str) -> str:
-    """The live process for a Content-Security-Policy: its scheme and host."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
