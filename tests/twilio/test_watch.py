@@ -17,8 +17,9 @@ def looks_later(office: Office) -> None:
     orders = office.another_router()
     for minutes in range(1, 4):
         orders.conversations.clock = lambda late=minutes: time.time() + 60 * late  # type: ignore[misc]
-        for key in office.queues.client.keys("cw:twilio:audit:*"):
-            office.queues.client.delete(key)
+        for what in ("audit", "paying"):
+            for key in office.queues.client.keys(f"cw:twilio:{what}:*"):
+                office.queues.client.delete(key)
         orders.look()
         office.step()
 

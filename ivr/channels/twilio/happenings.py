@@ -77,10 +77,8 @@ def missed(talk: Talk, now: float) -> Talk:
 
 
 def pays(talk: Talk, order: str, session: str) -> Talk:
-    """The customer's call is at the first document of the payment: it has left the conference, whoever tells that."""
-    if talk.payment is None or talk.payment.order != order:
-        return talk
-    return talk.with_payment(session=session).with_leg(CUSTOMER, inside=False)
+    """The customer's call is at the first document of the payment."""
+    return talk.with_payment(session=session) if talk.payment is not None and talk.payment.order == order else talk
 
 
 def paid(talk: Talk, paid: Paid, now: float) -> Talk:

@@ -42,7 +42,9 @@ def wishes(state: State) -> dict[str, Wish]:
     audible = {talker for sound in sounds.values() if isinstance(sound, Hear) for talker in sound.talkers}
     for id in up:
         partners = company(state, id)
-        if id not in on_hold and id not in audible and not isinstance(partners, str) and partners <= quiet:
+        if id in on_hold or id in audible or id == CUSTOMER or isinstance(partners, str):
+            continue
+        if partners <= quiet:
             # who only listens would hear nothing of those who are on hold
             on_hold[id] = "held"
     return {

@@ -8,9 +8,11 @@ mean to the conversation. All of Twilio's requests may come twice, late, and to 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import redis
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import VoiceResponse
 
 from ivr.bridge import progress
@@ -21,6 +23,7 @@ from ivr.channels.twilio.agents import Talks
 from ivr.channels.twilio.calls import CHANNEL, Calls
 from ivr.channels.twilio.documents import goodbye
 from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.talk import Payment, Talk
 from ivr.flow.effects import Effect, RunAction
 from ivr.flow.inputs import HungUp, Input, Keys
@@ -103,17 +106,18 @@ class Paying:
         return self._elsewhere(talks, link)
 
     def rescue(self, call: str) -> str | None:
-        """A payment can't go on, for a fault of ours: the customer goes back to the agent. `None` for who isn't at one.
-        Never raises, and needs no database."""
+        """A payment can't go on, for a fault of ours: the customer goes back to the agent. `None` for who is neither at
+        one nor on the way back. Never raises, and needs no database."""
         try:
             talks = self._talks()
             link = talks.links.get(talks.links.payer(call)) if talks is not None else None
             talk = talks.conversations.get(link.offer) if talks is not None and link is not None else None
-            if talks is None or link is None or talk is None or talk.payment is None or not talk.away:
+            if talks is None or link is None or talk is None:
                 return None
-            # whether the card was charged can't be told now
-            paid = Paid("pending" if talk.state.paying == "charging" else "failed")
-            return self._ended(talks, link, talk.payment, paid)
+            if talk.payment is not None and talk.away:
+                return self._ended(talks, link, talk.payment, _known(talks.conversations.payments, talk))
+            on_the_way = not talk.state.over and not talk.leg(CUSTOMER).inside
+            return self._elsewhere(talks, link) if on_the_way else None
         except Exception as error:
             log.exception("a customer can't be led back from a payment", error=type(error).__name__)
             return None
@@ -237,6 +241,18 @@ def _of(talk: Talk | None, order: str) -> Payment | None:
     """The payment of this order, for which the customer's call is out of the conference."""
     going = talk is not None and talk.away and not talk.state.over
     return talk.payment if going and talk is not None and talk.payment and talk.payment.order == order else None
+
+
+def _known(payments: Payments, talk: Talk) -> Paid:
+    """What became of a payment in the middle of which something broke."""
+    try:
+        stored = payments.find(talk.payment) if talk.payment is not None else None
+        if stored is not None and payments.charging(stored.session) is None:
+            session = stored.session
+            return payments.outcome(session if session.ended else replace(session, outcome="failed"))
+    except SQLAlchemyError as error:
+        log.warning("a payment can't be read", error=type(error).__name__)
+    return Paid("pending" if talk.state.paying == "charging" else "failed")
 
 
 def _is(talk: Talk, session: Session) -> bool:

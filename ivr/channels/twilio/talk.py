@@ -130,10 +130,14 @@ class Talk:
 
     def sends(self, path: str) -> Talk:
         """The customer's call is redirected there."""
-        return self.arrived(path).with_leg(CUSTOMER, sent=(*self.arrived(path).leg(CUSTOMER).sent, path))
+        sent = self.leg(CUSTOMER).sent
+        return self if path in sent else self.with_leg(CUSTOMER, sent=(*sent, path))
 
     def arrived(self, path: str) -> Talk:
-        return self.with_leg(CUSTOMER, sent=tuple(other for other in self.leg(CUSTOMER).sent if other != path))
+        """It asks what to do there: it has left the conference, whenever that is told."""
+        sent = self.leg(CUSTOMER).sent
+        left = tuple(other for other in sent if other != path)
+        return self if left == sent else self.with_leg(CUSTOMER, sent=left, inside=False)
 
     def without(self, party: str) -> Talk:
         return replace(self, legs={id: leg for id, leg in self.legs.items() if id != party})
