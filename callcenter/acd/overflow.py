@@ -32,7 +32,7 @@ def overflows(snapshot: Snapshot, now: float, staff: Mapping[str, Staff]) -> lis
 
 def _of_queue(name: str, queue: Queue, snapshot: Snapshot, now: float, staff: Staff | None) -> Iterator[Move]:
     for number, entry in enumerate(snapshot.waiting.in_order(name), 1):
-        if entry.not_before > now:
+        if entry.not_before > now or entry.priority < 0:  # a campaign's is for the agents of its queue
             continue
         for rule in queue.overflow:
             if rule.to in snapshot.queues and rule.to != name and rule.to not in entry.visited:

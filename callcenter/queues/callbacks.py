@@ -197,7 +197,9 @@ class Callbacks(Entries, Base):
             rule = self.queue(offer.get("queue", "")).callback
         except UnknownQueue:
             raise NotInQueue(offer_id) from None
-        answer = self.run(scripts.TRIED, self.now(), offer_id, result, rule.spacing, rule.retries + 1, rule.limit)
+        # A campaign's call is one attempt: its list says when there is another.
+        calls = 1 if "campaign" in self.context(offer["contact"]) else rule.retries + 1
+        answer = self.run(scripts.TRIED, self.now(), offer_id, result, rule.spacing, calls, rule.limit)
         if answer == "no":
             raise NotInQueue(offer_id)
         return str(answer)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from callcenter import customers, notes, outbox
+from callcenter.campaigns import following, people
 from callcenter.tables import agent_presence, contacts, queue_entries, skills_today
 
 if TYPE_CHECKING:
@@ -26,11 +27,15 @@ Follow = Callable[[Connection, Any], None]
 
 def follow(conn: Connection, facts: Iterable[Fact], messages: Messages | None = None) -> None:
     """Bring the tables up to these facts, in order."""
+    facts = list(facts)
+    campaigns = people.of_contacts(conn, (fact.contact for fact in facts))
     for fact in facts:
         handler = _FOLLOW.get(fact.kind)
         if handler is not None:
             handler(conn, fact)
-        if messages is not None and fact.kind in ("callback.tried", "callback.failed"):
+        if fact.contact in campaigns:
+            following.follow(conn, fact)
+        elif messages is not None and fact.kind in ("callback.tried", "callback.failed"):
             _send(conn, fact, messages)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 JOIN = """
 -- KEYS cw:journal
 -- ARGV now, contact, queue, max_size ('' for none), JSON of the entry's fields (all strings; joined_at, priority,
---      channel, medium, holder, caller, customer_id, language, skills, last_agent, data, leg, number, not_before)
+--      channel, medium, holder, caller, customer_id, language, skills, last_agent, data, leg, number, not_before);
+--      `once` is '1' for a contact that joins only while the store knows nothing of it
 -- Gives the state it is in; 'full'.
 local now, contact, queue, most, given = ARGV[1], ARGV[2], ARGV[3], ARGV[4], cjson.decode(ARGV[5])
 local key = 'cw:entry:' .. contact
 local entry = hash(key)
+if given.once == '1' and next(entry) ~= nil then return entry.state end
 if in_queue(entry) or entry.state == 'connected' then
   if given.holder ~= '' and entry.leg ~= 'absent' then
     redis.call('HSET', key, 'holder', given.holder)

@@ -1,0 +1,112 @@
+"""What an admin writes in `campaigns.yaml`. Reference: docs/campaigns.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from callcenter.acd.fields import Model, Name, Seconds
+from callcenter.messages.rules import QuietHours
+
+FILE: Final = "campaigns"
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Outcome = Literal["no_answer", "busy", "machine", "failed"]
+_HOURS = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+
+
+class Spacing(Model):
+    """How long after a call that reached nobody the next one may be made."""
+
+    no_answer: Seconds = 4 * 3600
+    busy: Seconds = 1800
+    machine: Seconds = 86_400
+    failed: Seconds = 3600
+
+
+class Machine(Model):
+    """What an answering machine hears, and what is texted to whom every attempt missed."""
+
+    say: str | None = Field(None, description="a prompt, or words; by default it hears nothing")
+    text: str | None = Field(None, description="a prompt, or words, sent by SMS to who agreed to texts")
+
+
+class Campaign(Model):
+    """Whom a list calls, when and how often."""
+
+    label: str = Field("", max_length=80, description="shown to people; by default the name")
+    queue: Name = Field(description="whose agents call")
+    from_: date | None = Field(None, alias="from", description="the first day, on the company's calendar")
+    until: date | None = Field(None, description="the last day")
+    hours: Annotated[str, Field(pattern=_HOURS)] = Field(
+        "09:00-20:00", description="when people may be called, on their own clock"
+    )
+    days: list[Day] = Field(default_factory=lambda: list(DAYS[:6]), min_length=1, description="by default not Sundays")
+    attempts: int = Field(3, ge=1, le=20, description="calls at most")
+    spacing: Spacing = Spacing()
+    at_once: int = Field(5, ge=1, le=100, description="so many are in the queue at most")
+    ring_seconds: Annotated[Seconds, Field(ge=15, le=120)] = Field(
+        30, description="how long the customer's telephone rings"
+    )
+    caller_id: Annotated[str, Field(pattern=r"^\+[1-9]\d{4,14}$")] | None = Field(
+        None, description="the number that is shown; by default the trunk's own"
+    )
+    consent: bool = Field(False, description="only those who agreed to calls (consent for the channel phone)")
+    answered: Literal["key", "at_once"] = Field(
+        "key", description="who answers presses 1 to talk with the agent, or talks at once"
+    )
+    greeting: str = Field("system.campaign_greeting", description="what they hear before; a prompt, or words")
+    machine: Machine = Machine()
+    served: Literal["remove", "keep"] = Field(
+        "remove", description="who has spoken with an agent of the queue meanwhile is removed or kept"
+    )
+    codes: dict[Name, Literal["do_not_contact"] | Outcome] = Field(
+        default_factory=dict, description="what follows from an agent's wrap-up code"
+    )
+    guide: str = Field("", description="what the agent reads (Markdown)")
+
+    @field_validator("hours")
+    @classmethod
+    def _in_order(cls, hours: str) -> str:
+        begins, _, ends = hours.partition("-")
+        if begins >= ends:
+            raise ValueError("ends before it begins; write the earlier time first: 09:00-20:00")
+        return hours
+
+    @model_validator(mode="after")
+    def _dates(self) -> Campaign:
+        if self.from_ is not None and self.until is not None and self.until < self.from_:
+            raise ValueError("`until` is before `from`")
+        return self
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        """When nobody is called, on their own clock; `None` for never."""
+        begins, _, ends = self.hours.partition("-")
+        if (begins, ends) == ("00:00", "24:00"):
+            return None
+        return QuietHours(time.min if ends == "24:00" else time.fromisoformat(ends), time.fromisoformat(begins))
+
+    def on(self, day: date) -> bool:
+        """Whether the campaign runs on this day of the company's calendar."""
+        return (self.from_ is None or day >= self.from_) and (self.until is None or day <= self.until)
+
+
+class CampaignsFile(Model):
+    """campaigns.yaml."""
+
+    campaigns: dict[Name, Campaign] = Field(default_factory=dict)
+
+
+def from_data(data: object) -> Mapping[str, Campaign]:
+    """The campaigns of a set of flows by name; none where there is no such file, or it can't be read (the check tells
+    of it)."""
+    if data is None:
+        return {}
+    try:
+        return CampaignsFile.model_validate(data).campaigns
+    except ValidationError:
+        return {}

@@ -1,0 +1,217 @@
+"""Puts people of lists into queues: as many as agents of the queue have nothing else to do, behind all inbound callers.
+
+Any number may run at once. A person is leased in the database first, with the id of the contact; the queue takes each
+contact once. A process that dies in between leaves a lease, and whoever runs next joins the same contact again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import redis
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter import contacts, customers, locks, recognition
+from callcenter.campaigns import deciding, people
+from callcenter.campaigns.config import Campaign
+from callcenter.campaigns.deciding import Lists
+from callcenter.campaigns.people import Person
+from callcenter.db import reading
+from callcenter.queues import closing
+from callcenter.queues.callbacks import known_as
+from callcenter.queues.redis_hash import Hash, entry_fields, moment, text
+from callcenter.queues.store import Queues
+from callcenter.tables import queue_entries
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 1.0
+"""Seconds from one look to the next."""
+LOOKED_AT: Final = 50
+"""People of one campaign in one transaction: short, so that nobody waits for its locks."""
+LEASE: Final = timedelta(seconds=10)
+"""Who hasn't joined so long after being leased is joined by whoever looks next."""
+STALE: Final = 60.0
+"""Seconds after which who waits in vain is taken out of the queue."""
+BEHIND: Final = -1
+"""The priority: inbound contacts have 0 to 100."""
+CHANNEL: Final = "sip"
+
+
+class Feeder:
+    """`lists` gives the campaigns as they are published now."""
+
+    def __init__(self, engine: Engine, queues: Queues, lists: Callable[[], Lists]) -> None:
+        self.engine, self.queues, self._lists = engine, queues, lists
+
+    def run(self, stopping: threading.Event, every: float = EVERY) -> None:
+        """Until `stopping` is set; what fails is tried again."""
+        while not stopping.is_set():
+            try:
+                self.once()
+            except (redis.RedisError, SQLAlchemyError) as error:
+                logger.warning("campaigns wait: %s: %s", type(error).__name__, str(error).splitlines()[0:1])
+            except Exception:
+                logger.exception("campaigns can't be fed")
+            stopping.wait(every)
+
+    def once(self) -> int:
+        """One round; gives how many people joined a queue."""
+        lists = self._lists()
+        now = datetime.fromtimestamp(self.queues.clock(), UTC)
+        with reading(self.engine) as conn:
+            there = people.queued(conn)
+            due = [name for name in lists.campaigns if people.due(conn, name, now, 1)]
+        if not there and not due:
+            return 0
+        entries = dict(self.queues.hashes("cw:entry:", [person.contact_id for person in there]))
+        self._tend(lists, there, entries, now)
+        return sum(self._feed(lists, name, now) for name in due)
+
+    def _tend(self, lists: Lists, there: Sequence[Person], entries: Mapping[str, Hash], now: datetime) -> None:
+        """Whoever is in a queue and may not be called any more is taken out; what was leased and never joined joins."""
+        for person in there:
+            entry = entries[person.contact_id]
+            if entry.get("state") == "waiting" and entry.get("leg") == "absent":
+                with reading(self.engine) as conn:
+                    found = deciding.hindrance(conn, lists, person, now)
+                if found is not None:
+                    self.queues.cancel_callback(person.contact_id, found.result or found.why)
+                elif self.queues.clock() - float(entry["joined_at"]) > STALE and not self._idle(entry["queue"]):
+                    self.queues.cancel_callback(person.contact_id, "no_agent")
+            elif not entry and now - person.updated_at >= LEASE:
+                with reading(self.engine) as conn:
+                    known = conn.execute(
+                        sa.select(queue_entries.c.state).where(queue_entries.c.contact_id == person.contact_id)
+                    ).scalar_one_or_none()
+                campaign = lists.campaigns.get(person.campaign)
+                if known is None and campaign is not None:  # else the store has lost it, and the router puts it back
+                    self._join(lists, person, campaign)
+                elif known is None:
+                    with self.engine.begin() as conn:
+                        people.again(conn, person, now, now)
+
+    def _feed(self, lists: Lists, name: str, now: datetime) -> int:
+        campaign = lists.campaigns[name]
+        if campaign.queue not in self.queues.config.queues or not self.queues.open_at(campaign.queue, now.timestamp()):
+            return 0
+        idle = self._idle(campaign.queue)
+        if not idle:
+            return 0
+        leased: list[str] = []
+        with self.engine.begin() as conn:
+            locks.hold(conn, f"campaign:{campaign.queue}")
+            if closing.is_closed(conn, campaign.queue) or closing.is_closed(conn, closing.ALL):
+                return 0
+            room = self._room(conn, lists, campaign, idle)
+            for person in people.due(conn, name, now, LOOKED_AT) if room > 0 else ():
+                if len(leased) >= room:
+                    break
+                if self._may(conn, lists, person, now):
+                    contact_id = self._contact(conn, person, now)
+                    if people.lease(conn, person, contact_id, now):
+                        leased.append(contact_id)
+            joining = people.of_contacts(conn, leased)
+        for contact_id in leased:
+            self._join(lists, joining[contact_id], campaign)
+        return len(leased)
+
+    def _idle(self, queue: str) -> int:
+        """Agents of the queue who have nothing to do."""
+        now = self.queues.clock()
+        return sum(
+            queue in agent.queues and agent.state == "idle" and agent.blocked_until <= now
+            for agent in self.queues.agents().values()
+        )
+
+    def _room(self, conn: Connection, lists: Lists, campaign: Campaign, idle: int) -> int:
+        """How many more may join: one for each idle agent whom nobody waits for already."""
+        mine = [
+            person.contact_id
+            for person in people.queued(conn)
+            if person.campaign in lists.campaigns and lists.campaigns[person.campaign].queue == campaign.queue
+        ]
+        inside = [text(item) for item in self.queues.client.zrange(f"cw:queue:{campaign.queue}", 0, idle + len(mine))]
+        entries = dict(self.queues.hashes("cw:entry:", {*mine, *inside}))
+        # Who was leased a moment ago and hasn't joined yet waits for an agent as well.
+        waiting = sum(
+            not entry or (entry.get("state") == "waiting" and float(entry["not_before"]) <= self.queues.clock())
+            for entry in entries.values()
+        )
+        return min(idle - waiting, campaign.at_once - len(mine))
+
+    def _may(self, conn: Connection, lists: Lists, person: Person, now: datetime) -> bool:
+        found = deciding.hindrance(conn, lists, person, now)
+        if found is None and self.queues.callbacks_of(*_keys(conn, person)):
+            found = deciding.Hindrance("with_us", at=now + deciding.BUSY_WITH_US)
+        if found is None:
+            return True
+        if found.result:
+            people.finish(conn, person, found.result, now, before=people.WAITING)
+        elif found.at is not None:
+            people.again(conn, person, found.at, now, before=people.WAITING)
+        return False
+
+    def _contact(self, conn: Connection, person: Person, now: datetime) -> str:
+        """The contact of this call, on the timeline of the person."""
+        contact_id = contacts.start(
+            conn, channel=CHANNEL, caller="", called=person.number, at=now, direction="out",
+            language=_language(conn, person), contact_id=uuid.uuid4().hex,
+        )  # fmt: skip
+        if person.customer_id:
+            recognition.assume(conn, contact_id, person.customer_id, proof="none", at=now)
+        return contact_id
+
+    def _join(self, lists: Lists, person: Person, campaign: Campaign) -> None:
+        """Once for each contact, however often it is called."""
+        with reading(self.engine) as conn:
+            language, keys = _language(conn, person) or lists.language, known_as(conn, person.customer_id)
+        now = self.queues.clock()
+        fields = entry_fields(
+            {"customer_id": person.customer_id, "language": language, "priority": BEHIND,
+             "data": _data(lists, person, campaign, language), "known_as": keys},
+            channel=CHANNEL, joined_at=now, number=person.number, attempts=0, requested_at=moment(now), once="1",
+        )  # fmt: skip
+        self.queues._join(person.contact_id, campaign.queue, fields)
+
+
+def _data(lists: Lists, person: Person, campaign: Campaign, language: str) -> dict[str, Any]:
+    """What agents see, and what whoever dials must know, as the campaign is now."""
+    slots = {"name": person.name, "reference": person.reference, **person.attributes}
+    words = campaign.machine.text
+    return {
+        "slots": {name: value for name, value in slots.items() if value},
+        "campaign": {
+            "name": person.campaign, "label": campaign.label or person.campaign, "person": person.id,
+            "reference": person.reference, "attempt": person.attempts + 1, "guide": campaign.guide,
+            "answered": campaign.answered, "greeting": campaign.greeting, "caller_id": campaign.caller_id or "",
+            "ring_seconds": campaign.ring_seconds, "machine": campaign.machine.say or "",
+            "text": lists.say(words, language) if words else "", "attempts": campaign.attempts,
+            "spacing": campaign.spacing.model_dump(), "codes": dict(campaign.codes),
+        },
+    }  # fmt: skip
+
+
+def of_entry(entry: Hash) -> Mapping[str, Any]:
+    """What a queue's entry says of its campaign (see `_data`); empty for an inbound contact."""
+    found: Mapping[str, Any] = json.loads(entry.get("data") or "{}").get("campaign") or {}
+    return found
+
+
+def _keys(conn: Connection, person: Person) -> list[str]:
+    return [key.partition(":")[2] for key in known_as(conn, person.customer_id, [person.number])]
+
+
+def _language(conn: Connection, person: Person) -> str:
+    try:
+        return customers.get(conn, person.customer_id).language if person.customer_id else ""
+    except customers.UnknownCustomer:
+        return ""
