@@ -144,6 +144,14 @@ class Extra(Model):
     seconds: Annotated[float, BeforeValidator(duration), Field(gt=0, le=30)] = 2
 
 
+class Staffing(Model):
+    """What the forecast of staff assumes: the share of paid time that isn't spent serving, and how busy agents may be
+    while they are there, both in percent."""
+
+    shrinkage: Annotated[float, Field(ge=0, le=90)] = 30
+    occupancy: Percent = 85
+
+
 class Queue(Model):
     """One queue. `skills` are required of its agents, as are those of the contact itself."""
 
@@ -157,6 +165,7 @@ class Queue(Model):
     priority: Priority = 0
     hours: Name | None = Field(None, description="the file of opening hours: business_hours")
     service_level: ServiceLevel = ServiceLevel()
+    staffing: Staffing = Staffing()
     max_size: int | None = Field(None, ge=1, description="calls beyond take the flow's exit `full`")
     max_wait: Seconds | None = Field(None, description="calls that waited longer take the flow's exit `max_wait`")
     overflow: list[Overflow] = Field(default_factory=list)

@@ -22,7 +22,7 @@ from callcenter.reports.figures import LONG_AGO, Comings
 from callcenter.reports.lives import BATCH, KINDS, Life, Visit, began, folded
 from callcenter.tables import contacts, events, lives, lives_position
 
-NAME = "lives/1"
+NAME = "lives/2"
 """Another number where lives are put together in another way: all are then made anew."""
 SETTLED = timedelta(seconds=30)
 """No transaction is open for longer: events with smaller ids than those of so long ago can't appear any more."""
@@ -124,12 +124,13 @@ def _keep(engine: Engine, through: int, to: int, found: list[dict[str, Any]]) ->
 
 
 def _packed(life: Life) -> dict[str, Any]:
-    """A life without what its contact's row says. Of a visit what only later events need is left out (when it joined,
-    its offer): they lead to its being put together anew."""
+    """A life without what its contact's row says; visits join so many seconds after its beginning. Of a visit what only
+    later events need is left out (its offer): they lead to its being put together anew."""
     visits = [
         [
             one.queue, one.agent, one.waited, one.connected, one.talked, one.wrapped,
             one.promised, one.why, one.callback, one.transferred, one.inherited,
+            (one.joined_at - life.started_at).total_seconds(),
         ]
         for one in life.visits
     ]  # fmt: skip
@@ -146,10 +147,10 @@ def _unpack(life: Life, data: Mapping[str, Any]) -> None:
         life.wanted_person = True
     if "s" in data:
         life.surveys = [(kind, score) for kind, score in data["s"]]
-    for queue, agent, waited, connected, talked, wrapped, promised, why, callback, sent, came in data.get("v", ()):
+    for queue, agent, waited, connected, talked, wrapped, promised, why, callback, sent, came, at in data.get("v", ()):
         life.visits.append(
             Visit(
-                queue, life.started_at, agent, "", waited, connected, talked, None, wrapped,
+                queue, life.started_at + timedelta(seconds=at), agent, "", waited, connected, talked, None, wrapped,
                 promised, why, callback, sent, came,
             )
         )  # fmt: skip

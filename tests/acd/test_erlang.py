@@ -42,7 +42,8 @@ def test_a_worked_example_of_erlang_a() -> None:
     """48 calls a minute of a minute each, 50 agents, 2 minutes of patience: N. Gans, G. Koole, A. Mandelbaum,
     "Telephone Call Centers: Tutorial, Review, and Research Prospects", M&SOM 5, 2003, section 4.2."""
     patient, found = service(50, 2880, 60, 20), service(50, 2880, 60, 20, 120)
-    assert (patient.mean_wait, patient.occupancy) == (pytest.approx(20.8, abs=0.05), pytest.approx(0.96))
+    assert patient.mean_wait == pytest.approx(20.8, abs=0.05)
+    assert patient.occupancy == pytest.approx(0.96)
     assert found.gives_up == pytest.approx(0.031, abs=5e-4)
     assert found.mean_wait == pytest.approx(3.7, abs=0.05)
     assert found.occupancy == pytest.approx(0.93, abs=5e-3)

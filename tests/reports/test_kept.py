@@ -41,7 +41,7 @@ def told(found: Any) -> dict[str, Any]:
             one.wanted_person,
             [
                 (v.queue, v.agent, v.waited, v.connected, v.talked, v.wrapped, v.promised, v.why, v.callback,
-                 v.transferred, v.inherited)
+                 v.transferred, v.inherited, v.joined_at)
                 for v in one.visits
             ],
         )
