@@ -21,6 +21,7 @@ from callcenter.desk.core import Desk
 from callcenter.desk.hours_port import Hours
 from callcenter.desk.permissions import PUBLIC, SECOND_FACTOR, allows
 from callcenter.desk.ports import Config, Flows, Messaging
+from callcenter.desk.prompts_port import Prompts
 from callcenter.desk.routing import Page, all_pages
 from callcenter.desk.secret import new_token
 from callcenter.desk.sessions import Session
@@ -44,10 +45,11 @@ def blueprint(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     switchboard: Switchboard | None = None,
     hours: Hours | None = None,
+    prompts: Prompts | None = None,
 ) -> Blueprint:
     """The desk on a database. `schema` is that of the customers' attributes; without a `switchboard` nobody takes
-    calls here, without `hours` there is no such page."""
-    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard, hours)
+    calls here, and without `hours` or `prompts` there is no such page."""
+    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard, hours, prompts)
     csp = headers.policy(config.live_url)
     routes = Blueprint("desk", __name__, url_prefix=PREFIX)
 

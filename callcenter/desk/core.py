@@ -22,6 +22,7 @@ from callcenter.desk.floor import Floor
 from callcenter.desk.hours_port import Hours
 from callcenter.desk.permissions import ROLES
 from callcenter.desk.ports import Company, Config, Flows, Messaging
+from callcenter.desk.prompts_port import Prompts
 from callcenter.desk.routing import all_links
 from callcenter.desk.users import PREFERENCES
 from callcenter.desk.visit import Visit
@@ -67,6 +68,10 @@ SPOKEN_BY_SCRIPTS = (
     "Done.",
     "Close all queues",
     "Reopen all queues",
+    "Play",
+    "Stop",
+    "Record",
+    "Recorded: %(seconds)s s",
 )
 """What the scripts say themselves: they find the words in the page."""
 
@@ -81,6 +86,7 @@ class Desk:
     clock: Callable[[], datetime]
     switchboard: Switchboard | None = None
     hours: Hours | None = None
+    prompts: Prompts | None = None
 
     @property
     def company(self) -> Company:

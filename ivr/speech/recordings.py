@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import warnings
 import wave
 from pathlib import Path
@@ -15,6 +16,8 @@ from ivr.speech.errors import RecordingError
 MAX_SECONDS = 600
 ENOUGH_RATE = 16_000
 """Samples a second that hold all that a telephone carries, wideband too."""
+DECODING_SECONDS = 120.0
+"""How long ffmpeg may take for one recording; ten minutes of music take it some seconds."""
 
 
 def convert(path: Path) -> bytes:
@@ -35,34 +38,41 @@ def decoded(path: Path, kind: str | None = None) -> tuple[pcm.Samples, int]:
     if not plain and not has_ffmpeg():
         what = f"{path}: this recording needs ffmpeg, which is not installed"
         raise RecordingError(f"{what}; install it (apt-get install ffmpeg), or save the recording as 16-bit WAV")
-    with warnings.catch_warnings():
-        # pydub warns of a missing ffmpeg and of its own old code while it is imported.
-        warnings.simplefilter("ignore")
-        from pydub import AudioSegment
     try:
-        if plain:
-            with path.open("rb") as file:
-                segment = AudioSegment.from_file(file, "wav")
-        else:
-            # one channel at a rate that is enough for speech: what ffmpeg makes of a small file stays small
-            segment = AudioSegment.from_file(
-                str(path), kind, duration=MAX_SECONDS + 1, parameters=["-ac", "1", "-ar", str(ENOUGH_RATE)]
-            )
-        samples = np.array(segment.get_array_of_samples(), dtype=np.float32) / np.float32(
-            1 << (8 * segment.sample_width - 1)
-        )
-        channels, rate = segment.channels, segment.frame_rate
+        return _of_wav(path) if plain else (_of_ffmpeg(path, kind), ENOUGH_RATE)
     except Exception as error:
         # pydub lets through whatever its decoders raise on a broken file.
         what = f"{path}: this recording can't be read ({type(error).__name__})"
         raise RecordingError(f"{what}; save it again as WAV or MP3") from None
-    if channels > 1:
-        samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1)
-    return samples, rate
 
 
 def has_ffmpeg() -> bool:
-    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+    return shutil.which("ffmpeg") is not None
+
+
+def _of_wav(path: Path) -> tuple[pcm.Samples, int]:
+    with warnings.catch_warnings():
+        # pydub warns of a missing ffmpeg and of its own old code while it is imported.
+        warnings.simplefilter("ignore")
+        from pydub import AudioSegment
+    with path.open("rb") as file:
+        segment = AudioSegment.from_file(file, "wav")
+    full = np.float32(1 << (8 * segment.sample_width - 1))
+    samples = np.array(segment.get_array_of_samples(), dtype=np.float32) / full
+    channels = segment.channels
+    if channels > 1:
+        samples = samples[: len(samples) // channels * channels].reshape(-1, channels).mean(axis=1)
+    return samples, segment.frame_rate
+
+
+def _of_ffmpeg(path: Path, kind: str | None) -> pcm.Samples:
+    """Not by pydub, which lets ffmpeg make as many channels and samples as a small file claims to hold, and take as
+    long as it likes. It may open this file and nothing else (https://ffmpeg.org/ffmpeg-protocols.html)."""
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file", *(["-f", kind] if kind else [])]
+    command += ["-i", f"file:{path.absolute()}", "-map", "0:a:0", "-t", str(MAX_SECONDS + 1)]
+    command += ["-ac", "1", "-ar", str(ENOUGH_RATE), "-f", "s16le", "-"]
+    made = subprocess.run(command, capture_output=True, timeout=DECODING_SECONDS, check=True)  # noqa: S603
+    return pcm.from_pcm16(made.stdout)
 
 
 def _is_pcm_wav(path: Path) -> bool:

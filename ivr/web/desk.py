@@ -50,6 +50,7 @@ from ivr.published import NothingPublished, Published
 from ivr.queue_config import LazyQueues
 from ivr.settings import Settings
 from ivr.web.desk_hours import HoursFiles
+from ivr.web.desk_prompts import PromptFiles
 
 log = structlog.get_logger("callwright.desk")
 
@@ -76,6 +77,7 @@ def make_desk(
         Courier(settings, engine),
         schema=schema,
         hours=HoursFiles(files),
+        prompts=PromptFiles(files),
         switchboard=DeskSwitchboard(queues, conversations),
     )
 

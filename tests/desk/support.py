@@ -32,6 +32,7 @@ from callcenter.desk.ports import (
     FlowSummary,
     Version,
 )
+from callcenter.desk.prompts_port import Prompts
 from callcenter.desk.secret import Key
 from callcenter.tables import contacts as contacts_table
 
@@ -176,7 +177,9 @@ class Browser:
         answer.get_data()
         answer.close()  # a file that was sent
         token = (
-            re.search(r'name="csrf" (?:content|value)="([^"]+)"', answer.text) if "html" in answer.mimetype else None
+            re.search(r'name="csrf" (?:content|value)="([^"]+)"', answer.text)
+            if "html" in (answer.mimetype or "")
+            else None
         )
         if token:
             self.csrf = token[1]
@@ -208,6 +211,7 @@ def make_desk(
     clock: Callable[[], datetime] | None = None,
     switchboard: Switchboard | None = None,
     hours: Hours | None = None,
+    prompts: Prompts | None = None,
     **options: Any,
 ) -> Desk:
     """A desk with one user of each role, whose login is the role."""
@@ -226,7 +230,7 @@ def make_desk(
     app = Flask("tests.desk")
     app.register_blueprint(blueprint(
         engine, config, flows, messaging, schema=SCHEMA, clock=clock or watch, switchboard=switchboard,
-        hours=hours,
+        hours=hours, prompts=prompts,
     ))  # fmt: skip
     people = {}
     with engine.begin() as conn:

@@ -16,6 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from callcenter.db import migrate, open_database
 from callcenter.desk import invitations
 from ivr.web.desk_hours import HoursFiles
+from ivr.web.desk_prompts import PromptFiles
 from tests.desk.files import admin_files
 from tests.desk.seed import seed
 from tests.desk.support import NOW, PASSWORD, QUICK_HASHER, Desk, make_desk
@@ -23,7 +24,8 @@ from tests.tools import need
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 ADMIN = ("home", "customer_search", "customer", "merge", "case_list", "case", "flows", "flow", "people", "person",
-         "audit_log", "profile", "queue", "contact", "hours")  # fmt: skip
+         "audit_log", "profile", "queue", "contact", "hours", "prompts",
+         "prompt")  # fmt: skip
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Served:
             "case": f"/desk/cases/{ids['case']}", "flows": "/desk/flows", "flow": "/desk/flows/main",
             "people": "/desk/users", "person": f"/desk/users/{self.desk.people['agent'].id}",
             "audit_log": "/desk/audit", "profile": "/desk/profile", "hours": "/desk/hours",
+            "prompts": "/desk/prompts", "prompt": "/desk/prompts/en/system.sorry",
         }[page]  # fmt: skip
 
 
@@ -67,7 +70,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     migrate(engine)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", QUICK_HASHER)
-        desk = make_desk(engine, folder, hours=HoursFiles(admin_files(engine, folder)))
+        files = admin_files(engine, folder)
+        desk = make_desk(engine, folder, hours=HoursFiles(files), prompts=PromptFiles(files))
         ids = seed(engine, folder)
         server = make_server("127.0.0.1", 0, desk.app, threaded=True, request_handler=Quiet)
         thread = threading.Thread(target=server.serve_forever)
