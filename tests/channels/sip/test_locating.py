@@ -269,6 +269,20 @@ async def test_a_silent_server_that_wakes_up_before_the_next_one_has_the_call() 
         await server.quiet(transactions=True)
 
 
+async def test_a_silent_server_that_rings_late_is_cancelled() -> None:
+    async with two_servers() as (server, one, two, _):
+        leg = await server.endpoint.dial("sip:agent@example.test", timeout=20)
+        lost = await one.asked("INVITE")
+        two.answer(await two.asked("INVITE"), 180)
+        one.answer(lost, 180)
+        one.answer(await one.asked("CANCEL"), 200)
+        one.answer(lost, 487)
+        await one.asked("ACK")
+        assert not leg.over
+        leg.hang_up()
+        assert await leg.next_event() == HungUp("us")
+
+
 async def test_when_all_servers_are_away_the_call_fails_once() -> None:
     async with two_servers() as (server, one, two, _):
         leg = await server.endpoint.dial("sip:agent@example.test")
