@@ -1,6 +1,7 @@
 """Evaluations of conversations, calibrations and coaching: see `callcenter.evaluations`.
 
-They go with their contact: a contact's row that is deleted takes its evaluations along.
+They go with their contact: a contact's row that is deleted takes its evaluations along. Users are named without a
+foreign key: what they wrote stays when an admin removes them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ calibrations = sa.Table(  # a conversation that several evaluate blind
     sa.Column("agent", sa.Text, nullable=False),
     sa.Column("queue", sa.Text, nullable=False),
     sa.Column("form_hash", sa.Text, sa.ForeignKey("quality_forms.hash"), nullable=False),
-    sa.Column("created_by", sa.Text, sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("closed_at", UtcDateTime),
 )
@@ -43,8 +44,8 @@ evaluations = sa.Table(
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("queue", sa.Text, nullable=False),  # "": it came by none
     sa.Column("agent", sa.Text, nullable=False),  # of flows/agents.yaml, else a login
-    sa.Column("user_id", sa.Text, sa.ForeignKey("users.id"), index=True),  # who that was then, where known
-    sa.Column("evaluator_id", sa.Text, sa.ForeignKey("users.id"), nullable=False, index=True),
+    sa.Column("user_id", sa.Text, index=True),  # who that was then, where known
+    sa.Column("evaluator_id", sa.Text, nullable=False, index=True),
     sa.Column("form_hash", sa.Text, sa.ForeignKey("quality_forms.hash"), nullable=False),
     sa.Column("calibration_id", sa.Text, sa.ForeignKey("calibrations.id", ondelete="CASCADE")),  # these don't count
     sa.Column("status", sa.Text, nullable=False),  # draft, submitted, disputed, settled
@@ -55,7 +56,7 @@ evaluations = sa.Table(
     sa.Column("sections", Json, nullable=False),  # score by section
     sa.Column("reply", sa.Text, nullable=False, server_default=""),  # the agent's
     sa.Column("settlement", sa.Text, nullable=False, server_default=""),  # the supervisor's, to who disagreed
-    sa.Column("settled_by", sa.Text, sa.ForeignKey("users.id")),
+    sa.Column("settled_by", sa.Text),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("submitted_at", UtcDateTime),
     sa.Column("seen_at", UtcDateTime),  # by the agent
@@ -72,14 +73,14 @@ coaching = sa.Table(  # what an agent and a supervisor agreed
     "coaching",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("user_id", sa.Text, sa.ForeignKey("users.id"), nullable=False, index=True),
-    sa.Column("author_id", sa.Text, sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False, index=True),
+    sa.Column("author_id", sa.Text, nullable=False),
     sa.Column("goal", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("due_on", sa.Date, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("done_at", UtcDateTime),
-    sa.Column("done_by", sa.Text, sa.ForeignKey("users.id")),
+    sa.Column("done_by", sa.Text),
 )
 
 coaching_evaluations = sa.Table(

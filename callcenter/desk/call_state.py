@@ -29,14 +29,14 @@ def fold(events: Iterable[Event]) -> CallState:
     """Of a contact's events, in order. Each `call.connected` begins anew: a contact may have had several calls."""
     state = CallState()
     for event in events:
-        kind, _, what = event.kind.partition(".")
-        if kind == "call":
-            state = _after(state, what, event)
+        if event.kind.startswith("call."):
+            state = after(state, event)
     return state
 
 
-def _after(state: CallState, what: str, event: Event) -> CallState:
-    data = event.data
+def after(state: CallState, event: Event) -> CallState:
+    """How it stands after one more `call.*` fact."""
+    what, data = event.kind.removeprefix("call."), event.data
     match what:
         case "connected":
             return CallState(serving=str(data.get("agent", "")), over=False)

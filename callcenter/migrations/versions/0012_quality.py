@@ -34,7 +34,6 @@ def upgrade() -> None:
             ["contact_id"], ["contacts.id"], name=op.f("fk_calibrations_contact_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["form_hash"], ["quality_forms.hash"], name=op.f("fk_calibrations_form_hash")),
-        sa.ForeignKeyConstraint(["created_by"], ["users.id"], name=op.f("fk_calibrations_created_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calibrations")),
     )
     op.create_index(op.f("ix_calibrations_contact_id"), "calibrations", ["contact_id"])
@@ -71,9 +70,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["calibration_id"], ["calibrations.id"], name=op.f("fk_evaluations_calibration_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_evaluations_user_id")),
-        sa.ForeignKeyConstraint(["evaluator_id"], ["users.id"], name=op.f("fk_evaluations_evaluator_id")),
-        sa.ForeignKeyConstraint(["settled_by"], ["users.id"], name=op.f("fk_evaluations_settled_by")),
         sa.ForeignKeyConstraint(["form_hash"], ["quality_forms.hash"], name=op.f("fk_evaluations_form_hash")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
     )
@@ -105,9 +101,6 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=True),
         sa.Column("done_by", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_coaching_user_id")),
-        sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_coaching_author_id")),
-        sa.ForeignKeyConstraint(["done_by"], ["users.id"], name=op.f("fk_coaching_done_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_coaching")),
     )
     op.create_index(op.f("ix_coaching_user_id"), "coaching", ["user_id"])
