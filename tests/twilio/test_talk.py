@@ -5,10 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ivr.bridge.machine import AGENT
-from ivr.bridge.state import CUSTOMER, Answered, Event, Gone, Order
+from ivr.bridge.parts import Paid
+from ivr.bridge.state import CUSTOMER, Answer, Answered, Event, Gone, Order, Record, StopPayment, TakePayment
 from ivr.channels.twilio import happenings
 from ivr.channels.twilio.participants import Wish
-from ivr.channels.twilio.talk import Carry, Change, Deed, Drop, Fetch, Release, Talk, due, opened
+from ivr.channels.twilio.talk import (
+    Carry,
+    Change,
+    Conclude,
+    Deed,
+    Drop,
+    Fetch,
+    Payment,
+    Release,
+    Talk,
+    due,
+    opened,
+)
 
 ROOM = "CF" + "0" * 32
 
@@ -26,7 +39,9 @@ def done(talk: Talk) -> tuple[Talk, list[Deed]]:
             case Drop(party):
                 talk = talk.without(party)
             case Fetch():
-                talk = talk.with_leg(CUSTOMER, inside=False)
+                talk = talk.with_payment(out=False).with_leg(CUSTOMER, inside=False)
+            case Conclude():
+                talk = replace(talk, payment=None)
             case Release(agent):
                 talk = replace(talk, asked=tuple(other for other in talk.asked if other != agent))
     return talk, deeds
@@ -132,3 +147,82 @@ def test_an_agent_who_was_called_in_is_free_when_that_is_over() -> None:
     assert Release("ben") in after(talk, order("return"))[1]
     assert Release("ben") not in after(talk, order("merge"))[1]
     assert Release("ben") in after(talk, Gone(CUSTOMER))[1]
+
+
+def paying() -> tuple[Talk, list[Deed]]:
+    talk = opened("o", "general", "ana", caller="CA-customer", call="CA-agent", recorded=True, payments=True)
+    talk = happenings.joined(happenings.joined(talk, AGENT, ROOM, 1.0), CUSTOMER, ROOM, 1.0)
+    talk = done(replace(talk, connected=True))[0]
+    return after(talk, order("pay", account="10203040", amount=100))
+
+
+def lent(talk: Talk) -> Talk:
+    """The customer's call is on its way to the payment."""
+    return replace(talk, payment=Payment("o1", "ana", "CA-customer", asked_at=1.0)).sends("/pay")
+
+
+def kinds(deeds: list[Deed]) -> list[object]:
+    return [deed.command if isinstance(deed, Carry) else deed for deed in deeds]
+
+
+def test_nothing_is_asked_before_nobody_can_hear_it() -> None:
+    _, deeds = paying()
+    order = kinds(deeds)
+    taken = next(number for number, what in enumerate(order) if isinstance(what, TakePayment))
+    assert order.index(Change(AGENT, Wish(hold="held", ends=True))) < taken
+    assert order.index(Change(CUSTOMER, Wish(muted=True))) < taken, "who leaves would end the conference"
+    assert order.index(Record("pause")) < taken
+    assert type(order[-1]) is Answer
+
+
+def test_a_customer_who_keys_a_card_is_not_gone_and_comes_back() -> None:
+    talk = lent(paying()[0])
+    talk = happenings.left(talk, CUSTOMER, ROOM, 2.0, 7)
+    assert (talk.state.over, talk.leg(CUSTOMER).inside) == (False, False)
+    assert due(talk) is None
+    talk = happenings.pays(talk.arrived("/pay"), "o1", "s1")
+    talk = happenings.paid(talk, Paid("paid"), 3.0)
+    assert happenings.paid(talk, Paid("failed"), 4.0) == talk, "told twice"
+    talk, deeds = done(talk)
+    assert Record("resume") in kinds(deeds)
+    assert Change(AGENT, Wish(ends=True)) in deeds
+    assert deeds[-1] == Conclude()
+    talk = happenings.joined(happenings.enters(talk, "after"), CUSTOMER, ROOM, 4.0, 8)
+    assert talk.leg(CUSTOMER).told == Wish(ends=True)
+    assert done(talk)[1] == []
+
+
+def test_news_of_a_leaving_that_comes_after_the_return_is_old() -> None:
+    talk = lent(paying()[0])
+    back = happenings.paid(happenings.pays(talk.arrived("/pay"), "o1", "s1"), Paid("stopped"), 3.0)
+    back = happenings.joined(happenings.enters(back, "after"), CUSTOMER, ROOM, 4.0, 8)
+    assert happenings.left(back, CUSTOMER, ROOM, 5.0, 7) == back
+    assert happenings.left(back, CUSTOMER, ROOM, 5.0, 9).state.over
+
+
+def test_a_call_that_will_be_redirected_once_more_ends_nothing_by_leaving() -> None:
+    talk = lent(paying()[0]).sends("/stop")
+    back = happenings.paid(talk.arrived("/pay"), Paid("stopped"), 3.0)
+    back = happenings.joined(happenings.enters(back, "after"), CUSTOMER, ROOM, 4.0, 8)
+    assert back.leg(CUSTOMER).told == Wish(ends=False)
+    gone = happenings.left(done(back)[0], CUSTOMER, ROOM, 5.0, 9)
+    assert not gone.state.over
+
+
+def test_without_an_agent_the_customer_is_fetched_from_the_payment() -> None:
+    talk = happenings.left(lent(paying()[0]), CUSTOMER, ROOM, 2.0)
+    talk = happenings.left(talk, AGENT, ROOM, 3.0)
+    assert talk.end is not None
+    assert talk.end.how == "requeue"
+    deeds = done(talk)[1]
+    assert StopPayment(told=False) in kinds(deeds)
+    assert Record("stop") in kinds(deeds)
+    assert deeds[-2:] == [Fetch(), Conclude()]
+
+
+def test_it_is_not_concluded_while_it_goes_on() -> None:
+    talk = happenings.left(lent(paying()[0]), CUSTOMER, ROOM, 2.0)
+    talk, deeds = after(talk, order("pay_stop"))
+    assert StopPayment(told=True) in kinds(deeds)
+    assert Conclude() not in deeds
+    assert Talk.from_json(talk.to_json()) == talk

@@ -69,6 +69,9 @@ class Watch:
         elif talk.state.started and not customer.inside and customer.out_at < now - GRACE:
             if not self._api.goes_on(customer.call):
                 conversations.over(talk.id, CUSTOMER, "completed")
+            elif talk.room and customer.call in self._api.participants(talk.room):
+                # to be fetched would put all others out
+                self._noticed(talk, CUSTOMER, came=True)
             else:
                 self._api.redirect(customer.call, conversations.base_url + addresses.conference(link))
                 conversations.change(talk.id, lambda found: happenings.missed(found, now))
