@@ -33,8 +33,8 @@ class Test(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr.cli.show import console, show_problems
+        from ivr.rehearsal.reading import read_scripts
         from ivr.rehearsal.sandbox import Sandbox
-        from ivr.rehearsal.script import read_scripts
 
         folder, prompts, only = locate(arguments)
         if only is not None:

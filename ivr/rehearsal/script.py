@@ -1,21 +1,19 @@
-"""Scripted calls: YAML files in `flows/calls/`, read with the place of every line."""
+"""What a scripted call is: what it may say, and a `Script` of it on the flows that it runs on. `reading` reads them."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
 
 from ivr.flow.inputs import Announcement, Earlier
-from ivr.flow.load import validated
 from ivr.flow.model import FlowSet, Model, Seconds
-from ivr.flow.problems import FlowError, Mark, Problem, nearest
-from ivr.flow.yaml_source import Node, read
+from ivr.flow.problems import Mark
+from ivr.flow.yaml_source import Node
 
 Channel = Literal["voice", "text"]
 Thread = Literal["text", "sms", "email", "chat", "whatsapp", "messenger"]
@@ -210,132 +208,6 @@ class Script:
         """When the call begins: an aware datetime."""
         zone = ZoneInfo(self.flows.company.timezone)
         return self.call.at.replace(tzinfo=zone) if self.call.at.tzinfo is None else self.call.at.astimezone(zone)
-
-
-def read_scripts(folder: Path, flows: FlowSet) -> tuple[list[Script], list[Problem]]:
-    """All scripted calls of a folder, and every mistake in them."""
-    scripts, problems = [], []
-    for path in sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml")):
-        try:
-            scripts.append(read_script(path, flows))
-        except FlowError as error:
-            problems += error.problems
-    return scripts, problems
-
-
-def read_script(path: Path, flows: FlowSet) -> Script:
-    """One scripted call. Raises `FlowError` with every mistake at its place."""
-    node = read(path)
-    problems = list(_shape(node))
-    if problems:
-        raise FlowError(problems)
-    call = validated(ScriptedCall, node)
-    problems = list(_sense(call, node, flows))
-    if problems:
-        raise FlowError(problems)
-    if call.text is not None and "text" not in call.channels:
-        call = call.model_copy(update={"channels": [*call.channels, "text"]})
-    return Script(path.stem, call, _starting(flows, call.call), node)
-
-
-def _starting(flows: FlowSet, call: str | None) -> FlowSet:
-    if call is None:
-        return flows
-    return replace(flows, company=flows.company.model_copy(update={"start": Path(call).stem, "channels": {}}))
-
-
-def _shape(node: Node) -> Iterator[Problem]:
-    """Each line of a script has exactly one verb; told here for the sake of better words."""
-    lines = node.value.get("script") if isinstance(node.value, dict) else None
-    for line in lines.value if lines is not None and isinstance(lines.value, list) else ():
-        verbs = tuple(Line.model_fields)
-        if isinstance(line.value, dict) and len(line.value) != 1:
-            yield Problem(line.mark, "a line of a script does one thing", f"write one of: {', '.join(verbs)}", "script")
-        elif isinstance(line.value, str) and line.value != "hangs_up":
-            yield Problem(line.mark, f"'{line.value}' is no line of a script", "write `hears: ...`", "script")
-        elif isinstance(line.value, dict) and (verb := next(iter(line.value))) not in verbs:
-            yield Problem(line.keys[verb], f"a script has no '{verb}'", nearest(verb, verbs), "script")
-
-
-def _sense(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
-    if call.call is not None and Path(call.call).stem not in flows.flows:
-        fix = nearest(Path(call.call).stem, flows.flows)
-        yield Problem(node.at(("call",)), f"there is no flow '{call.call}'", fix, "unknown_flow")
-    if call.language is not None and call.language not in flows.company.languages:
-        fix = nearest(call.language, flows.company.languages)
-        yield Problem(node.at(("language",)), f"'{call.language}' is not the company's", fix, "unknown_language")
-    yield from _announced(call, node, flows)
-    if call.assisted is not None and flows.company.payment is None:
-        fix = "name the flow by which agents take payments under `payment` in company.yaml"
-        yield Problem(node.at(("assisted",)), "agents take no payments here", fix, "no_payment")
-    for name, results in call.actions.items():
-        spec = flows.actions.get(name)
-        if spec is None:
-            mark = node.at(("actions", name))
-            yield Problem(mark, f"there is no action '{name}'", nearest(name, flows.actions), "unknown_action")
-            continue
-        for index, result in enumerate(results):
-            exits = (*spec.exits, "failed")
-            if result.exit not in exits:
-                mark = node.at(("actions", name, index, "exit"))
-                yield Problem(mark, f"{name} has no exit '{result.exit}'", nearest(result.exit, exits), "bad_exit")
-            for key in result.data:
-                if key not in spec.returns:
-                    mark = node.at(("actions", name, index, "data", key))
-                    yield Problem(mark, f"{name} returns no '{key}'", nearest(key, spec.returns), "unknown_slot")
-    for index, question in enumerate([call.earlier.dropped_at, *call.earlier.asked] if call.earlier else ()):
-        at = ("earlier", "dropped_at") if not index else ("earlier", "asked", index - 1)
-        for name in question:
-            flow, _, step = name.partition(".")
-            if flow not in flows.flows or step not in flows.flows[flow].steps:
-                places = [f"{known}.{one}" for known, found in flows.flows.items() for one in found.steps]
-                yield Problem(node.at(at), f"there is no step '{name}'", nearest(name, places), "unknown_step")
-    if call.earlier is not None and call.earlier.handed_over:
-        flow, _, step = call.earlier.dropped_at[-1].partition(".")
-        found = flows.flows[flow].steps.get(step) if flow in flows.flows else None
-        exits = found.ways_out(flows) if found is not None else ()
-        if found is not None and call.earlier.handed_over not in exits:
-            what = f"'{flow}.{step}' has no exit '{call.earlier.handed_over}'"
-            fix = nearest(call.earlier.handed_over, exits)
-            yield Problem(node.at(("earlier", "handed_over")), what, fix, "bad_exit")
-    known = {id for texts in flows.texts.values() for id in texts}
-    for index, line in enumerate(call.script):
-        for word in line.hears or ():
-            yield from _heard(word, node.at(("script", index, "hears")), known)
-    for index, word in enumerate(call.expect.not_heard):
-        yield from _heard(word, node.at(("expect", "not_heard", index)), known)
-    if call.text is not None:
-        for index, line in enumerate(call.text.script):
-            for word in line.hears or ():
-                yield from _heard(word, node.at(("text", "script", index, "hears")), known)
-        for index, word in enumerate(call.text.expect.not_heard):
-            yield from _heard(word, node.at(("text", "expect", "not_heard", index)), known)
-
-
-def _announced(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Problem]:
-    """An emergency says something, in languages that the company speaks."""
-    given = call.emergency
-    if given is not None and bool(given.words) == bool(given.prompt):
-        fix = "write `words: {en: ...}`, or `prompt: emergency.NAME`"
-        yield Problem(node.at(("emergency",)), "an emergency has words or a prompt", fix, "script")
-    elif given is not None and not given.as_input(flows).words:
-        fix = nearest(given.prompt, {id for texts in flows.texts.values() for id in texts})
-        yield Problem(node.at(("emergency", "prompt")), f"there is no prompt '{given.prompt}'", fix, "unknown_prompt")
-    waiting = call.agents.announced if call.agents is not None else None
-    for path, words in (
-        (("emergency", "words"), given.words if given is not None else {}),
-        (("agents", "announced", "words"), waiting.words if waiting is not None else {}),
-    ):
-        for language in words:
-            if language not in flows.company.languages:
-                what, fix = f"'{language}' is not the company's", nearest(language, flows.company.languages)
-                yield Problem(node.at((*path, language)), what, fix, "unknown_language")
-
-
-def _heard(word: str, mark: Mark, known: set[str]) -> Iterator[Problem]:
-    """Words with a dot and no space name a prompt, so a misspelt one is found here rather than never heard."""
-    if is_id(word) and word not in known:
-        yield Problem(mark, f"there is no prompt '{word}'", nearest(word, known), "unknown_prompt")
 
 
 def is_id(word: str) -> bool:

@@ -24,9 +24,10 @@ from ivr.flow.inputs import ActionDone, HungUp
 from ivr.flow.load import load
 from ivr.flow.session import Session
 from ivr.rehearsal.phone import Facts, Heard, Sent
+from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import Outcome, ScriptedActions, perform
 from ivr.rehearsal.sandbox import Sandbox
-from ivr.rehearsal.script import Script, read_scripts
+from ivr.rehearsal.script import Script
 from ivr.rehearsal.twilio_double.phone import _pattern
 from ivr.runner import Runner
 from ivr.vault import Vault

@@ -12,9 +12,9 @@ from ivr.actions import specs
 from ivr.flow.check import check
 from ivr.flow.load import read_folders
 from ivr.flow.registry import answers, verbs
+from ivr.rehearsal.reading import read_script
 from ivr.rehearsal.run import rehearse
 from ivr.rehearsal.sandbox import Sandbox
-from ivr.rehearsal.script import read_script
 from tests.flow import sample
 
 ROOT = Path(__file__).parents[2]

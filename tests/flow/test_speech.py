@@ -19,9 +19,9 @@ from ivr.flow.secret import Secret
 from ivr.flow.session import SPEECH, TEXT, VOICE, Session
 from ivr.flow.step import step
 from ivr.prompts.written import written
+from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import rehearse
 from ivr.rehearsal.sandbox import Sandbox
-from ivr.rehearsal.script import read_scripts
 from tests.flow import sample
 
 ROOT = Path(__file__).parents[2]

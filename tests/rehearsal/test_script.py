@@ -8,8 +8,9 @@ import pytest
 
 from ivr.flow.problems import FlowError
 from ivr.rehearsal.coverage import coverage
+from ivr.rehearsal.reading import read_script, read_scripts
 from ivr.rehearsal.run import Outcome, rehearse
-from ivr.rehearsal.script import Script, data_matches, read_script, read_scripts
+from ivr.rehearsal.script import Script, data_matches
 from tests.flow import sample
 
 PAID = """\

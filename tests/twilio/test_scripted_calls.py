@@ -30,9 +30,10 @@ from ivr.prompts.spoken import spoken
 from ivr.prompts.written import written
 from ivr.rehearsal.agents import WaitingRoom
 from ivr.rehearsal.phone import Facts, Sent
+from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import ScriptedActions, perform, scripted_transfers
 from ivr.rehearsal.sandbox import Sandbox
-from ivr.rehearsal.script import Script, read_scripts
+from ivr.rehearsal.script import Script
 from ivr.rehearsal.twilio_double import Call, FlaskTransport, Twilio
 from ivr.rehearsal.twilio_double.call import Heard
 from ivr.rehearsal.twilio_double.phone import TwilioPhone

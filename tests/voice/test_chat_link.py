@@ -16,7 +16,7 @@ from callcenter.db import reading
 from callcenter.tables import contacts, messages, sessions
 from ivr.actions import specs
 from ivr.flow.load import load
-from ivr.rehearsal.script import read_scripts
+from ivr.rehearsal.reading import read_scripts
 from ivr.web import create_app
 from tests.chat.conftest import SHOP, kinds, rows
 from tests.chat.test_links import chats, open_link, said, until

@@ -28,8 +28,9 @@ from ivr.flow.inputs import ActionDone, Announcement, Input, Keys
 from ivr.flow.load import load
 from ivr.flow.session import Session
 from ivr.rehearsal.agents import WaitingRoom
+from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import Outcome, ScriptedActions, perform
-from ivr.rehearsal.script import Script, read_scripts
+from ivr.rehearsal.script import Script
 from tests.twilio.test_scripted_calls import Pinned
 from tests.voice.line import FLOWS, PROMPTS, Line
 

@@ -26,8 +26,9 @@ from ivr.flow.load import load
 from ivr.flow.session import Session
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.parts import Part, Prompt
+from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import perform
-from ivr.rehearsal.script import Script, read_scripts
+from ivr.rehearsal.script import Script
 from ivr.speech.music import music
 from ivr.speech.recognise.service import RecognitionService
 from ivr.speech.renderer import Renderer
