@@ -12,7 +12,7 @@ from ivr.flow.problems import FlowError, Problem, nearest
 from ivr.flow.verbs.ask import Ask
 
 KNOWN = {"business_hours": ("ivr.hours", "BusinessHours")}
-OTHERS = {"agents", "alerts", "customer", "intents", "quality", "queues", "reminders"}
+OTHERS = {"agents", "alerts", "campaigns", "customer", "intents", "quality", "queues", "reminders"}
 """Files that other lints look into."""
 
 

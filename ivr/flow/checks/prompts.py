@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ivr.flow import template
 from ivr.flow.announcing import READY
+from ivr.flow.campaigns import said_by_campaigns
 from ivr.flow.expr import ExprError
 from ivr.flow.lint import View, error, lint, warning, within
 from ivr.flow.model import PROMPT_ID
@@ -43,6 +44,10 @@ def missing(view: View) -> Iterator[Problem]:
     for path, ref in reminded(view.flows):
         if reminders is not None and PROMPT_ID.match(ref):
             wanted.setdefault(ref, reminders.at(path))
+    campaigns = view.flows.nodes.get("campaigns")
+    for path, ref in said_by_campaigns(view.flows):
+        if campaigns is not None:
+            wanted.setdefault(ref, campaigns.at(path))
     resume = view.company.resume
     if resume is not None and PROMPT_ID.match(resume.offer):
         wanted.setdefault(resume.offer, view.company_mark("resume"))
@@ -90,6 +95,7 @@ def unused(view: View) -> Iterator[Problem]:
     used |= {ref for _, _, step in view.places for ref in view.system_prompts(step)}
     used |= {ref for _, ref in _labels(view)}
     used |= {ref for _, ref in reminded(view.flows)}
+    used |= {ref for _, ref in said_by_campaigns(view.flows)}
     used |= {ref for spec in view.flows.actions.values() for ref in spec.says}
     for (language, id), mark in view.flows.marks.items():
         kept = id.startswith(("system.", READY)) or used & {id, _spoken(id)}
