@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from callcenter import customers, events, identifiers, locks, webhooks
+from callcenter import attestation, customers, events, identifiers, locks, webhooks
 from callcenter.identifiers import Candidate, InvalidIdentifier, Kind, Proof
 from callcenter.tables import cases, contacts, notes
 from callcenter.tables import customers as customers_table
@@ -140,6 +140,8 @@ def settle(
     """
     root_id = customers.root(conn, customer_id)
     found = identifier_of(*_address(conn, contact_id), region)
+    if found and attestation.forged(conn, contact_id):
+        found = None  # it says nothing of who calls
     before = conn.execute(sa.select(contacts.c.customer_id).where(contacts.c.id == contact_id)).scalar_one()
     owner = customer_id
     if found:

@@ -98,6 +98,7 @@ class Runner:
         external_id: str,
         caller: str,
         called: str,
+        attestation: str = "",
         render: Render = lambda session, effects: "",
         contact_id: str = "",
         language: str = "",
@@ -121,6 +122,7 @@ class Runner:
             language=language if language in flows.company.languages else flows.default_language,
             caller=caller,
             called=called,
+            attestation=attestation,
         )
         now = self._clock()
         if earlier is None and flows.company.resume is not None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from callcenter import contacts, context, events, outbox, recognition
+from callcenter import attestation, contacts, context, events, outbox, recognition
 from callcenter.db import compact, driver_errors, reading, writing_quickly
 from callcenter.prepared import Prepared
 from callcenter.tables import sessions
@@ -159,11 +159,16 @@ class SessionStore:
     ) -> None:
         """The contact, and whose it is. Raises `_TakesMore` where a new caller needs SQLAlchemy's connection."""
         found = recognition.identifier_of(session.channel, session.caller, region)
+        if session.attestation == attestation.FAILED:
+            found = None  # nobody is taken for somebody else because of a number that isn't theirs
         owner = self._recogniser.owner(driver, *found) if found is not None else None
         if found is not None and owner is None and connection is None:
             raise _TakesMore
         self._contacts.start(driver, session.contact_id, channel=session.channel, caller=session.caller,
                              called=session.called, at=now, language=session.language, customer_id=owner)  # fmt: skip
+        if session.attestation:
+            noted = attestation.event(session.contact_id, session.id, session.attestation, now)
+            self._events.record(driver, [noted])
         if found is not None and owner is not None:
             self._recogniser.note(driver, session.contact_id, owner, found[0], now)
         elif found is not None and connection is not None:

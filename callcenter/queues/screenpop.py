@@ -97,7 +97,9 @@ class CallbackHistory(_Part):
 
 class ScreenPop(_Part):
     """Version 1. `path` are the flow's steps, `words` what was heard, `slots` what was answered, masked where secret.
-    `candidates` are whom the address may mean while that isn't settled. `extra` are the company's own fields."""
+    `attestation` is how far the network vouches for the caller's number (STIR/SHAKEN): `A`, `B`, `C`, `passed`,
+    `failed` (it may be anybody's), `none`, or "" where nobody has told. `candidates` are whom the address may mean
+    while that isn't settled. `extra` are the company's own fields."""
 
     version: Literal[1] = 1
     offer: str
@@ -106,6 +108,7 @@ class ScreenPop(_Part):
     at: datetime
     channel: str
     caller: str
+    attestation: str = ""
     customer: Person | None
     candidates: list[Possible] = Field(default_factory=list)
     accounts: list[Account] = Field(default_factory=list)
@@ -135,7 +138,10 @@ def build(
     customer_id = (row.customer_id if row is not None else None) or entry.get("customer_id", "")
     facts = conn.execute(
         sa.select(events.c.kind, events.c.data)
-        .where(events.c.contact_id == contact_id, events.c.kind.in_(("identified", "heard", "step", "slot_filled")))
+        .where(
+            events.c.contact_id == contact_id,
+            events.c.kind.in_(("attested", "identified", "heard", "step", "slot_filled")),
+        )
         .order_by(events.c.id)
     ).all()
     person = _person(conn, customer_id, entry, [fact.data for fact in facts if fact.kind == "identified"])
@@ -151,6 +157,7 @@ def build(
         at=_at(at),
         channel=entry.get("channel", row.channel if row is not None else offer.medium),
         caller=entry.get("caller", "") or (row.caller if row is not None else ""),
+        attestation=next((str(fact.data["attestation"]) for fact in facts if fact.kind == "attested"), ""),
         customer=person[0] if person else None,
         candidates=_candidates(conn, contact_id) if row is not None and person is None else [],
         accounts=_accounts(conn, person[2]) if person else [],

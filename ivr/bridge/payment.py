@@ -24,6 +24,7 @@ class PromptLeg:
 
     def __init__(self, customer: BridgeLeg, others: Others) -> None:
         self.id, self.caller, self.called = customer.id, customer.caller, customer.called
+        self.attestation = customer.attestation
         self.headers = customer.headers
         self.detached = False
         """The customer's line is no longer ours."""

@@ -93,6 +93,8 @@ class CallLeg(Protocol):
     """Who calls: a phone number in E.164 where it is one, otherwise the SIP URI."""
     called: str
     """The number or user part that was dialled."""
+    attestation: str
+    """How far the network vouches for the caller's number (`callcenter.attestation`)."""
     headers: Mapping[str, str]
 
     async def answer(self) -> None: ...

@@ -37,6 +37,7 @@ def speech(languages: Iterable[str]) -> frozenset[str]:
 class Session:
     """`stack` is where the call stands, innermost flow last; `trail` is where # goes back to; `waiting` is what the
     current step waits for, `None` if nothing; `seq` counts the Inputs taken;
+    `attestation` is how far the network vouches for the caller's number (`callcenter.attestation`);
     `answered` are slots that the customer has filled lately, in earlier conversations; `announced` are the
     announcements that were made to it."""
 
@@ -48,6 +49,7 @@ class Session:
     language: str
     caller: str = ""
     called: str = ""
+    attestation: str = ""
     seq: int = 0
     stack: tuple[Place, ...] = ()
     slots: Mapping[str, Any] = field(default_factory=dict)

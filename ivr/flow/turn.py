@@ -206,6 +206,7 @@ def builtins(session: Session, company: str, now: dt.datetime, language: str) ->
     return {
         "caller": session.caller,
         "called": session.called,
+        "attestation": session.attestation,
         "channel": session.channel,
         "language": language,
         "company": company,
@@ -214,4 +215,4 @@ def builtins(session: Session, company: str, now: dt.datetime, language: str) ->
     }
 
 
-BUILTINS = frozenset({"caller", "called", "channel", "language", "company", "today", "time"})
+BUILTINS = frozenset({"attestation", "caller", "called", "channel", "language", "company", "today", "time"})

@@ -82,6 +82,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         thread=script.call.thread,
         caller=script.call.caller,
         called=script.call.called,
+        attestation=script.call.attestation,
         language=script.call.language,
         transfers=scripted_transfers(script),
         agents=script.call.agents,

@@ -166,6 +166,9 @@ class ScriptedCall(Model):
     at: dt.datetime = Field(dt.datetime(2026, 1, 5, 10, 0), description="when, on the company's clock")
     caller: str = "+15550100"
     called: str = "+15550199"
+    attestation: Literal["", "A", "B", "C", "passed", "failed", "none"] = Field(
+        "", description="how far the network vouches for the caller's number"
+    )
     language: str | None = None
     speech: bool = Field(False, description="whether what is said on the telephone is recognised")
     sandbox: bool = Field(False, description="run actions that have no results here for real, on sandbox data")

@@ -75,6 +75,7 @@ class Simulator:
         speech: bool = False,
         caller: str = "+15550100",
         called: str = "+15550199",
+        attestation: str = "",
         language: str | None = None,
         transfers: TransferRunner = lambda transfer: TransferEnded("answered"),
         agents: Agents | None = None,
@@ -108,6 +109,7 @@ class Simulator:
             language=language or flows.default_language,
             caller=caller,
             called=called,
+            attestation=attestation,
         )
 
     @property

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from callcenter import cases, contacts, customers, events, identifiers, recognition, webhooks
+from callcenter import attestation, cases, contacts, customers, events, identifiers, recognition, webhooks
 from callcenter.acd.config import Config
 from callcenter.acd.model import Estimate, Proposal
 from callcenter.db import reading
@@ -129,6 +129,16 @@ def test_several_whom_a_shared_phone_may_mean_are_candidates(engine: Engine, que
     pop = popping.build(engine, queues, offered(queues))
     assert pop.customer is None
     assert sorted(one.name for one in pop.candidates) == ["Ana", "Ben"]
+
+
+def test_how_far_the_network_vouches_for_the_number(sqlite_engine: Engine, queues: Queues, clock: Clock) -> None:
+    at = datetime.fromtimestamp(clock.now, UTC)
+    with sqlite_engine.begin() as conn:
+        contacts.start(conn, channel="sip", caller=NUMBER, called="100", at=at, contact_id="c1")
+        events.record_all(conn, [attestation.event("c1", "s1", "failed", at)])
+    pop = popping.build(sqlite_engine, queues, offered(queues))
+    assert pop.attestation == "failed"
+    jsonschema.validate(pop.model_dump(mode="json"), screenpop.schema())
 
 
 def test_a_contact_that_the_database_doesnt_know_has_one_too(sqlite_engine: Engine, queues: Queues) -> None:

@@ -60,6 +60,30 @@ def test_as_written(tmp_path: Path) -> None:
     assert 0 < one.percent < 100
 
 
+VOUCHED = """\
+steps:
+  look:
+    branch:
+      - {if: "attestation in ['A', 'passed']", go: trusted}
+      - {else: asked}
+  trusted:
+    hang_up: main.bye
+  asked:
+    say: bill.account
+    next: trusted
+"""
+
+
+@pytest.mark.parametrize(("line", "heard"), [("attestation: A", False), ("attestation: failed", True), ("", True)])
+def test_a_flow_sees_how_far_the_network_vouches(tmp_path: Path, line: str, heard: bool) -> None:
+    sample.usable(tmp_path)
+    (tmp_path / "flows" / "vouched.yaml").write_text(VOUCHED)
+    outcome = run(
+        tmp_path, f"call: vouched\n{line}\nscript: [hears: main.bye]\nexpect: {{not_heard: [bill.account]}}\n"
+    )
+    assert outcome.passed is not heard, outcome.problems
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [

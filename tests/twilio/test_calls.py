@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-from callcenter.tables import contacts, messages, payments, recordings, sessions
+from callcenter.tables import contacts, events, messages, payments, recordings, sessions
 from ivr.channels.twilio import recordings as fetching
 from ivr.rehearsal.twilio_double import Media
 from tests.twilio.support import ACCOUNT, ACCOUNT_SID, CARD, CODE, EXPIRY, TOKEN, Line, words
@@ -31,6 +31,15 @@ def test_a_bill_is_paid(phone_line: Line) -> None:
     assert phone_line.contact(call).outcome == "completed"
     assert phone_line.contact(call).ended_at is not None
     assert call.failures == []
+
+
+def test_a_forged_number_makes_nobody_a_customer(phone_line: Line) -> None:
+    forged = phone_line.call(caller="+15550123456", verstat="TN-Validation-Failed-A")
+    assert phone_line.contact(forged).customer_id is None
+    vouched = phone_line.call(caller="+15550123456", verstat="TN-Validation-Passed-A")
+    assert phone_line.contact(vouched).customer_id
+    told = [row.data["attestation"] for row in phone_line.rows(events) if row.kind == "attested"]
+    assert told == ["failed", "A"]
 
 
 def test_every_request_sent_twice_changes_nothing(phone_line: Line) -> None:

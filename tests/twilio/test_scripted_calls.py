@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 from twilio.twiml.voice_response import Say
 
 from callcenter import emergency
+from callcenter.attestation import VERSTAT
 from callcenter.db import migrate, open_database, reading
 from callcenter.tables import events, messages, sessions
 from ivr.actions import specs
@@ -49,6 +50,7 @@ VOICE = [
     for script in SCRIPTS
     if "voice" in script.call.channels and script.call.earlier is None and script.call.assisted is None
 ]
+VERSTATS = {attestation: verstat for verstat, attestation in VERSTAT.items()}
 DIALLED = {"answered": "completed", "busy": "busy", "no_answer": "no-answer", "failed": "failed"}
 
 
@@ -169,7 +171,8 @@ def test_scripted_call(
     twilio = Twilio(FlaskTransport(app), TOKEN, BASE_URL, duplicate=duplicate)
     transfers = scripted_transfers(script)
     call = twilio.call(
-        script.call.caller, script.call.called, transfers=lambda target: DIALLED[transfers(target).result]  # type: ignore[arg-type]
+        script.call.caller, script.call.called, transfers=lambda target: DIALLED[transfers(target).result],  # type: ignore[arg-type]
+        verstat=VERSTATS.get(script.call.attestation, ""),
     )  # fmt: skip
     clock.append(call)
     call.start()

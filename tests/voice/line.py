@@ -124,6 +124,8 @@ class Line:
             assert text
             self.run(self.ears.clips(Prompt((Part("text", text),), "en", id)))
 
-    def call(self, caller: str = "+15550100", *, called: str = "ivr", event_type: int = 101) -> SipPhone:
+    def call(
+        self, caller: str = "+15550100", *, called: str = "ivr", event_type: int = 101, attestation: str = ""
+    ) -> SipPhone:
         """Place a call and wait for the answer."""
-        return SipPhone(self, caller, called, event_type)
+        return SipPhone(self, caller, called, event_type, attestation=attestation)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
+from callcenter.attestation import VERSTAT
 from callcenter.events import of_contact
 from callcenter.tables import messages as messages_table
 from callcenter.tables import sessions as sessions_table
@@ -30,13 +31,20 @@ HEAD = 3200
 """Bytes (0.4 seconds) by which a prompt is known."""
 PATIENCE = 20.0
 """Seconds without anything recognised: longer than any prompt of the demo."""
+VERSTATS = {attestation: verstat for verstat, attestation in VERSTAT.items()}
 
 
 class SipPhone:
     """One caller with a telephone (`ivr.rehearsal.phone.Phone`)."""
 
     def __init__(
-        self, line: Line, caller: str = "+15550100", called: str = "ivr", event_type: int = 101, call_id: str = ""
+        self,
+        line: Line,
+        caller: str = "+15550100",
+        called: str = "ivr",
+        event_type: int = 101,
+        call_id: str = "",
+        attestation: str = "",
     ) -> None:
         self.line = line
         self.audio = bytearray()
@@ -55,6 +63,7 @@ class SipPhone:
         self._client = line.run(RawClient.open(line.address))
         self._client.rtp_port = self._rtp.getsockname()[1]
         self._client.caller, self._client.called = caller, called
+        self._verstat = VERSTATS.get(attestation, "")
         self._client.call_id = call_id or self._client.call_id
         self._began = time.monotonic()
         answer = line.run(self._dial())
@@ -244,7 +253,8 @@ class SipPhone:
 
     async def _dial(self) -> Any:
         types = f"0 {self._event_type}"
-        return await self._client.call(self._client.sdp(types))
+        verdict = f"P-Asserted-Identity: <sip:{self._client.caller}@127.0.0.1;verstat={self._verstat}>"
+        return await self._client.call(self._client.sdp(types), extra=verdict if self._verstat else "")
 
     @staticmethod
     async def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -126,7 +126,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, audio: Path) -> Iterator[
 
 
 def _place(line: Line, script: Script) -> Outcome:
-    phone = line.call(script.call.caller, called=script.name)
+    phone = line.call(script.call.caller, called=script.name, attestation=script.call.attestation)
     outcome = perform(script, "voice", phone)
     assert phone.lost == 0, "RTP was lost on the way to the telephone"
     return outcome

@@ -12,7 +12,7 @@ from aiosipua.message import SipResponse
 from ivr.channels.leg import Digit, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.dialog import Dialog
-from ivr.channels.sip.incoming import called_of, caller_of
+from ivr.channels.sip.incoming import attestation_of, called_of, caller_of
 from ivr.channels.sip.message import Request, Response, make_response
 from ivr.channels.sip.running import ServerTransaction
 from ivr.channels.sip.sdp import Agreed, NotAcceptable, Session
@@ -35,6 +35,7 @@ class PyvoipLeg(Sound):
     def __init__(self, line: Line, transaction: ServerTransaction) -> None:
         invite = transaction.request
         self.id, self.caller, self.called = invite.call_id, caller_of(invite, True), called_of(invite)
+        self.attestation = attestation_of(invite)
         self.headers: Mapping[str, str] = {
             name.lower(): ", ".join(values) for name, values in invite.message.headers.items()
         }

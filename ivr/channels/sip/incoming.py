@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
+from callcenter import attestation
 from ivr.channels.sip.dialog import Dialog
 from ivr.channels.sip.leg import SipLeg
 from ivr.channels.sip.message import Request, make_response
@@ -27,6 +29,7 @@ class IncomingLeg(SipLeg):
         invite = transaction.request
         headers = {name.lower(): ", ".join(values) for name, values in invite.message.headers.items()}
         super().__init__(endpoint, invite.call_id, caller_of(invite, trusted), called_of(invite), headers, invite.flow)
+        self.attestation = attestation_of(invite) if trusted else ""
         self.dialog = dialog
         self.invite = invite
         self._transaction = transaction
@@ -142,6 +145,18 @@ def caller_of(invite: Request, trusted: bool) -> str:
     if number.startswith("+") and number[1:].isascii() and number[1:].isdigit() and 7 <= len(number) <= 16:
         return number
     return address.uri.split(";")[0]
+
+
+def attestation_of(invite: Request) -> str:
+    """How far a carrier that is trusted vouches for the caller's number (`callcenter.attestation`): by the parameter
+    `verstat` of P-Asserted-Identity or From, within the URI or its user part, or by Twilio's own header
+    (https://www.twilio.com/docs/voice/trusted-calling-with-shakenstir)."""
+    for text in (invite.header("p-asserted-identity"), invite.header("from")):
+        for part in re.split(r"[;@<>]", text or ""):
+            name, _, value = part.partition("=")
+            if name.strip().lower() == "verstat":
+                return attestation.of_verstat(value)
+    return attestation.of_verstat(invite.header("x-twilio-verstat") or "")
 
 
 def called_of(invite: Request) -> str:

@@ -55,6 +55,7 @@ class SipLeg(Sound):
         flow: Flow | None,
     ) -> None:
         self.id, self.caller, self.called, self.headers = call_id, caller, called, headers
+        self.attestation = ""
         self.endpoint = endpoint
         self.dialog: Dialog | None = None
         self.stream = None

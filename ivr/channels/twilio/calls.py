@@ -76,7 +76,7 @@ class Calls:
         self._recent: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, call_sid: str, caller: str, called: str) -> str:
+    def start(self, call_sid: str, caller: str, called: str, attestation: str = "") -> str:
         """A call came in. A repeated request for it gets the stored reply."""
         turn = self.runner.start(
             channel=CHANNEL,
@@ -84,6 +84,7 @@ class Calls:
             external_id=call_sid,
             caller=caller,
             called=called,
+            attestation=attestation,
             render=self.fold.reply,
         )
         return self._settle(turn)

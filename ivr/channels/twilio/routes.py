@@ -14,6 +14,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
+from callcenter import attestation
 from ivr import metrics
 from ivr.channels.twilio import recordings
 from ivr.channels.twilio.calls import CHANNEL, Calls
@@ -93,7 +94,8 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback, paying: Payi
 
     def start(sid: str) -> str:
         form = request.form
-        reply = calls.start(sid, form.get("From", "")[:200], form.get("To", "")[:200])
+        vouched = attestation.of_verstat(form.get("StirVerstat", ""))
+        reply = calls.start(sid, form.get("From", "")[:200], form.get("To", "")[:200], vouched)
         fallback.flows = calls.runner.published.latest() or fallback.flows
         return reply
 

@@ -105,6 +105,7 @@ class VoiceCall:
             external_id=external_id,
             caller=self.leg.caller,
             called=self.leg.called,
+            attestation=self.leg.attestation,
         )
 
     async def _serve(self) -> None:

@@ -49,12 +49,15 @@ class Call(Handset):
         on_heard: Callable[[Heard], None] = lambda heard: None,
         url: str = "",
         status_url: str = "",
+        verstat: str = "",
     ) -> None:
         self.twilio = twilio
         self.outbound = bool(url)
         self._first, self._status_url = url or twilio.voice_url, status_url or (None if url else twilio.status_url)
         self.conference: Conference | None = None
         self.sid, self.caller, self.called = sid, caller, called
+        self.verstat = verstat
+        """The verdict on the caller's number; "" for a call that came without a signature."""
         self.clock = 0.0
         self.heard: list[Heard] = []
         self.dialled: list[str] = []
@@ -261,6 +264,7 @@ class Call(Handset):
             "CallStatus": "in-progress",
             "ApiVersion": "2010-04-01",
             "Direction": "outbound-api" if self.outbound else "inbound",
+            **({"StirVerstat": self.verstat} if self.verstat else {}),
         }
 
     def _follow(self) -> tuple[str, Params] | None:

@@ -186,6 +186,26 @@ async def test_a_caller_id_that_the_trunk_vouches_for() -> None:
         assert server.legs[0].headers["p-asserted-identity"].startswith('"Shop"')
 
 
+@pytest.mark.parametrize(
+    ("header", "attestation"),
+    [
+        ("P-Asserted-Identity: <sip:+12025550143;verstat=TN-Validation-Passed-A@trunk.example;user=phone>", "A"),
+        ('P-Asserted-Identity: "B" <sip:+12025550143@trunk.example;verstat=TN-Validation-Passed-B>', "B"),
+        ("P-Asserted-Identity: <tel:+12025550143;verstat=TN-Validation-Passed>", "passed"),
+        ("P-Asserted-Identity: <tel:+12025550143;VERSTAT=tn-validation-failed>", "failed"),
+        ("P-Asserted-Identity: <tel:+12025550143;verstat=No-TN-Validation>", "none"),
+        ("X-Twilio-VerStat: TN-Validation-Passed-C", "C"),
+        ("P-Asserted-Identity: <tel:+12025550143;verstat=yes>", ""),
+        ("P-Asserted-Identity: <<;verstat", ""),
+        ("X-Other: verstat=TN-Validation-Passed-A", ""),
+    ],
+)
+async def test_how_far_the_network_vouches_for_the_number(header: str, attestation: str) -> None:
+    async with calling() as (server, client):
+        await client.call(extra=header)
+        assert server.legs[0].attestation == attestation
+
+
 async def test_record_route_leads_our_requests() -> None:
     async with calling() as (server, client):
         proxy = await RawClient.open(server.endpoint.address)
