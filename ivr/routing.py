@@ -1,4 +1,5 @@
-"""The router's process: the router itself, the journal's way into the database, and what is told of each offer."""
+"""The router's process: the router itself, the journal's way into the database, what is told of each offer, and the
+people of campaigns on their way into queues."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import logging
 import signal
 import threading
 
+from callcenter.campaigns.feeding import Feeder
 from callcenter.live import Live
 from callcenter.queues.journal import Fact
 from callcenter.queues.popping import ScreenPops
@@ -13,6 +15,7 @@ from callcenter.queues.router import Drain, Router
 from callcenter.queues.telling import Telling
 from callcenter.redis_client import connect
 from ivr.assembly import make_published
+from ivr.campaigns import published_lists
 from ivr.channels.twilio.orders import Orders
 from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.ringing import Ringing
@@ -39,6 +42,9 @@ def serve(settings: Settings) -> None:
     drain = Drain(engine, queues, published.message)
     draining = threading.Thread(target=drain.run, args=(stopping,), name="journal")
     draining.start()
+    feeder = Feeder(engine, queues, lambda: published_lists(made))
+    feeding = threading.Thread(target=feeder.run, args=(stopping,), name="campaigns")
+    feeding.start()
     live = Live(url)
     pops, telling = ScreenPops(engine, queues, live), Telling(live)
     ringing: Ringing | None = None
@@ -71,5 +77,6 @@ def serve(settings: Settings) -> None:
             thread.join()
         if runner is not None:
             runner.close()
+        feeding.join()
         draining.join()
         engine.dispose()

@@ -9,18 +9,21 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from callcenter import consent, customers
 from callcenter.campaigns import people
 from callcenter.campaigns.config import DAYS, Campaign
 from callcenter.campaigns.people import Person
+from callcenter.db import reading
 from callcenter.messages.rules import UTC, Policy, zones
 from callcenter.queues.callbacks import known_as
 from callcenter.tables import contacts, queue_entries
 
 BUSY_WITH_US = timedelta(minutes=2)
 """Who waits in a queue or is in conversation is looked at again after so long."""
+UNSURE = "unsure"
+"""Why nobody is called while the database doesn't answer."""
 FAR = timedelta(days=9)
 """Within a week there is a time for everybody, unless their zones leave no hour."""
 
@@ -62,6 +65,17 @@ def hindrance(conn: Connection, lists: Lists, person: Person, now: datetime) -> 
     if at is None or at > now:
         return Hindrance("hours", at=at or now + FAR)
     return _with_us(conn, campaign, person, now)
+
+
+def hindered(engine: Engine, lists: Lists, contact_id: str, now: datetime) -> str:
+    """Why the person whose call this contact is may not be called at this moment, for `cancel_callback`; "" if they
+    may."""
+    with reading(engine) as conn:
+        person = people.of_contacts(conn, [contact_id]).get(contact_id)
+        if person is None or person.state != people.QUEUED:
+            return "not_on_the_list"
+        found = hindrance(conn, lists, person, now)
+    return "" if found is None else found.result or found.why
 
 
 def refusal(conn: Connection, campaign: Campaign, number: str, customer_id: str) -> str:

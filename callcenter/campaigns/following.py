@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from callcenter import contacts, outbox
 from callcenter.campaigns import people
+from callcenter.campaigns.deciding import UNSURE
 from callcenter.campaigns.people import Person
 from callcenter.tables import queue_entries
 
@@ -61,7 +62,7 @@ def _cancelled(conn: Connection, person: Person, why: str, fact: Fact, now: date
     elif why in REFUSED and not (why == people.SERVED and fact.data.get("by")):
         people.finish(conn, person, why, now)
     else:  # paused, out of hours, or served in another contact: `deciding` says what that means
-        people.again(conn, person, now + SOON if why == "unsure" else now, now)
+        people.again(conn, person, now + SOON if why == UNSURE else now, now)
     contacts.end(conn, fact.contact, outcome=why if why == people.DECLINED else "not_called", at=now)
 
 

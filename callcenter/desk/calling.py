@@ -192,6 +192,7 @@ class Calling:
 
     def _shown(self, offer: Offer) -> dict[str, Any]:
         queue = self.queues.config.queues.get(offer.queue)
+        pop = popping.kept(self.queues, offer.id) or {}
         return {
             "id": offer.id,
             "contact": offer.contact_id,
@@ -205,9 +206,9 @@ class Calling:
             "connected_at": offer.connected_at,
             "codes": list(queue.wrap_up.codes) if queue else [],
             "code_required": bool(queue and queue.wrap_up.required),
-            "guide": queue.guide if queue else "",
+            "guide": pop.get("queue", {}).get("guide") or (queue.guide if queue else ""),
             "recorded": bool(queue and queue.record.on),
-            "pop": popping.kept(self.queues, offer.id) or {},
+            "pop": pop,
         }
 
 

@@ -95,6 +95,15 @@ class CallbackHistory(_Part):
     attempts: int
 
 
+class OnCampaign(_Part):
+    """Whom we call by a list: `attempt` counts the calls from 1, `reference` is the list's own."""
+
+    name: str
+    label: str
+    reference: str
+    attempt: int
+
+
 class ScreenPop(_Part):
     """Version 1. `path` are the flow's steps, `words` what was heard, `slots` what was answered, masked where secret.
     `attestation` is how far the network vouches for the caller's number (STIR/SHAKEN): `A`, `B`, `C`, `passed`,
@@ -119,6 +128,7 @@ class ScreenPop(_Part):
     slots: dict[str, Any] = Field(default_factory=dict)
     queue: InQueue
     callback: CallbackHistory | None = None
+    campaign: OnCampaign | None = None
     next_step: str = ""
     extra: dict[str, Any] = Field(default_factory=dict)
 
@@ -156,7 +166,7 @@ def build(
         agent=offer.agent_id,
         at=_at(at),
         channel=entry.get("channel", row.channel if row is not None else offer.medium),
-        caller=entry.get("caller", "") or (row.caller if row is not None else ""),
+        caller=entry.get("caller", "") or (row.caller if row is not None else "") or _called(entry, given),
         attestation=next((str(fact.data["attestation"]) for fact in facts if fact.kind == "attested"), ""),
         customer=person[0] if person else None,
         candidates=_candidates(conn, contact_id) if row is not None and person is None else [],
@@ -166,8 +176,9 @@ def build(
         path=[str(step) for step in given.get("path", ())] or _path(facts),
         words=[_masked(str(fact.data.get("words", ""))) for fact in facts if fact.kind == "heard"][-WORDS:],
         slots=_slots(given.get("slots"), facts),
-        queue=_in_queue(offer, entry, queue, at, conn),
+        queue=_in_queue(offer, entry, queue, at, conn, given),
         callback=_callback(offer, entry),
+        campaign=_campaign(given.get("campaign")),
         next_step=suggestion,
     )
 
@@ -273,7 +284,9 @@ def _masked(words: str) -> str:
     return _CARD.sub(HIDDEN, words)
 
 
-def _in_queue(offer: Offer, entry: Hash, queue: Queue | None, at: float, conn: Connection) -> InQueue:
+def _in_queue(
+    offer: Offer, entry: Hash, queue: Queue | None, at: float, conn: Connection, given: Mapping[str, Any]
+) -> InQueue:
     promised = conn.execute(
         sa.select(queue_entries.c.promised).where(queue_entries.c.contact_id == offer.contact_id)
     ).scalar_one_or_none()
@@ -285,7 +298,7 @@ def _in_queue(offer: Offer, entry: Hash, queue: Queue | None, at: float, conn: C
         priority=int(entry.get("priority", 0)),
         waited=round(max(0.0, at - float(entry.get("joined_at", at))), 1),
         promised=promised,
-        guide=queue.guide if queue else "",
+        guide=str((given.get("campaign") or {}).get("guide") or "") or (queue.guide if queue else ""),
     )
 
 
@@ -298,3 +311,14 @@ def _callback(offer: Offer, entry: Hash) -> CallbackHistory | None:
         requested_at=_at(float(requested)) if requested else None,
         attempts=int(entry.get("attempts") or 0),
     )
+
+
+def _campaign(given: Any) -> OnCampaign | None:
+    if not isinstance(given, Mapping):
+        return None
+    return OnCampaign(**{name: given[name] for name in OnCampaign.model_fields})
+
+
+def _called(entry: Hash, given: Mapping[str, Any]) -> str:
+    """Whom a campaign calls has not called us."""
+    return entry.get("number", "") if "campaign" in given else ""

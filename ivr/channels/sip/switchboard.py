@@ -10,11 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from callcenter import assisted, recordings
 from callcenter.acd.config import Config
+from callcenter.campaigns import deciding
 from callcenter.live import Live
 from ivr.assembly import make_queueing
 from ivr.bridge.conversation import Bridge
+from ivr.campaigns import published_lists
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.twilio.calls import CHANNEL
 from ivr.channels.twilio.reach import Reach
@@ -30,6 +35,8 @@ from ivr.queueing import Queueing
 from ivr.runner import Runner
 from ivr.settings import Settings
 from ivr.speech.renderer import Renderer
+
+log = structlog.get_logger("callwright.voice")
 
 THREADS = 32
 """Threads that wait for Redis: one for each caller who has just joined or is being connected."""
@@ -81,7 +88,7 @@ class Switchboard:
         self.lobby = Lobby(self.queueing, self.bridge, manners, self._executor, devices.address, self._live.publish)
         self.dialback = Dialback(
             self.queues, self.bridge, manners, self._executor, devices.address, endpoint.dial,
-            self.queueing.holder, self.lobby, self._twilios,
+            self.queueing.holder, self.lobby, self._twilios, self._hindered,
         )  # fmt: skip
         dialback = self.dialback
         self.lobby.start(dialback.follow, lambda: dialback.contacts)
@@ -114,3 +121,12 @@ class Switchboard:
                 conn, path=path, seconds=seconds, kind=recordings.CONVERSATION, contact_id=contact_id, number=caller,
                 at=datetime.now(UTC),
             )  # fmt: skip
+
+    def _hindered(self, contact_id: str) -> str:
+        """Why a campaign's contact may not be called at this moment. While the database doesn't answer, nobody is."""
+        at = datetime.fromtimestamp(self.queues.clock(), UTC)
+        try:
+            return deciding.hindered(self._runner.engine, published_lists(self._runner.published), contact_id, at)
+        except SQLAlchemyError as error:
+            log.warning("a campaign waits for the database", contact=contact_id, error=type(error).__name__)
+            return deciding.UNSURE

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 import structlog
 
+from callcenter.campaigns.feeding import of_entry
 from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.journal import Fact
 from callcenter.queues.store import Queues
 from ivr.bridge.parts import Accepted, Dialler, Manner, Offer
-from ivr.channels.leg import Answered, CallLeg, Digit, HungUp, LegOver
+from ivr.channels.leg import Answered, CallLeg, Digit, HungUp, LegOver, PlayEnded
 from ivr.channels.voice.line import Gone, Line
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.waiting import Lobby
@@ -35,13 +36,17 @@ T = TypeVar("T")
 KEY = "1"
 KEY_SECONDS = 12.0
 """How long the customer has to press the key, from the greeting's beginning; an answering machine never does."""
+DECLINE_KEY = "9"
+"""By which whom a campaign calls asks for no more calls."""
+SPARE_SECONDS = 5.0
+"""For last words to begin and end."""
 BUSY = ("486", "600")
 
 
 class Dialback:
     """`follow` takes the journal's `callback.due`, and offers that are taken back. Of all processes one dials: who wins
     `claim_callback`. `elsewhere` says whether a contact of that channel, for an agent on that device, is left to
-    others."""
+    others. `hindered` says why a contact of a campaign may not be called at this moment, "" if it may; it blocks."""
 
     def __init__(
         self,
@@ -54,14 +59,17 @@ class Dialback:
         holder: str,
         lobby: Lobby,
         elsewhere: Callable[[str, str], bool] = lambda channel, device: False,
+        hindered: Callable[[str], str] = lambda contact: "",
     ) -> None:
-        self._elsewhere = elsewhere
+        self._elsewhere, self._hindered = elsewhere, hindered
         self._queues, self._bridge, self._manners, self._lobby = queues, bridge, manners, lobby
         self._executor, self._address, self._dial, self._holder = executor, address, dial, holder
         self._running: dict[str, asyncio.Task[None]] = {}
         """By contact."""
         self._dialling: dict[str, asyncio.Task[None]] = {}
         """By offer, until the conversation begins."""
+        self._saying: set[asyncio.Task[None]] = set()
+        """What is said to customers whom nobody waits for any more."""
 
     @property
     def contacts(self) -> list[str]:
@@ -85,7 +93,7 @@ class Dialback:
             del self._running[fact.contact]
 
     async def close(self) -> None:
-        tasks = list(self._running.values())
+        tasks = [*self._running.values(), *self._saying]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -102,7 +110,9 @@ class Dialback:
 
     async def _call_back(self, fact: Fact) -> None:
         entry = await self._blocking(self._queues.entry, fact.contact)
-        session = _session(fact.contact, entry)
+        session, campaign = _session(fact.contact, entry), of_entry(entry)
+        if campaign and not await self._may(fact):
+            return
         target = await self._blocking(self._address, fact.agent, str(fact.data.get("device", "desk")))
         if not target:
             await self._blocking(self._queues.refuse, fact.offer, "failed")
@@ -114,7 +124,7 @@ class Dialback:
         if accepted is None:
             return
         try:
-            leg = await self._reach(fact, entry["number"], session, accepted, manner)
+            leg = await self._reach(fact, entry["number"], session, accepted, manner, campaign)
         except BaseException:
             await self._bridge.drop(accepted)
             raise
@@ -144,34 +154,87 @@ class Dialback:
         except (Gone, LegOver):
             await self._lobby.left(session.contact_id, "abandoned")
 
+    async def _may(self, fact: Fact) -> bool:
+        """Whether a campaign's customer may be called at this moment. If not, the agent is let go and the person goes
+        back to the list."""
+        why = await self._blocking(self._hindered, fact.contact)
+        if why:
+            self._dialling.pop(fact.offer, None)
+            await self._blocking(self._queues.cancel_callback, fact.contact, why)
+            log.info("not called", contact=fact.contact, why=why)
+        return not why
+
     async def _reach(
-        self, fact: Fact, number: str, session: Session, accepted: Accepted, manner: Manner
+        self,
+        fact: Fact,
+        number: str,
+        session: Session,
+        accepted: Accepted,
+        manner: Manner,
+        campaign: Mapping[str, Any],
     ) -> CallLeg | None:
         """The customer on the line, having pressed the key; the agent hears music meanwhile."""
         rule = self._queues.queue(fact.queue).callback
         accepted.leg.play(manner.music, loop=True)
-        leg = await self._dial(number, timeout=rule.ring_seconds)
+        if campaign and not await self._may(fact):  # it took the agent a while to answer
+            return None
+        rings = float(campaign.get("ring_seconds") or rule.ring_seconds)
         try:
-            result = await self._answered(leg, accepted, session, rule.ring_seconds)
+            leg = await self._dial(number, caller=str(campaign.get("caller_id") or ""), timeout=rings)
+        except ValueError as error:  # nowhere to dial it at
+            log.error("a number can't be dialled", contact=fact.contact, why=str(error))
+            await self._blocking(self._queues.callback_tried, fact.offer, "failed")
+            return None
+        try:
+            result = await self._answered(leg, accepted, session, rings, campaign)
         except BaseException:
             leg.hang_up()
             raise
         if result == "answered":
             return leg
-        leg.hang_up()
-        if result == "agent_gone":
+        if result == "declined":
+            self._dialling.pop(fact.offer, None)
+            await self._blocking(self._queues.cancel_callback, fact.contact, "declined")
+            log.info("wants no calls", contact=fact.contact)
+            self._last_words(leg, "system.campaign_declined", session)
+        elif result == "agent_gone":
+            leg.hang_up()
             await self._blocking(self._queues.refuse, fact.offer, "failed")
         else:
+            self._dialling.pop(fact.offer, None)
             outcome = await self._blocking(self._queues.callback_tried, fact.offer, result)
             log.info("callback tried", contact=fact.contact, result=result, then=outcome)
+            self._last_words(leg, str(campaign.get("machine") or "") if result == "machine" else "", session)
         return None
 
-    async def _answered(self, leg: CallLeg, accepted: Accepted, session: Session, ring_seconds: float) -> str:
-        """`answered`, or why not: no_answer, busy, machine, failed, agent_gone."""
+    def _last_words(self, leg: CallLeg, words: str, session: Session) -> None:
+        """Say this to the end, if anything, and hang up; the agent doesn't wait for it."""
+        task = asyncio.ensure_future(self._say(leg, words, session))
+        self._saying.add(task)
+        task.add_done_callback(self._saying.discard)
+
+    async def _say(self, leg: CallLeg, words: str, session: Session) -> None:
+        try:
+            clips = await self._manners.said(words, session.language) if words else []
+            if clips:
+                playing = leg.play(clips)
+                async with asyncio.timeout(sum(clip.seconds for clip in clips) + SPARE_SECONDS):
+                    event = await leg.next_event()
+                    while not (isinstance(event, HungUp) or (isinstance(event, PlayEnded) and event.play == playing)):
+                        event = await leg.next_event()
+        except (TimeoutError, LegOver):
+            pass
+        finally:
+            leg.hang_up()
+
+    async def _answered(
+        self, leg: CallLeg, accepted: Accepted, session: Session, ring_seconds: float, campaign: Mapping[str, Any]
+    ) -> str:
+        """`answered`, or why not: no_answer, busy, machine, failed, declined, agent_gone."""
         gone = asyncio.ensure_future(_until_gone(accepted.leg))
         try:
             async with asyncio.timeout(ring_seconds + KEY_SECONDS + 2):
-                customer = asyncio.ensure_future(self._greet(leg, session))
+                customer = asyncio.ensure_future(self._greet(leg, session, campaign))
                 try:
                     await asyncio.wait({customer, gone}, return_when=asyncio.FIRST_COMPLETED)
                     return customer.result() if customer.done() else "agent_gone"
@@ -183,7 +246,7 @@ class Dialback:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
 
-    async def _greet(self, leg: CallLeg, session: Session) -> str:
+    async def _greet(self, leg: CallLeg, session: Session, campaign: Mapping[str, Any]) -> str:
         event = await leg.next_event()
         while not isinstance(event, Answered | HungUp):
             event = await leg.next_event()
@@ -191,7 +254,10 @@ class Dialback:
             if event.by == "us":
                 return "no_answer"
             return "busy" if event.reason.startswith(BUSY) else "no_answer" if event.by == "peer" else "failed"
-        leg.play(await self._manners.said("system.callback_greeting", session.language), loop=True)
+        if campaign.get("answered") == "at_once":
+            return "answered"
+        greeting = str(campaign.get("greeting") or "system.callback_greeting")
+        leg.play(await self._manners.said(greeting, session.language), loop=True)
         try:
             async with asyncio.timeout(KEY_SECONDS):
                 while True:
@@ -201,6 +267,8 @@ class Dialback:
                     if isinstance(event, Digit) and event.digit == KEY:
                         leg.stop()
                         return "answered"
+                    if isinstance(event, Digit) and event.digit == DECLINE_KEY and campaign:
+                        return "declined"
         except TimeoutError:
             return "machine"
 
