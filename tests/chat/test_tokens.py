@@ -1,3 +1,5 @@
+"""Tokens of a company's own login: what they say, and what is refused."""
+
 from __future__ import annotations
 
 import hmac

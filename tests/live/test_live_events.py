@@ -1,3 +1,5 @@
+"""Live events by topic: order, resuming by id, and what is gone."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Tickets: what they are for, how long they are valid, and that nobody can change them."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""The private Valkey server: its socket, what it keeps, and when it can't start."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Timed jobs and workers: publishing, the clock, abandoned sessions, a killed worker."""
+
 from __future__ import annotations
 
 import json

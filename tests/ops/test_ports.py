@@ -1,3 +1,5 @@
+"""A free port instead of a default that is taken; an error if it was chosen."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""`.env.example` lists every setting with its default."""
+
 from __future__ import annotations
 
 import io

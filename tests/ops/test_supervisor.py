@@ -1,3 +1,5 @@
+"""The programs of `callwright run`: restarted when they die, stopped in order, none left behind."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The cache of rendered audio: keys, its limits, and files that are broken or missing."""
+
 import logging
 import multiprocessing
 from pathlib import Path

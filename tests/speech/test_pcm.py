@@ -1,3 +1,5 @@
+"""Audio samples: rates, loudness, silence, mu-law."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""What is rendered before anybody calls."""
+
 from pathlib import Path
 
 from hypothesis import HealthCheck, example, given, settings

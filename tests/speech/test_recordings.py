@@ -1,3 +1,5 @@
+"""Recordings that replace the voice, and what is wrong with some of them."""
+
 import asyncio
 import logging
 import math

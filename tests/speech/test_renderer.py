@@ -1,3 +1,5 @@
+"""The renderer: every prompt rendered once, in time, by a voice that works."""
+
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
