@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ivr.channels.leg import Answered, HungUp
 from ivr.channels.sip import encryption
@@ -18,7 +20,7 @@ from ivr.channels.sip.encryption import Encryption, Srtp, read
 from ivr.channels.sip.sdp import NotAcceptable, Session
 from tests.channels.sip.raw_client import RawClient
 from tests.channels.sip.server import calling, eventually, serving
-from tests.channels.sip.test_sdp import media, offer
+from tests.channels.sip.test_sdp import LINES, media, offer
 from tests.channels.sip.test_stream import certificate
 
 __all__ = ["certificate"]
@@ -194,6 +196,21 @@ def test_rtcp_on_the_port_of_the_sound_where_the_offer_wants_it() -> None:
     session = Session("192.0.2.1")
     assert "a=rtcp-mux" not in media(session.offer(4000))
     assert not session.accept(offer("m=audio 5000 RTP/AVP 0", "a=rtcp-mux")).mux, "we had not offered it"
+
+
+CRYPTO = st.sampled_from([line(), line(GCM, 3, 28), line(CM, 1, 29), "a=crypto:1", "a=crypto", "a=crypto:1 x y z"])
+
+
+@given(st.lists(st.one_of(LINES, CRYPTO, st.just("m=audio 5000 RTP/SAVP 0")), max_size=12), st.booleans())
+def test_any_lines_are_answered_or_refused(lines: list[str], needed: bool) -> None:
+    wants = Encryption(True, needed)
+    try:
+        body, agreed = Session("192.0.2.1", wants).answer(offer(*lines), 4000)
+    except NotAcceptable:
+        return
+    assert agreed.keys is not None or not needed
+    assert (agreed.keys is not None) == ("a=crypto:" in body.decode())
+    assert ("RTP/SAVP" not in body.decode().split("m=audio 4000")[1].split("\r\n")[0]) or agreed.keys
 
 
 # Over the wire
