@@ -212,6 +212,14 @@ def days(hours: BusinessHours, first: date, count: int, time_zone: str = "UTC") 
     return found
 
 
+def openings(hours: BusinessHours, first: date, count: int, time_zone: str = "UTC") -> list[tuple[datetime, datetime]]:
+    """The stretches of opening of so many days from `first` on, as moments in UTC and in order: as planned, whether or
+    not the emergency switch is on. The first and the last may go on beyond these days."""
+    zone = ZoneInfo(hours.time_zone or time_zone)
+    begin = _instant(datetime.combine(first, time()), zone)
+    return [stretch for stretch in _intervals(hours, zone, first, count) if stretch[1] > begin]
+
+
 def _holiday_of(hours: BusinessHours, day: date) -> Holiday | None:
     """The holiday that a day is; one with a year counts more."""
     for key in (day.isoformat(), f"{day:%m-%d}"):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from callcenter.redis_client import connect
 from ivr.embedded import NoRedis, redis_url
 from ivr.flow import template
 from ivr.flow.model import PROMPT_ID, FlowSet
-from ivr.hours import BusinessHours, status
+from ivr.hours import BusinessHours, openings, status
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
 from ivr.published import NothingPublished, Published
@@ -54,8 +54,14 @@ class PublishedHours:
         day = datetime.fromtimestamp(at, zone).date() + timedelta(days=days + 1)
         return datetime.combine(day, clock_time.min, zone).timestamp()
 
-    def _status(self, name: str, at: float) -> tuple[bool, float | None] | None:
+    def openings(self, name: str, first: date, days: int) -> list[tuple[datetime, datetime]] | None:
+        """The stretches in which it is open, of so many days from `first` on: see `ivr.hours.openings`. `None` for a
+        file that isn't there or can't be read."""
         flows = self._flows()
+        hours = self._hours(flows, name)
+        return None if flows is None or hours is None else openings(hours, first, days, flows.company.timezone)
+
+    def _hours(self, flows: FlowSet | None, name: str) -> BusinessHours | None:
         if flows is None or name not in flows.files:
             return None
         try:
@@ -63,6 +69,14 @@ class PublishedHours:
         except ValidationError:
             return None
         flows.memo["hours", name] = hours
+        assert isinstance(hours, BusinessHours)
+        return hours
+
+    def _status(self, name: str, at: float) -> tuple[bool, float | None] | None:
+        flows = self._flows()
+        hours = self._hours(flows, name)
+        if flows is None or hours is None:
+            return None
         now = status(hours, datetime.fromtimestamp(at, UTC), flows.company.timezone)
         return now.open_now, now.next_opens.timestamp() if now.next_opens else None
 

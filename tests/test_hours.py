@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ivr.hours import WEEKDAYS, BusinessHours, HoursStatus, Open, status
+from ivr.hours import WEEKDAYS, BusinessHours, HoursStatus, Open, openings, status
 
 CHICAGO = ZoneInfo("America/Chicago")
 OFFICE = dict.fromkeys(WEEKDAYS[:5], "08:00-17:30") | {"saturday": ["09:00-12:00", "13:00-15:00"]}
@@ -202,6 +202,16 @@ def test_the_answers_agree_with_each_other(week: Any, closures: Any, openings: A
             assert not status(hours, now + (begin - now) / 2, zone).open_now
     else:
         assert here.next_is == ""
+
+
+def test_openings_are_the_stretches_of_days() -> None:
+    week = {day: "20:00-02:00" if day == "friday" else "09:00-17:00" for day in WEEKDAYS}
+    closed = {"weekly": week, "holidays": [{"date": "2026-11-28"}], "emergency": {"closed": True}}
+    found = openings(BusinessHours.model_validate(closed), date(2026, 11, 28), 2, "Europe/Madrid")
+    assert [(f"{opens:%d %H:%M}", f"{closes:%d %H:%M}") for opens, closes in found] == [
+        ("27 19:00", "28 01:00"),  # Friday's goes on into the holiday; in UTC
+        ("29 08:00", "29 16:00"),
+    ]
 
 
 @given(weeks, local, zones)

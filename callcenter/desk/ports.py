@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,6 +148,10 @@ class Flows(Protocol):
 
     def data(self, name: str) -> object:
         """What a file beside the flows holds (`canned`, `agents`), `None` where it isn't there."""
+
+    def openings(self, name: str, first: date, days: int) -> Sequence[tuple[datetime, datetime]] | None:
+        """When it is open by a file of opening hours, on so many days from `first` on, in order; `None` where the file
+        isn't there."""
 
 
 class Messaging(Protocol):

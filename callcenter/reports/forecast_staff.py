@@ -13,17 +13,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
+from functools import cache
 
 from callcenter.acd import erlang
 from callcenter.acd.config import CAPACITY, Config, Queue
 from callcenter.acd.estimate import PRIOR, handling
 from callcenter.reports.forecast import (
+    WEEK,
+    WEEKS,
     Arrivals,
     Backtest,
     Expected,
+    Interval,
     Key,
     Openings,
     TooLittle,
@@ -31,12 +36,13 @@ from callcenter.reports.forecast import (
     forecast,
     half_hours,
     open_in,
-)  # fmt: skip
+)
 from callcenter.reports.forecast_reading import CALLBACK, VOICE, patience
 
 AT_ONCE = (VOICE, "chat")
 PER_HOUR = 2
 """Half-hours."""
+YEAR = timedelta(days=371)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +113,40 @@ class Plan:
     """Kinds of contacts that came, but too seldom for a forecast."""
 
 
-def monday(year: int, week: int) -> date:
-    """The first day of a week of ISO 8601. Raises ValueError where there is none."""
-    return date.fromisocalendar(year, week, 1)
+def monday(name: str, today: date) -> date:
+    """The first day of a week of ISO 8601, such as 2026-W48. Raises ValueError for what names none within a year."""
+    found = re.fullmatch(r"(20\d\d)-W(\d\d)", name)
+    if not found:
+        raise ValueError("write a week as 2026-W48")
+    first = date.fromisocalendar(int(found[1]), int(found[2]), 1)
+    if abs(first - today) > YEAR:
+        raise ValueError("name one within a year from now")
+    return first
+
+
+def week_name(monday: date) -> str:
+    year, number, _ = monday.isocalendar()
+    return f"{year}-W{number:02}"
+
+
+def openings_of(
+    configured: Config, opened: Callable[[str, date, int], Sequence[Interval] | None], week: date, today: date
+) -> Openings:
+    """When the queues are open, and when they call back, from the first day of history to the end of the week.
+    `opened` tells it of a file of opening hours."""
+    first = known_on(week, today) - WEEK * (WEEKS + 1) - timedelta(days=1)
+    days = (week + WEEK - first).days + 1
+
+    @cache
+    def of_file(name: str) -> Sequence[Interval] | None:
+        return opened(name, first, days)
+
+    def openings(queue: str, kind: str) -> Sequence[Interval] | None:
+        found = configured.queues.get(queue)
+        name = None if found is None else found.callback_hours if kind == CALLBACK else found.hours
+        return None if name is None else of_file(name)
+
+    return openings
 
 
 def plan(

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import redis
@@ -47,7 +47,7 @@ from ivr.flow.load import read_folders
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError
 from ivr.published import NothingPublished, Published
-from ivr.queue_config import LazyQueues
+from ivr.queue_config import LazyQueues, PublishedHours
 from ivr.settings import Settings
 from ivr.web.desk_hours import HoursFiles
 from ivr.web.desk_prompts import PromptFiles
@@ -176,6 +176,9 @@ class PublishedFlows:
     def data(self, name: str) -> Any:
         flows = self._flows()
         return None if flows is None else flows.files.get(name)
+
+    def openings(self, name: str, first: date, days: int) -> Sequence[tuple[datetime, datetime]] | None:
+        return PublishedHours(self._flows).openings(name, first, days)
 
     def forget(self) -> None:
         """Another version was published: look again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ class FakeFlows:
     mistakes: list[FileProblem] = field(default_factory=list)
     published: list[str] = field(default_factory=lambda: ["abc123def4567890", "0123456789abcdef"])
     timezone: str = "Europe/Madrid"
+    opened: dict[str, list[tuple[datetime, datetime]]] = field(default_factory=dict)
     files: dict[str, object] = field(
         default_factory=lambda: {
             "canned": CANNED,
@@ -120,6 +121,9 @@ class FakeFlows:
 
     def data(self, name: str) -> object:
         return self.files.get(name)
+
+    def openings(self, name: str, first: date, days: int) -> Sequence[tuple[datetime, datetime]] | None:
+        return self.opened.get(name)
 
 
 @dataclass
