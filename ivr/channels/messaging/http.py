@@ -78,35 +78,15 @@ def blueprint(settings: Settings, conversations: Conversations, clock: Callable[
     @routes.before_request
     def signed() -> None:
         request.max_content_length = MAX_BODY
-        secret = settings.sms_http_secret
-        if not secret:
-            log.error("a provider's text is refused: set SMS_HTTP_SECRET")
-            raise Forbidden
-        id, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
-        if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or abs(clock() - int(stamp)) > WINDOW:
-            log.warning("a provider's text is too old, or has no time", path=request.path)
-            raise Forbidden
-        right = webhooks.sign(secret, id, int(stamp), request.get_data()).encode()
-        # Several signatures may be there while a key is changed.
-        given = request.headers.get("webhook-signature", "").split()[:5]
-        if not any(hmac.compare_digest(right, one.encode("utf-8", "replace")) for one in given):
-            log.warning("a provider's signature is missing or wrong", path=request.path)
-            raise Forbidden
+        _check_signature(settings.sms_http_secret, clock())
 
     @routes.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[Response, int]:
         return jsonify(error=error.description if isinstance(error, BadRequest) else error.name), error.code or 500
 
-    def read(kind: type[T]) -> T:
-        try:
-            return kind.model_validate_json(request.get_data())
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            raise BadRequest(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
-
     @routes.post("/inbound")
     def inbound() -> tuple[Response, int]:
-        came = read(Received)
+        came = _read(Received)
         with about(message=came.id):
             try:
                 got = conversations.take(
@@ -129,7 +109,7 @@ def blueprint(settings: Settings, conversations: Conversations, clock: Callable[
 
     @routes.post("/status")
     def status() -> tuple[Response, int]:
-        news = read(Status)
+        news = _read(Status)
         try:
             message_id = news.id
             if not message_id:
@@ -144,3 +124,29 @@ def blueprint(settings: Settings, conversations: Conversations, clock: Callable[
         return jsonify(), 200
 
     return routes
+
+
+def _check_signature(secret: str, now: float) -> None:
+    """Raises Forbidden for a request that the provider hasn't signed lately."""
+    if not secret:
+        log.error("a provider's text is refused: set SMS_HTTP_SECRET")
+        raise Forbidden
+    id, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
+    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or abs(now - int(stamp)) > WINDOW:
+        log.warning("a provider's text is too old, or has no time", path=request.path)
+        raise Forbidden
+    right = webhooks.sign(secret, id, int(stamp), request.get_data()).encode()
+    # Several signatures may be there while a key is changed.
+    given = request.headers.get("webhook-signature", "").split()[:5]
+    if not any(hmac.compare_digest(right, one.encode("utf-8", "replace")) for one in given):
+        log.warning("a provider's signature is missing or wrong", path=request.path)
+        raise Forbidden
+
+
+def _read(kind: type[T]) -> T:
+    """The request's body. Raises BadRequest with the first mistake in it."""
+    try:
+        return kind.model_validate_json(request.get_data())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        raise BadRequest(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
