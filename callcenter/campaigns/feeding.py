@@ -85,7 +85,7 @@ class Feeder:
                     found = deciding.hindrance(conn, lists, person, now)
                 if found is not None:
                     self.queues.cancel_callback(person.contact_id, found.result or found.why)
-                elif self.queues.clock() - float(entry["joined_at"]) > STALE and not self._idle(entry["queue"]):
+                elif self.queues.clock() - float(entry["joined_at"]) > STALE and not self._serve(entry["queue"]):
                     self.queues.cancel_callback(person.contact_id, "no_agent")
             elif not entry and now - person.updated_at >= LEASE:
                 with reading(self.engine) as conn:
@@ -125,12 +125,22 @@ class Feeder:
         return len(leased)
 
     def _idle(self, queue: str) -> int:
-        """Agents of the queue who have nothing to do."""
-        now = self.queues.clock()
-        return sum(
-            queue in agent.queues and agent.state == "idle" and agent.blocked_until <= now
+        """Agents of the queue who have nothing to do: those with the skills that it requires, or where there is none,
+        those who will do once they are relaxed."""
+        now, configured = self.queues.clock(), self.queues.queue(queue)
+        idle = [
+            agent
             for agent in self.queues.agents().values()
-        )
+            if queue in agent.queues and agent.state == "idle" and agent.blocked_until <= now
+        ]
+        for skills in (configured.skills, *(stage.skills for stage in configured.relax)):
+            able = sum(all(agent.skills.get(name, 0) >= level for name, level in skills.items()) for agent in idle)
+            if able:
+                return able
+        return 0
+
+    def _serve(self, queue: str) -> bool:
+        return queue in self.queues.config.queues and self._idle(queue) > 0
 
     def _room(self, conn: Connection, lists: Lists, campaign: Campaign, idle: int) -> int:
         """How many more may join: one for each idle agent whom nobody waits for already."""
