@@ -39,11 +39,12 @@ class AttributeProblem(ValueError):
 
 class _Type(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    type: str
     label: str = ""
 
     def check(self, value: Any) -> Any:
         """The value as it is stored. Raises pydantic's ValidationError."""
-        return _ADAPTERS[self.type].validate_python(value)  # type: ignore[attr-defined]
+        return _ADAPTERS[self.type].validate_python(value)
 
 
 class Text(_Type):

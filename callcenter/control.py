@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Mapping
 
 import redis
+from redis.typing import EncodableT, FieldT
 
 PREFIX = "cw:control:"
 KEPT = 200
@@ -32,9 +33,9 @@ def key(contact_id: str) -> str:
 def order(client: redis.Redis, contact_id: str, verb: str, *, by: str, args: Mapping[str, object] | None = None) -> str:
     """Order something; gives the order's id. Who may, has been checked. Raises `redis.RedisError`."""
     order_id = uuid.uuid4().hex
-    fields: dict[str, str] = {"id": order_id, "verb": verb, "by": by, "args": json.dumps(args or {})}
+    fields: dict[FieldT, EncodableT] = {"id": order_id, "verb": verb, "by": by, "args": json.dumps(args or {})}
     with client.pipeline(transaction=False) as pipe:
-        pipe.xadd(key(contact_id), fields, maxlen=KEPT, approximate=True)  # type: ignore[arg-type]
+        pipe.xadd(key(contact_id), fields, maxlen=KEPT, approximate=True)
         pipe.expire(key(contact_id), KEPT_SECONDS)
         pipe.execute()
     return order_id

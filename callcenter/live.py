@@ -20,6 +20,7 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.typing import KeyT, StreamIdT
 
 from callcenter.db import compact
 from callcenter.redis_client import connect
@@ -133,14 +134,14 @@ class Live:
         the first event; 0 doesn't wait. Raises ValueError for what is no topic or id, and `redis.RedisError`."""
         for after in topics.values():
             order(after)
-        streams = {key(topic): after for topic, after in topics.items()}
+        streams: dict[KeyT, StreamIdT] = {key(topic): after for topic, after in topics.items()}
         if not streams:
             return []
         # A blocked read ends by itself after `block_ms`, which the socket's timeout must not forestall.
         step = max(1, int(TIMEOUT * 500))
         left = block_ms
         while True:
-            found = self._redis.xread(streams, block=min(left, step) if left > 0 else None)  # type: ignore[arg-type]
+            found = self._redis.xread(streams, block=min(left, step) if left > 0 else None)
             left -= step
             if found or left <= 0:
                 break

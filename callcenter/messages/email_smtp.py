@@ -27,20 +27,19 @@ from callcenter.messages import (
 TIMEOUT = 15.0
 
 
-class _Telling:
+class _Smtp(smtplib.SMTP):
     """Tells a connection that broke after the whole mail was handed over from one that broke before: the server
     must take the mail with its answer to the final dot (RFC 5321, 4.2.5), which then is not known."""
 
     _handed = False
 
     def send(self, data: Any) -> None:
-        super().send(data)  # type: ignore[misc]
+        super().send(data)
         self._handed = isinstance(data, bytes) and data.endswith(b"\r\n.\r\n")
 
     def data(self, message: Any) -> tuple[int, bytes]:
         try:
-            answer: tuple[int, bytes] = super().data(message)  # type: ignore[misc]
-            return answer
+            return super().data(message)
         except smtplib.SMTPResponseException:
             raise
         except OSError as error:
@@ -49,11 +48,7 @@ class _Telling:
             raise
 
 
-class _Smtp(_Telling, smtplib.SMTP):
-    pass
-
-
-class _SmtpTls(_Telling, smtplib.SMTP_SSL):
+class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
     pass
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from redis.typing import EncodableT, FieldT
+
 from callcenter.acd.config import Config, Queue
 from callcenter.acd.estimate import Staff, by_group, handling, queues_of, staffing
 from callcenter.acd.model import Snapshot
@@ -59,8 +61,8 @@ class Staffing:
             gave_up = sum(ends) / len(ends) if ends else 0.0
             self.current[name] = Staff(agents[name], *measured[name], now, free[name], gave_up)
         yield
-        stored = {name: json.dumps(asdict(self.current[name])) for name in names}
-        queues.client.hset("cw:staff", mapping=stored)  # type: ignore[arg-type]
+        stored: dict[FieldT, EncodableT] = {name: json.dumps(asdict(self.current[name])) for name in names}
+        queues.client.hset("cw:staff", mapping=stored)
 
 
 def _handling(queues: Queues, configured: Mapping[str, Queue]) -> dict[str, tuple[float, float, int]]:
