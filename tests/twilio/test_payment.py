@@ -10,7 +10,7 @@ from callcenter import control
 from ivr.rehearsal.twilio_double import Call
 from tests.twilio.office import ANA, BEN, DANA, Open
 from tests.twilio.paying import AMOUNT, Counter, counter, while_charged
-from tests.twilio.support import ACCOUNT, CARD, words
+from tests.twilio.support import ACCOUNT, CARD, CODE, EXPIRY, words
 
 
 def test_the_caller_keys_a_card_and_both_talk_on(open_recording_office: Open) -> None:
@@ -111,6 +111,21 @@ def test_a_stop_that_comes_before_the_charge_is_in_time(open_office: Open) -> No
     assert here.talks
 
 
+def test_a_stop_that_comes_with_the_last_key_is_in_time(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    here.asked()
+    here.caller.finish_speaking()
+    here.caller.press(CARD + "#")
+    here.caller.press(EXPIRY)
+    control.order(office.queues.client, here.contact, "pay_stop", by="ana")
+    office.orders.once()
+    here.caller.press(CODE + "#")
+    office.step()
+    assert (here.shown["result"], here.charged, here.payments) == ("stopped", 0, [])
+    assert here.talks
+
+
 def test_a_declined_card_and_another(open_office: Open) -> None:
     office = open_office("ana")
     here = counter(office)
@@ -154,6 +169,21 @@ def test_a_company_without_a_payment_flow_takes_none(open_office: Open, monkeypa
     monkeypatch.setattr(office.line.runner.published, "latest", lambda: poorer)
     here = counter(office)
     assert "no payment can be taken" in here.pay()
+    assert here.talks
+
+
+def test_who_was_muted_before_is_muted_afterwards(open_office: Open) -> None:
+    office = open_office("ana")
+    here = counter(office)
+    assert office.ordered(here.caller, "mute", party="customer") == ""
+    here.asked()
+    here.keys_card()
+    office.step()
+    assert here.shown["result"] == "paid"
+    assert (office.hears(here.caller), office.hears(here.ana)) == ({ANA}, set())
+    assert office.ordered(here.caller, "hold") == ""
+    assert office.ordered(here.caller, "unmute", party="customer") == ""
+    assert office.ordered(here.caller, "resume") == ""
     assert here.talks
 
 

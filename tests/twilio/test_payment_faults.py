@@ -122,8 +122,8 @@ def test_without_what_has_to_be_so_first_no_card_is_asked_for(open_recording_off
     with refusing(office, what, NO):
         assert here.pay() == ""
     office.step()
-    assert (here.shown["state"], here.shown["result"]) == ("ended", "unavailable")
-    assert [one["result"] for one in here.ended] == ["unavailable"]
+    assert (here.shown["state"], here.shown["result"]) == ("ended", "failed")
+    assert [one["result"] for one in here.ended] == ["failed"]
     assert (here.sessions, here.payments) == ([], [])
     assert here.talks
     assert here.caller.tapes[0].went[-1] == "in-progress"

@@ -171,7 +171,7 @@ class Conversations:
                 return False
             self.change(talk.id, lambda now: _as_if(now, deed, self.clock()))
             if talk.state.paying and _before_a_card(deed):
-                self.lending.unavailable(talk, link)
+                self.lending.refused(talk, link)
         return True
 
     def _asked(self, talk: Talk, change: Change) -> dict[str, Any]:

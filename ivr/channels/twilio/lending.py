@@ -70,14 +70,14 @@ class Lending:
             self._redirect(talk, addresses.conference(link))
             self._change(talk.id, self._back)
 
-    def unavailable(self, talk: Talk, link: Link) -> None:
+    def refused(self, talk: Talk, link: Link) -> None:
         """Twilio refuses what has to be so before a card may be asked for."""
         payment = talk.payment
         wanted = next((command for todo in talk.todo if isinstance(command := todo.command(), TakePayment)), None)
         if payment is None and wanted is not None:
             payment = Payment(wanted.order, wanted.by, talk.leg(CUSTOMER).call)
         if payment is not None:
-            self._payments.ended(link.contact, payment, Paid("unavailable"))
+            self._payments.ended(link.contact, payment, Paid("failed"))
         self._change(talk.id, lambda now: now.unpaid(self._clock()))
 
     def conclude(self, talk: Talk, link: Link) -> bool:

@@ -164,9 +164,9 @@ class Talk:
         return self if self.payment is None else replace(self, payment=replace(self.payment, **changes))
 
     def unpaid(self, now: float) -> Talk:
-        """No payment can be taken, whatever has been begun of it; the customer is in the conference."""
+        """None is taken now, whatever has been begun of it; the customer is in the conference."""
         kept = tuple(todo for todo in self.todo if todo.kind != TakePayment.__name__)
-        return replace(self, todo=kept, payment=None).stepped(PaymentEnded("unavailable"), now)
+        return replace(self, todo=kept, payment=None).stepped(PaymentEnded("failed"), now)
 
     @property
     def done(self) -> bool:
