@@ -140,7 +140,7 @@ class OutgoingLeg(SipLeg):
     def _responded(self, branch: Branch, response: Response) -> None:
         if response.status < 300:
             self._accepted(branch, response)
-        elif response.status != 422 or not self._longer(branch, response):
+        elif not (self._longer(branch, response) or self._insists(branch, response)):
             # A redirection is not followed: where our calls go is not for the callee to say.
             self._refused(branch, response)
 
@@ -171,12 +171,26 @@ class OutgoingLeg(SipLeg):
 
     def _longer(self, branch: Branch, response: Response) -> bool:
         """RFC 4028 section 7.4: ask again with the interval that the peer wants at least."""
+        if response.status != 422:
+            return False
         least, _ = parse_interval(response.header("min-se"))
         assert branch.client is not None
         asked, _ = parse_interval(branch.client.request.headers.get_first("session-expires") or "")
         if self.over or self.up or not asked < least <= 86_400:
             return False
         branch.client.again(lambda request: _set_interval(request, least))
+        return True
+
+    def _insists(self, branch: Branch, response: Response) -> bool:
+        """Ask again with an offer that is encrypted or nothing, where the one before left the choice (RFC 8643)."""
+        if self.over or self.up or response.status not in (488, 606):
+            return False
+        assert self.stream is not None
+        assert branch.client is not None
+        body = branch.session.insist(self.stream.port)
+        if body is None:
+            return False
+        branch.client.again(lambda request: setattr(request, "body", body))
         return True
 
     def _accepted(self, branch: Branch, response: Response) -> None:

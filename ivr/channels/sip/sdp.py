@@ -111,6 +111,14 @@ class Session:
         direction = "sendonly" if hold else "sendrecv"
         return self._whole(_audio_lines(port, self._proto, list(_CODECS), self._event_type, direction, extra))
 
+    def insist(self, port: int) -> bytes | None:
+        """Another offer after one with keys beside RTP/AVP was refused: RTP/SAVP, for who takes nothing else and does
+        not know RFC 8643. None where there are no keys, or that was it already."""
+        if not self._encryption.wanted or self._proto == _SECURE:
+            return None
+        self._proto = _SECURE
+        return self.offer(port)
+
     def repeat(self) -> bytes:
         """What we said last, unchanged down to its version: the offer of a session refresh (RFC 4028 section 7.4)."""
         return self._composed(self._last)

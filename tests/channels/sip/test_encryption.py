@@ -332,6 +332,34 @@ async def test_an_answer_in_the_clear_where_it_is_required_ends_the_call() -> No
         peer.close()
 
 
+@pytest.mark.sip
+async def test_who_refuses_the_choice_is_offered_encrypted_sound_alone() -> None:
+    """A telephone set to SRTP alone that doesn't know RFC 8643."""
+    async with serving(srtp=Srtp("optional", (), True)) as server:
+        peer = await RawClient.open(server.endpoint.address)
+        leg = await server.endpoint.dial(f"sip:agent@127.0.0.1:{peer.port}")
+        first = await peer.asked("INVITE")
+        assert "RTP/AVP 0 8 101" in first.body
+        peer.answer(first, 488)
+        second = await peer.until(lambda m: m.method == "INVITE" and m.cseq == "2")
+        assert second["call-id"] == first["call-id"]
+        assert "RTP/SAVP 0 8 101" in second.body
+        assert int(second["content-length"]) == len(second.body)
+        peer.answer(second, 200, body=secured(peer, line(CM, 2)))
+        await peer.until(lambda m: m.method == "ACK" and m.cseq == "2")
+        assert await leg.next_event() == Answered()
+        assert server.media.streams[0].keys
+        leg.hang_up()
+        peer.answer(await peer.asked("BYE"), 200)
+        await leg.next_event()
+        # and if that is refused too, that is that
+        again = await server.endpoint.dial(f"sip:agent@127.0.0.1:{peer.port}")
+        for _ in range(2):
+            peer.answer(await peer.asked("INVITE"), 488, "No")
+        assert await again.next_event() == HungUp("peer", "488 No")
+        peer.close()
+
+
 def test_without_the_library_it_is_off_or_a_plain_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from ivr.channels.sip.service import sip_settings
     from ivr.settings import Settings
