@@ -57,11 +57,11 @@ def test_a_number_without_a_place_is_called_when_it_is_day_wherever_it_may_be(de
 
 
 def test_the_record_goes_before_the_number(desk: Desk) -> None:
+    desk.clock.now = at("2026-11-18T09:30").timestamp()
     desk.put(NEW_YORK)
     customer = desk.row(NEW_YORK).customer_id
     with desk.engine.begin() as conn:
         customers.update(conn, customer, at=desk.now, attributes={"timezone": "America/Los_Angeles"})
-    desk.clock.now = at("2026-11-18T09:30").timestamp()
     desk.queues.sign_in("ana")
     assert desk.fed() == 0
     assert desk.row(NEW_YORK).next_at == at("2026-11-18T12:00")
