@@ -66,6 +66,7 @@ SPOKEN_BY_SCRIPTS = (
     "today",
     "usually",
     "Done.",
+    "An evaluation of yours has news: see Quality.",
     "Close all queues",
     "Reopen all queues",
     "Play",

@@ -25,7 +25,8 @@ def address(found: Page, ids: dict[str, str], desk: Desk) -> str:
         "customer_id": ids["customer"], "case_id": ids["case"], "contact_id": ids["contact"],
         "identifier_id": ids["identifier"], "recording_id": ids["recording"], "file_id": ids["file"],
         "merge_id": ids["merge"], "user_id": desk.people["agent"].id, "name": "main", "version": "0", "token": "0",
-        "offer_id": "0", "language": "en", "prompt_id": "main.welcome", "which": "voice",
+        "offer_id": "0", "language": "en", "prompt_id": "main.welcome", "which": "voice", "evaluation_id": "0",
+        "calibration_id": "0", "coaching_id": "0",
     }  # fmt: skip
     return "/desk" + re.sub(r"<(\w+)>", lambda match: values[match[1]], found.rule)
 

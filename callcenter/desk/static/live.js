@@ -82,6 +82,7 @@ export class Live {
     }
     if (event.topic && event.id) this.#after[event.topic] = event.id;
     if (event.kind === "missed" || event.kind === "reload") this.caughtUp();
+    else if (event.kind === "evaluation") this.#say(t("An evaluation of yours has news: see Quality."), 30_000);
     else this.hear(event);
   }
 
