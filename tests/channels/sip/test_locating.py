@@ -24,6 +24,7 @@ from tests.channels.sip.raw_client import RawClient
 from tests.channels.sip.server import Server, eventually, serving
 from tests.channels.sip.test_outgoing import events_of
 from tests.channels.sip.test_registration import accept
+from tests.channels.sip.tls import make_certificate
 
 pytestmark = pytest.mark.sip
 
@@ -327,6 +328,30 @@ async def test_a_call_by_tcp_goes_to_the_server_that_takes_connections() -> None
             assert (await got.get()).startswith(b"INVITE ")
         leg.hang_up()
         listener.close()
+
+
+@pytest.mark.parametrize(("named", "connects"), [("example.test", True), ("one.example.test", False)])
+async def test_a_certificate_is_the_domains_and_not_that_of_a_server_that_srv_names(
+    named: str, connects: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5922 section 7.1: who can forge DNS answers must not become the provider."""
+    cert, key = make_certificate(tmp_path, named)
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    async with (
+        serving(tcp=True, tls_certificate=cert, tls_key=key, tls_port=0) as callee,
+        two_servers() as (server, _, _, dns),
+    ):
+        port = callee.endpoint.transports.ports["TLS"]
+        dns.records["_sips._tcp.example.test", "SRV"] = [f"1 0 {port} one.example.test."]
+        leg = await server.endpoint.dial("sips:agent@example.test")
+        first = await leg.next_event()
+        if connects:
+            assert first == Answered()
+            leg.hang_up()
+            await leg.next_event()
+        else:
+            assert isinstance(first, HungUp)
+            assert "certificate" in first.reason.lower()
 
 
 async def test_a_dead_dns_is_told_and_harms_no_call(monkeypatch: pytest.MonkeyPatch) -> None:

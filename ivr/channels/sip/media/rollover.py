@@ -27,7 +27,8 @@ class Rollover:
         self._make = make
         self._ssrc = self._index = -1
         self._turns = 0
-        self._out = self._into = make(False)
+        self._out: Session
+        self._into: Session
 
     def open(self, data: bytes) -> tuple[bytes, Session] | None:
         """The packet and the context that takes all that follow; None where it is not of the next turn either."""
