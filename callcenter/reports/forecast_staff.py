@@ -42,6 +42,11 @@ from callcenter.reports.forecast_reading import CALLBACK, VOICE, patience
 AT_ONCE = (VOICE, "chat")
 PER_HOUR = 2
 """Half-hours."""
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "percent": (1, 99.9), "seconds": (0, 86_400), "shrinkage": (0, 90), "occupancy": (10, 100),
+    "handling": (1, 7200), "volume": (-100, 300),
+}  # fmt: skip
+"""What may be assumed, in the units of `WhatIf`."""
 YEAR = timedelta(days=371)
 
 
@@ -60,11 +65,7 @@ class WhatIf:
 
     def check(self) -> None:
         """Raises ValueError, whose first argument names the field."""
-        limits = {
-            "percent": (1, 99.9), "seconds": (0, 7 * 86_400), "shrinkage": (0, 90), "occupancy": (10, 100),
-            "handling": (1, 86_400), "volume": (-100, 1000),
-        }  # fmt: skip
-        for name, (least, most) in limits.items():
+        for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise ValueError(name, least, most)
