@@ -123,7 +123,7 @@ def normalise(kind: str, value: str, region: str = "") -> str:
             if re.search(r"\s", value):
                 raise InvalidIdentifier("chat_visitor: it has blanks")
             return value
-    raise InvalidIdentifier(f"{kind!r} is no kind of identifier; there are {', '.join(KINDS)}")
+    raise InvalidIdentifier(f"{kind!r} is not a kind of identifier; there are {', '.join(KINDS)}")
 
 
 @lru_cache(4096)
@@ -151,7 +151,7 @@ def add(
     where it isn't weaker. Raises `InvalidIdentifier`, and IntegrityError for an unknown customer."""
     value = normalise(kind, value, region)
     if proof not in PROOFS:
-        raise InvalidIdentifier(f"{proof!r} is no proof; there are {', '.join(PROOFS)}")
+        raise InvalidIdentifier(f"{proof!r} is not a proof; there are {', '.join(PROOFS)}")
     same = {"of_kind": kind, "of_value": value, "of_customer": customer_id}
     if proof == "none" or conn.execute(_renewal(proof), {**same, "at": at}).rowcount == 0:
         row = {"id": uuid.uuid4().hex, "customer_id": customer_id, "kind": kind, "value": value, "proof": proof,

@@ -12,7 +12,7 @@ def duration(value: Any) -> Any:
     if isinstance(value, str):
         found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?", value.strip())
         if not found:
-            raise ValueError("is no duration; write seconds, minutes or hours: 20s, 2m, 1h")
+            raise ValueError("is not a duration; write seconds, minutes or hours: 20s, 2m, 1h")
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[found[2]]
     return value
 

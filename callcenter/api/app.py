@@ -139,7 +139,7 @@ class _Server:
         if not self._hit(key.id):
             raise Problem(429, f"more than {self._rate}", headers={"Retry-After": "10"})
         if operation.scope not in key.scopes:
-            raise Problem(403, f"this key hasn't the scope {operation.scope}")
+            raise Problem(403, f"this key doesn't have the scope {operation.scope}")
         return key
 
     def _hit(self, key_id: str) -> bool:

@@ -16,7 +16,7 @@ REF = "#/components/schemas/{model}"
 WORDS = {
     400: "The request can't be read",
     401: "No key, or one that doesn't work",
-    403: "The key hasn't the scope",
+    403: "The key doesn't have the scope",
     404: "There is no such thing",
     405: "Not with this method",
     409: "It can't be done in this state",

@@ -143,7 +143,7 @@ def attach(
 def address(channel: str, sender: str, region: str = "") -> str:
     """The customer's address in the form that contacts keep: what names somebody is normalised. Raises ValueError."""
     if channel not in CHANNELS:
-        raise ValueError(f"{channel!r} is no channel of messages; there are {', '.join(sorted(CHANNELS))}")
+        raise ValueError(f"{channel!r} is not a channel for messages; there are {', '.join(sorted(CHANNELS))}")
     if not sender.strip() or len(sender) > 320 or not sender.isprintable():
         raise ValueError("a message has a sender: one printable line")
     found = recognition.identifier_of(channel, sender, region)

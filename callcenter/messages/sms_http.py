@@ -71,7 +71,7 @@ def open_http_sms(settings: Any) -> Sender:
         raise NotConfiguredError("")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NotConfiguredError("SMS_HTTP_URL is no http(s) address")
+        raise NotConfiguredError("SMS_HTTP_URL is not an http(s) address")
     try:
         webhooks.sign(secret, "", 0, b"")
     except ValueError:

@@ -34,7 +34,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise RestError("the answer is no JSON") from None
+            raise RestError("the answer is not JSON") from None
 
 
 def request(

@@ -48,7 +48,7 @@ class Call(Command):
 
         address = urlsplit(arguments.twilio)
         if address.scheme not in ("http", "https") or not address.netloc:
-            raise Failure(f"'{arguments.twilio}' is no address of a server", "write http://127.0.0.1:8080")
+            raise Failure(f"'{arguments.twilio}' is not the address of a server", "write http://127.0.0.1:8080")
         unusable = [option for option in ("text", "language", "at") if getattr(arguments, option)]
         if unusable or arguments.actions != "run":
             raise Failure(f"--{(unusable or ['actions'])[0]} can't be used with --twilio", "the server decides that")
@@ -88,7 +88,7 @@ class Call(Command):
         folder, prompts, only = locate(arguments)
         flows = usable(folder, prompts)
         if only is not None and only not in flows.flows:
-            raise Failure(f"{arguments.flows} is no flow", "name a file with `steps:`")
+            raise Failure(f"{arguments.flows} is not a flow", "name a file with `steps:`")
         if only is not None and only != flows.company.start:
             flows = replace(flows, company=flows.company.model_copy(update={"start": only, "channels": {}}))
         if arguments.language and arguments.language not in flows.company.languages:
@@ -97,7 +97,7 @@ class Call(Command):
         try:
             begin = dt.datetime.fromisoformat(arguments.at) if arguments.at else dt.datetime.now(zone)
         except ValueError:
-            raise Failure(f"'{arguments.at}' is no time", "write 2026-11-23T10:00") from None
+            raise Failure(f"'{arguments.at}' is not a time", "write 2026-11-23T10:00") from None
         terminal = Terminal(console())
         with Sandbox() as sandbox:
             begin = begin if begin.tzinfo else begin.replace(tzinfo=zone)

@@ -37,7 +37,7 @@ class Draw(Command):
         if first not in flows.flows:
             from ivr.cli.command import Failure
 
-            raise Failure(f"{arguments.flows} is no flow", "name a file with `steps:`")
+            raise Failure(f"{arguments.flows} is not a flow", "name a file with `steps:`")
         names = [first]
         if arguments.all:
             names += sorted({flow for flow, _ in View(flows).reachable([first])} - {first})

@@ -43,5 +43,5 @@ class ImportBills(Command):
             return 1
         finally:
             engine.dispose()
-        print(f"{done.accounts} accounts, {done.bills} bills")
+        print(f"accounts: {done.accounts}, bills: {done.bills}")
         return 0

@@ -118,7 +118,7 @@ def _flow(path: Path, node: Node, problems: list[Problem]) -> Flow:
     start = node.value["start"].value if "start" in node.value else next(iter(steps_node.value))
     if start not in steps_node.value:
         place = node.at(("start",))
-        problem(place, f"the start '{start}' is no step", nearest(str(start), steps_node.value), "bad_target")
+        problem(place, f"there is no step '{start}' to start at", nearest(str(start), steps_node.value), "bad_target")
     return Flow(path.stem, str(start), steps, str(path), node)
 
 
@@ -131,7 +131,7 @@ def _step(name: str, node: Node, mark: Mark) -> StepModel:
     fitting = [key for key in named if all(other in fields(known[key]) for other in named)]
     if not named:
         wrong = next((key for key in node.value if key not in StepModel.model_fields), next(iter(node.value)))
-        raise _error(node.keys[wrong], f"'{wrong}' is no verb", nearest(wrong, known), "unknown_verb")
+        raise _error(node.keys[wrong], f"'{wrong}' is not a verb", nearest(wrong, known), "unknown_verb")
     if len(fitting) != 1:
         fix = "make two steps of it"
         raise _error(node.keys[named[1]], f"one step does one thing, not {' and '.join(named)}", fix, "two_verbs")

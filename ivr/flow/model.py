@@ -31,7 +31,7 @@ def _duration(value: Any) -> Any:
     if isinstance(value, str):
         found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?", value.strip())
         if not found:
-            raise ValueError("is no duration; write seconds or minutes: 6s, 2m")
+            raise ValueError("is not a duration; write seconds or minutes: 6s, 2m")
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[found[2]]
     return value
 

@@ -161,7 +161,7 @@ def _hole(source: str, offset: int) -> Hole:
     value, _, how = source.partition("|")
     kind, _, currency = (part.strip() for part in how.partition(":"))
     if kind and kind not in KINDS:
-        raise ExprError(f"'{kind}' is no way to say a value; there are: {', '.join(KINDS)}", offset + len(value) + 1)
+        raise ExprError(f"'{kind}' is not a way to say a value; there are: {', '.join(KINDS)}", offset + len(value) + 1)
     try:
         parsed = expr.parse(value)
         parsed_currency = expr.parse(currency) if currency else None

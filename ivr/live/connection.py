@@ -148,7 +148,7 @@ def parse(text: str | bytes) -> Mapping[str, Any]:
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("that is no JSON") from None
+        raise ValueError("that is not JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
         raise ValueError("a message is an object with a kind")
     return message

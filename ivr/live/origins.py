@@ -14,7 +14,7 @@ def normal(origin: str) -> str:
     no http or https origin."""
     parts = urlsplit(origin.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError(f"{origin!r} is no origin; write it as https://www.example.com")
+        raise ValueError(f"{origin!r} is not an origin; write it as https://www.example.com")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")

@@ -127,12 +127,12 @@ class Markup:
         strength, time = attributes.pop("strength", "medium"), attributes.pop("time", "")
         _nothing_else("break", attributes, "time and strength")
         if strength not in BREAKS:
-            raise SsmlError(f"'{strength}' is no strength of <break>; {nearest(strength, BREAKS)}")
+            raise SsmlError(f"'{strength}' is not a strength of <break>; {nearest(strength, BREAKS)}")
         seconds = BREAKS[strength]
         if time:
             found = _SECONDS.match(time)
             if not found:
-                raise SsmlError(f"'{time}' is no time of <break>; write it as 500ms or 1.5s")
+                raise SsmlError(f"'{time}' is not a time of <break>; write it as 500ms or 1.5s")
             seconds = float(found[1]) / (1000 if found[2] == "ms" else 1)
         if seconds > MAX_BREAK:
             raise SsmlError(f"a <break> may last {MAX_BREAK:g} seconds")
@@ -188,7 +188,7 @@ def _say_as(style: Style, attributes: dict[str, str]) -> Style:
     formats = {"date": tuple(_FORMATS), "time": ("hms12", "hms24")}.get(kind, ())
     if form and form not in formats:
         what = f"it takes {', '.join(formats)}" if formats else "it takes none"
-        raise SsmlError(f"'{form}' is no format of {kind} here; {what}")
+        raise SsmlError(f"'{form}' is not a format of {kind} here; {what}")
     return replace(style, kind=KINDS[kind], form=form)
 
 
@@ -196,7 +196,7 @@ def _emphasis(style: Style, attributes: dict[str, str]) -> Style:
     level = attributes.pop("level", "moderate")
     _nothing_else("emphasis", attributes, "level")
     if level not in LEVELS:
-        raise SsmlError(f"'{level}' is no level of <emphasis>; {nearest(level, LEVELS)}")
+        raise SsmlError(f"'{level}' is not a level of <emphasis>; {nearest(level, LEVELS)}")
     return replace(style, emphasis=cast(Emphasis, "" if level == "none" else level))
 
 
@@ -209,7 +209,7 @@ def _prosody(style: Style, attributes: dict[str, str]) -> Style:
     if percent is None:
         found = _PERCENT.match(rate)
         if not found:
-            raise SsmlError(f"'{rate}' is no rate of <prosody>; write 80%, or one of: {', '.join(RATES)}")
+            raise SsmlError(f"'{rate}' is not a rate of <prosody>; write 80%, or one of: {', '.join(RATES)}")
         percent = int(found[2]) if not found[1] else 100 + int(found[1] + found[2])
     percent = round(style.rate * percent / 100)
     if not LEAST_RATE <= percent <= MOST_RATE:

@@ -53,7 +53,7 @@ def _shape(node: Node) -> Iterator[Problem]:
         if isinstance(line.value, dict) and len(line.value) != 1:
             yield Problem(line.mark, "a line of a script does one thing", f"write one of: {', '.join(verbs)}", "script")
         elif isinstance(line.value, str) and line.value != "hangs_up":
-            yield Problem(line.mark, f"'{line.value}' is no line of a script", "write `hears: ...`", "script")
+            yield Problem(line.mark, f"'{line.value}' is not a line of a script", "write `hears: ...`", "script")
         elif isinstance(line.value, dict) and (verb := next(iter(line.value))) not in verbs:
             yield Problem(line.keys[verb], f"a script has no '{verb}'", nearest(verb, verbs), "script")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,4 +99,5 @@ def test_it_runs_by_itself_until_it_is_closed(sqlite_engine: Engine) -> None:
 def test_another_database_needs_none() -> None:
     checkpointer = Checkpointer(open_database("postgresql://nobody@127.0.0.1:1/nothing"))
     checkpointer.start()
+    assert "checkpoint" not in {thread.name for thread in threading.enumerate()}
     checkpointer.close()

@@ -81,7 +81,7 @@ def test_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flow.write_text(FLOW.replace("next: choose", "next: chose"))
     assert main(["check", str(folder / "flows")]) == 1
     out = capsys.readouterr().out
-    assert f"{flow}:2:32: error: 'chose' is no step of this flow; did you mean 'choose'?" in out
+    assert f"{flow}:2:32: error: this flow has no step 'chose'; did you mean 'choose'?" in out
     assert "\x1b" not in out
     assert main(["check", str(flow), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
@@ -144,9 +144,9 @@ def test_call_with_answers_by_hand(
     ("arguments", "words"),
     [
         (["call", "flows/main.yaml", "--language", "fr"], "'fr' is not the company's"),
-        (["call", "flows", "--at", "soon"], "'soon' is no time"),
-        (["call", "flows/company.yaml"], "is no flow"),
-        (["draw", "flows/company.yaml"], "is no flow"),
+        (["call", "flows", "--at", "soon"], "'soon' is not a time"),
+        (["call", "flows/company.yaml"], "is not a flow"),
+        (["draw", "flows/company.yaml"], "is not a flow"),
         (["test", "flows/main.yaml"], "is a file"),
         (["schema", "-o", "nowhere/x.json"], "nowhere/x.json: No such file"),
     ],

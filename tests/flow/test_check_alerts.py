@@ -32,7 +32,7 @@ def test_a_good_one(tmp_path: Path) -> None:
         ("{waiting: 3, queues: [biling], to: [us]}", "alerts.yaml:4:29 there is no queue 'biling'; did you mean"),
         ("{waiting: 3, to: [su]}", "alerts.yaml:4:25 nobody is called 'su' here; "),
         ("{waiting: many, to: [us]}", "alerts.yaml:4:8 'waiting': "),
-        ("{longest_wait: soon, to: [us]}", "'longest_wait': is no duration"),
+        ("{longest_wait: soon, to: [us]}", "'longest_wait': is not a duration"),
         ("{wating: 3, to: [us]}", "alerts.yaml:4:8 'wating' is not known here"),
         ("{to: [us]}", "name a condition: longest_wait"),
         ("{waiting: 3}", "alerts.yaml:2:3 no alert tells 'us'"),

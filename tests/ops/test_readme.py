@@ -41,7 +41,7 @@ def test_every_command_works_as_pasted(place: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert (place / "main.svg").read_text().count("<svg") == 1
     assert (place / "balance.wav").stat().st_size > 8000 * 2  # more than a second
-    assert "1 accounts, 1 bills" in done.stdout
+    assert "accounts: 1, bills: 1" in done.stdout
     assert "Is there anything else" in done.stdout
     assert "0 that don't add up" in done.stdout
     assert re.search(r"^cw_\w+$", done.stdout, re.MULTILINE)

@@ -151,7 +151,7 @@ def test_flows_with_mistakes_are_refused_before_anything_starts(tmp_path: Path) 
     (flows / "company.yaml").write_text("name: Test\n")
     (flows / "main.yaml").write_text("steps:\n  hello:\n    shout: Hello\n")
     running = Running(tmp_path / "var", FLOWS_DIR=str(flows))
-    running.until(r"main.yaml:3:5: error: 'shout' is no verb")
+    running.until(r"main.yaml:3:5: error: 'shout' is not a verb")
     assert running.wait() == 1
 
 

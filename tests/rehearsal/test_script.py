@@ -122,7 +122,7 @@ def test_an_action_without_a_result(tmp_path: Path) -> None:
         ("script:", "language: fr\nscript:", "6:1", "use one of: en, es"),
         ("script:", "channels: [fax]\nscript:", "6:12", "voice"),
         ("presses: 1\n", "presses: one\n", "8:5", "presses"),
-        ("- presses: 1\n", "- hang_up\n", "8:5", "no line of a script"),
+        ("- presses: 1\n", "- hang_up\n", "8:5", "not a line of a script"),
         ("  - presses: 1\n", "  - presses: 1\n    waits: 2\n", "8:5", "does one thing"),
         ("at: 2026-11-23 10:00", "at: soon", "1:1", "at"),
         ("outcome:", "outcom:", "17:3", "outcom"),

@@ -149,7 +149,7 @@ def _record(
         wrong.append((row["account"], "an account is 1 to 40 digits or letters"))
     currency = text["currency"].upper()
     if currency not in list_currencies():
-        wrong.append((row["currency"], f"{text['currency']!r} is no ISO 4217 currency, such as USD"))
+        wrong.append((row["currency"], f"{text['currency']!r} is not an ISO 4217 currency, such as USD"))
         return None, wrong
     account = {"number": text["account"], "name": text["name"], "phone": text["phone"], "email": text["email"],
                "currency": currency}  # fmt: skip
@@ -169,7 +169,7 @@ def _minor(cell: _Cell, currency: str, wrong: list[tuple[_Cell, str]]) -> int:
     places = get_currency_precision(currency)
     if re.fullmatch(rf"[0-9]{{1,10}}(\.[0-9]{{0,{places}}})?", cell.text):
         return int(Decimal(cell.text).scaleb(places))
-    wrong.append((cell, f"{cell.text!r} is no amount in {currency}, such as 84.50 (a point, no thousands sign)"))
+    wrong.append((cell, f"{cell.text!r} is not an amount in {currency}, such as 84.50 (a point, no thousands sign)"))
     return 0
 
 
@@ -180,5 +180,5 @@ def _due(cell: _Cell, today: date, wrong: list[tuple[_Cell, str]]) -> date:
     try:
         return date.fromisoformat(cell.text)
     except ValueError:
-        wrong.append((cell, f"{cell.text!r} is no date such as 2026-12-04 or +12d (days from the import)"))
+        wrong.append((cell, f"{cell.text!r} is not a date such as 2026-12-04 or +12d (days from the import)"))
         return today

@@ -184,6 +184,6 @@ class MailServer:
 def _make_room(path: Path) -> None:
     """For a socket: one that a process which died has left goes."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-        raise FileExistsError(errno.EEXIST, "LMTP_SOCKET is no socket", str(path))
+        raise FileExistsError(errno.EEXIST, "LMTP_SOCKET is not a socket", str(path))
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def _settings(view: View) -> Iterator[Problem]:
         ZoneInfo(view.company.timezone)
     except (KeyError, ValueError, OSError):
         fix = nearest(view.company.timezone, available_timezones()) if view.company.timezone else "write Europe/Madrid"
-        what = f"'{view.company.timezone}' is no time zone"
+        what = f"'{view.company.timezone}' is not a time zone"
         yield error(view.company_mark("timezone"), what, fix, "unknown_timezone")
     keys = view.company.keys
     used = [keys.person, keys.repeat, keys.back]

@@ -48,7 +48,7 @@ def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Proble
         for number, rule in enumerate(queue.overflow):
             if rule.to not in queues or rule.to == name:
                 mark = node.at(("queues", name, "overflow", number, "to"))
-                what = f"'{rule.to}' is no other queue"
+                what = f"'{rule.to}' is not another queue"
                 yield error(mark, what, nearest(rule.to, set(queues) - {name}), "unknown_queue")
         for number, ring in enumerate(queue.rings):
             for index, group in enumerate(ring.groups):

@@ -23,7 +23,7 @@ def targets(view: View) -> Iterator[Problem]:
         known = set(view.flows.flows[flow].node.value["steps"].value)
         for path, _, target in step.targets():
             if target.split()[0] not in SPECIAL and target not in known:
-                what = f"'{target}' is no step of this flow"
+                what = f"this flow has no step '{target}'"
                 fix = nearest(target, (*steps, *SPECIAL))
                 yield error(view.mark(flow, name, path), what, fix, "bad_target")
 
