@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from pylibsrtp import Policy, Session
 
+from ivr import metrics
+from ivr.channels.leg import Clip
 from ivr.channels.sip.crypto import SUITES, Keys
-from ivr.channels.sip.media.client import Stream
+from ivr.channels.sip.media.client import Media, Stream
 from tests.channels.sip.media.phone import PATIENCE, Phone, Rtp
 
+HEARD, SPOKEN = bytes([0x31]) * 160, bytes([0x52]) * 160
+LOOP = Clip("loop", HEARD * 10)
 PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
     "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
@@ -56,3 +62,47 @@ class SecurePhone(Phone):
                 data = await loop.sock_recv(self.rtp, 4000)
                 self.packets.append(Rtp.read(self.into.unprotect(data)))
         return self.packets
+
+
+async def connect(stream: Stream, phone: Phone, keys: Keys | None, **options: Any) -> None:
+    """And wait until it has been done."""
+    stream.connect(phone.address, codec="PCMU", event_type=101, keys=keys, **options)
+    await stream._media.stats()
+
+
+async def hears_loop(phone: SecurePhone, count: int = 5) -> None:
+    have = len(phone.packets)
+    await phone.hear(lambda packets: sum(p.payload == HEARD for p in packets[have:]) >= count)
+
+
+def drain(phone: Phone) -> None:
+    """Forget what has come by now."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            phone.rtp.recv(4000)
+
+
+class Listener:
+    """What a stream takes, frame by frame."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.heard = bytearray()
+        stream.listen(self.heard.extend)
+
+    async def until(self, stream: Stream, phone: SecurePhone, frame: bytes, count: int = 3) -> None:
+        """Let the phone say this frame until it is heard so many times."""
+        del self.heard[:]
+        async with asyncio.timeout(PATIENCE):
+            while self.heard.count(frame) < count:
+                phone.send(stream, frame)
+                await asyncio.sleep(0.01)
+
+
+def dropped(why: str) -> float:
+    return float(metrics.SRTP_DROPPED.labels(why)._value.get())
+
+
+async def drops(media: Media, why: str, before: float, count: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while dropped(why) < before + count:  # noqa: ASYNC110 - the process tells it once a second
+            await asyncio.sleep(0.02)
