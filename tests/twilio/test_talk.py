@@ -200,6 +200,17 @@ def test_news_of_a_leaving_that_comes_after_the_return_is_old() -> None:
     assert happenings.left(back, CUSTOMER, ROOM, 5.0, 9).state.over
 
 
+def test_of_who_was_noticed_inside_a_leaving_is_not_believed_at_once() -> None:
+    talk = lent(paying()[0])
+    back = happenings.paid(happenings.pays(talk.arrived("/pay"), "o1", "s1"), Paid("stopped"), 3.0)
+    back = happenings.joined(happenings.enters(back, "after"), CUSTOMER, ROOM, 4.0, happenings.NOTICED)
+    back = done(back)[0]
+    assert happenings.left(back, CUSTOMER, ROOM, 5.0, 7) == back
+    told = happenings.joined(back, CUSTOMER, ROOM, 6.0, 8)
+    assert happenings.left(told, CUSTOMER, ROOM, 7.0, 7) == told
+    assert happenings.left(told, CUSTOMER, ROOM, 7.0, 9).state.over
+
+
 def test_a_call_that_will_be_redirected_once_more_ends_nothing_by_leaving() -> None:
     talk = lent(paying()[0]).sends("/stop")
     back = happenings.paid(talk.arrived("/pay"), Paid("stopped"), 3.0)

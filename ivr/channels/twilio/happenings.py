@@ -11,6 +11,8 @@ from ivr.bridge.state import CUSTOMER, Answered, Gone, PaymentEnded, Started
 from ivr.channels.twilio.participants import Wish, arriving
 from ivr.channels.twilio.talk import Leg, Talk
 
+NOTICED = -1
+"""Stands for the number of an event that never came."""
 ENTERED = Wish(ends=True)
 """As the customer comes in, and the agent who took the offer."""
 
@@ -36,8 +38,10 @@ def enters(talk: Talk, after: str) -> Talk:
 def joined(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Talk:
     """A party is in the conference. `event` is the number that Twilio gave to it, 0 for none."""
     leg = talk.legs.get(party)
-    if leg is None or (leg.inside and talk.room == room) or _old(talk, leg, room, event):
+    if leg is None or _old(talk, leg, room, event):
         return talk
+    if leg.inside and talk.room == room:
+        return talk.with_leg(party, event=max(event, leg.event))
     if party == CUSTOMER and talk.room not in ("", room):
         # the conference had ended, and begins anew
         leg = replace(leg, told=entering(talk))
@@ -56,9 +60,11 @@ def left(talk: Talk, party: str, room: str, now: float, event: int = 0) -> Talk:
     leg = talk.legs.get(party)
     if leg is None or (party == CUSTOMER and (room != talk.room or not leg.inside)) or _old(talk, leg, room, event):
         return talk
+    if party == CUSTOMER and leg.event == NOTICED:
+        return talk  # an earlier leaving may be told as late as this: `watch` asks Twilio
     out = talk.with_leg(party, inside=False, out_at=now, event=event)
     if party == CUSTOMER:
-        return out if talk.closing or talk.away or leg.sent else out.stepped(Gone(CUSTOMER), now)
+        return out if talk.closing or talk.away or leg.sent else out.stepped(Gone(party), now)
     return replace(out, closing=talk.closing or (leg.inside and leg.told.ends)).without(party).stepped(Gone(party), now)
 
 

@@ -12,6 +12,7 @@ from ivr.bridge.state import CUSTOMER, Gone
 from ivr.channels.twilio import addresses, happenings
 from ivr.channels.twilio.api import ApiError
 from ivr.channels.twilio.conversations import Conversations
+from ivr.channels.twilio.happenings import NOTICED
 from ivr.channels.twilio.links import Link
 from ivr.channels.twilio.reach import RING_SECONDS
 from ivr.channels.twilio.talk import Talk
@@ -93,7 +94,7 @@ class Watch:
     def _noticed(self, talk: Talk, party: str, *, came: bool) -> None:
         conversations, now = self._conversations, self._conversations.clock()
         if came:
-            conversations.changed(talk.id, lambda found: happenings.joined(found, party, talk.room, now))
+            conversations.changed(talk.id, lambda found: happenings.joined(found, party, talk.room, now, NOTICED))
         elif party == CUSTOMER and not self._api.goes_on(talk.leg(CUSTOMER).call):
             conversations.over(talk.id, CUSTOMER, "completed")
         elif party == CUSTOMER:
