@@ -10,7 +10,8 @@ from typing import Any
 from flask import Response, stream_with_context
 
 from callcenter.db import reading
-from callcenter.desk import audit
+from callcenter.desk import audit, audit_words
+from callcenter.desk.audit_names import Names, queue_labels
 from callcenter.desk.routing import link, page
 from callcenter.desk.spreadsheet import line
 from callcenter.desk.visit import Visit
@@ -20,16 +21,30 @@ link(90, "audit_log", "Audit log", icon="log", needs="audit.read", key="a")
 PAGE = 100
 
 
-@page("/audit", needs="audit.read")
+@page("/audit", needs="audit.read", transaction="own")
 def audit_log(visit: Visit) -> Response:
     before = visit.arg("before")
-    found = audit.listed(
-        visit.conn, limit=PAGE + 1, before=int(before) if before.isdigit() and len(before) < 19 else None,
-        **_filters(visit),
-    )  # fmt: skip
+    labels = queue_labels(visit)
+    with reading(visit.desk.engine) as conn:
+        found = audit.listed(
+            conn, limit=PAGE + 1, before=int(before) if before.isdigit() and len(before) < 19 else None,
+            **_filters(visit),
+        )  # fmt: skip
+        shown = found[:PAGE]
+        names = Names(conn, visit, shown, labels)
     given = {name: visit.arg(name) for name in ("login", "action", "target", "since", "until") if visit.arg(name)}
-    older = found[PAGE - 1].id if len(found) > PAGE else None
-    return visit.render("audit.html", entries=found[:PAGE], older=older, given=given)
+    return visit.render(
+        "audit.html",
+        entries=[
+            {"entry": entry, "said": audit_words.sentence(visit, entry, names),
+             "details": list(audit_words.details(visit, entry, names))}
+            for entry in shown
+        ],
+        older=found[PAGE - 1].id if len(found) > PAGE else None,
+        given=given,
+        people={login: login for login in [given.get("login")] if login} | names.people,
+        kinds=audit_words.KINDS,
+    )  # fmt: skip
 
 
 @page("/audit.csv", needs="audit.read", transaction="own")

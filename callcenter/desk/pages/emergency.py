@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from callcenter import emergency
 from callcenter.db import reading
+from callcenter.desk.audit_names import queue_labels
 from callcenter.desk.routing import page
 from callcenter.desk.visit import Refused, Visit
 
@@ -27,11 +28,7 @@ def shown(visit: Visit) -> list[dict[str, Any]]:
 
 def scopes(visit: Visit) -> dict[str, str]:
     """Where something can be announced, with what people call it. Not to be called in a transaction."""
-    data: Any = visit.desk.flows.data("queues")
-    queues: Any = data.get("queues") if isinstance(data, dict) else None
-    return {emergency.ALL: visit.t("All numbers and channels")} | {
-        name: (one or {}).get("label") or name for name, one in (queues or {}).items()
-    }
+    return {emergency.ALL: visit.t("All numbers and channels")} | queue_labels(visit)
 
 
 @page("/floor/emergencies", needs="floor.read", transaction="own")
