@@ -14,7 +14,7 @@ from callcenter.messages.rules import QuietHours
 FILE: Final = "campaigns"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Outcome = Literal["no_answer", "busy", "machine", "failed"]
+Means = Literal["do_not_contact", "no_answer", "busy", "machine", "failed"]
 _HOURS = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
@@ -63,9 +63,7 @@ class Campaign(Model):
     served: Literal["remove", "keep"] = Field(
         "remove", description="who has spoken with an agent of the queue meanwhile is removed or kept"
     )
-    codes: dict[Name, Literal["do_not_contact"] | Outcome] = Field(
-        default_factory=dict, description="what follows from an agent's wrap-up code"
-    )
+    codes: dict[Name, Means] = Field(default_factory=dict, description="what follows from an agent's wrap-up code")
     guide: str = Field("", description="what the agent reads (Markdown)")
 
     @field_validator("hours")

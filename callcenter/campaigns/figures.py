@@ -73,8 +73,10 @@ def export(conn: Connection, campaign: str) -> Iterator[str]:
     own = list(dict.fromkeys(name for row in rows for name in row.attributes))
     yield line([*COLUMNS, *own])
     for row in rows:
-        yield line([
-            row.number, row.name, row.reference, row.state, row.result, row.code, row.attempts, row.agent,
+        # A number is no formula, and can be imported again as it stands.
+        number = row.number if row.number[1:].isdecimal() else line([row.number]).rstrip()
+        yield f"{number}," + line([
+            row.name, row.reference, row.state, row.result, row.code, row.attempts, row.agent,
             row.next_at.isoformat() if row.state == people.WAITING else "", row.updated_at.isoformat(),
             row.contact_id or "", *(row.attributes.get(name, "") for name in own),
         ])  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.journal import Fact
 from callcenter.queues.store import Queues
 from ivr.bridge.parts import Accepted, Dialler, Manner, Offer
-from ivr.channels.leg import Answered, CallLeg, Digit, HungUp, LegOver, PlayEnded
+from ivr.channels.leg import Answered, CallLeg, Clip, Digit, HungUp, LegOver, PlayEnded
 from ivr.channels.voice.line import Gone, Line
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.waiting import Lobby
@@ -178,6 +178,8 @@ class Dialback:
         accepted.leg.play(manner.music, loop=True)
         if campaign and not await self._may(fact):  # it took the agent a while to answer
             return None
+        words = str(campaign.get("greeting") or "system.callback_greeting")
+        greeting = await self._manners.said(words, session.language)  # nobody picks up while it is being rendered
         rings = float(campaign.get("ring_seconds") or rule.ring_seconds)
         try:
             leg = await self._dial(number, caller=str(campaign.get("caller_id") or ""), timeout=rings)
@@ -186,7 +188,7 @@ class Dialback:
             await self._blocking(self._queues.callback_tried, fact.offer, "failed")
             return None
         try:
-            result = await self._answered(leg, accepted, session, rings, campaign)
+            result = await self._answered(leg, accepted, greeting, rings, campaign)
         except BaseException:
             leg.hang_up()
             raise
@@ -228,13 +230,18 @@ class Dialback:
             leg.hang_up()
 
     async def _answered(
-        self, leg: CallLeg, accepted: Accepted, session: Session, ring_seconds: float, campaign: Mapping[str, Any]
+        self,
+        leg: CallLeg,
+        accepted: Accepted,
+        greeting: Sequence[Clip],
+        ring_seconds: float,
+        campaign: Mapping[str, Any],
     ) -> str:
         """`answered`, or why not: no_answer, busy, machine, failed, declined, agent_gone."""
         gone = asyncio.ensure_future(_until_gone(accepted.leg))
         try:
             async with asyncio.timeout(ring_seconds + KEY_SECONDS + 2):
-                customer = asyncio.ensure_future(self._greet(leg, session, campaign))
+                customer = asyncio.ensure_future(_greet(leg, greeting, campaign))
                 try:
                     await asyncio.wait({customer, gone}, return_when=asyncio.FIRST_COMPLETED)
                     return customer.result() if customer.done() else "agent_gone"
@@ -246,34 +253,35 @@ class Dialback:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
 
-    async def _greet(self, leg: CallLeg, session: Session, campaign: Mapping[str, Any]) -> str:
-        event = await leg.next_event()
-        while not isinstance(event, Answered | HungUp):
-            event = await leg.next_event()
-        if isinstance(event, HungUp):
-            if event.by == "us":
-                return "no_answer"
-            return "busy" if event.reason.startswith(BUSY) else "no_answer" if event.by == "peer" else "failed"
-        if campaign.get("answered") == "at_once":
-            return "answered"
-        greeting = str(campaign.get("greeting") or "system.callback_greeting")
-        leg.play(await self._manners.said(greeting, session.language), loop=True)
-        try:
-            async with asyncio.timeout(KEY_SECONDS):
-                while True:
-                    event = await leg.next_event()
-                    if isinstance(event, HungUp):
-                        return "machine"  # it hung up on us, or a person did: asked again later either way
-                    if isinstance(event, Digit) and event.digit == KEY:
-                        leg.stop()
-                        return "answered"
-                    if isinstance(event, Digit) and event.digit == DECLINE_KEY and campaign:
-                        return "declined"
-        except TimeoutError:
-            return "machine"
-
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
+
+
+async def _greet(leg: CallLeg, greeting: Sequence[Clip], campaign: Mapping[str, Any]) -> str:
+    """What whoever is called does: see `Dialback._answered`."""
+    event = await leg.next_event()
+    while not isinstance(event, Answered | HungUp):
+        event = await leg.next_event()
+    if isinstance(event, HungUp):
+        if event.by == "us":
+            return "no_answer"
+        return "busy" if event.reason.startswith(BUSY) else "no_answer" if event.by == "peer" else "failed"
+    if campaign.get("answered") == "at_once":
+        return "answered"
+    leg.play(greeting, loop=True)
+    try:
+        async with asyncio.timeout(KEY_SECONDS):
+            while True:
+                event = await leg.next_event()
+                if isinstance(event, HungUp):
+                    return "machine"  # it hung up on us, or a person did: asked again later either way
+                if isinstance(event, Digit) and event.digit == KEY:
+                    leg.stop()
+                    return "answered"
+                if isinstance(event, Digit) and event.digit == DECLINE_KEY and campaign:
+                    return "declined"
+    except TimeoutError:
+        return "machine"
 
 
 async def _until_gone(leg: CallLeg) -> None:
