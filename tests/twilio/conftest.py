@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import logging
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +9,13 @@ from typing import Any
 
 import pytest
 import structlog
-import yaml
 
 from ivr.logs import configure
 from ivr.rehearsal.twilio_double import FlaskTransport, Twilio
 from ivr.rehearsal.twilio_double.rest import Rest
 from tests.databases import database_url
 from tests.postgres import postgres
-from tests.twilio.office import ANA, BEN, Office, Open
+from tests.twilio.office import Office, Open, company_files
 from tests.twilio.support import ACCOUNT_SID, BASE_URL, ROOT, TOKEN, Line, line, settings
 from tests.valkey import Valkey
 
@@ -77,18 +75,7 @@ def recording_company(tmp_path_factory: pytest.TempPathFactory, valkey_server: V
 
 
 def _company(folder: Path, valkey: Valkey, rest: Rest, record: dict[str, object] | None = None, **changes: Any) -> Line:
-    flows = folder / "flows"
-    shutil.copytree(ROOT / "flows", flows)
-    shutil.rmtree(flows / "calls")
-    people = {name: {"queues": ["general"], "phone": phone} for name, phone in
-              {"ana": ANA, "ben": BEN, "cleo": "desk"}.items()}  # fmt: skip
-    (flows / "agents.yaml").write_text(yaml.safe_dump({"agents": people}))
-    queues = yaml.safe_load((flows / "queues.yaml").read_text())
-    for queue in queues["queues"].values():
-        queue["record"] = dict(record or {})
-        for rule in (queue, queue.get("callback", {})):  # callbacks are made whenever the tests run
-            rule.pop("hours", None)
-    (flows / "queues.yaml").write_text(yaml.safe_dump(queues))
+    flows = company_files(folder, record)
     chosen = settings(folder, redis_url=valkey.url, twilio_api_base=rest.base_url, **changes)
     return line(chosen, flows=flows, prompts=ROOT / "prompts")
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from callcenter import control
 from callcenter.live import Live
@@ -20,7 +24,7 @@ from ivr.rehearsal.twilio_double import Call
 from ivr.rehearsal.twilio_double.rest import Rest
 from ivr.runner import Runner
 from ivr.vault import Vault
-from tests.twilio.support import Line
+from tests.twilio.support import ROOT, Line
 from tests.valkey import Valkey
 
 ANA, BEN, DANA = "+12025550143", "sip:ben@pbx.example.com", "+12025550199"
@@ -150,3 +154,20 @@ class Office:
 
 
 Open = Callable[..., Office]
+
+
+def company_files(folder: Path, record: dict[str, object] | None = None) -> Path:
+    """The demo company's flows with these agents; its queues record so."""
+    flows = folder / "flows"
+    shutil.copytree(ROOT / "flows", flows)
+    shutil.rmtree(flows / "calls")
+    people = {name: {"queues": ["general"], "phone": phone} for name, phone in
+              {"ana": ANA, "ben": BEN, "cleo": "desk"}.items()}  # fmt: skip
+    (flows / "agents.yaml").write_text(yaml.safe_dump({"agents": people}))
+    queues = yaml.safe_load((flows / "queues.yaml").read_text())
+    for queue in queues["queues"].values():
+        queue["record"] = dict(record or {})
+        for rule in (queue, queue.get("callback", {})):  # callbacks are made whenever the tests run
+            rule.pop("hours", None)
+    (flows / "queues.yaml").write_text(yaml.safe_dump(queues))
+    return flows

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.twilio.support import ACCOUNT_SID, BASE_URL, TOKEN
+from tests.waiting import until
 
 
 @dataclass
@@ -36,6 +37,30 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@contextmanager
+def router(folder: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A real `callwright router`, once it routes."""
+    log = folder / f"router-{time.monotonic_ns()}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ivr.cli", "router"],
+            cwd=folder, env=_environment(folder, environment), stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        until(lambda: "router: " in log.read_text() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def workers(process: subprocess.Popen[bytes]) -> list[int]:
+    """The processes that a server has started."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
 
 
 def _environment(folder: Path, changes: Mapping[str, str]) -> dict[str, str]:
