@@ -52,7 +52,7 @@ class Customer:
     """The customer's leg of a conversation: what is played is heard at once, and answered by keys. `seen` is told what
     is heard."""
 
-    id, caller, called = "leg", "+15550123456", "1"
+    id, caller, called, attestation = "leg", "+15550123456", "1", ""
     headers: Mapping[str, str] = {}
 
     def __init__(self, presses: Mapping[str, Sequence[str]], seen: Callable[[str], None]) -> None:
