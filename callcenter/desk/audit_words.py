@@ -123,10 +123,14 @@ SENTENCES = {
     "coaching.added": t("agreed something with %(coached)s"),
     "coaching.done": t("ticked off what was agreed with %(coached)s"),
     "quality.exported": t("exported the figures of quality"),
+    "campaign.paused": t("paused the campaign %(target)s"),
+    "campaign.resumed": t("resumed the campaign %(target)s"),
+    "campaign.exported": t("exported the results of the campaign %(target)s"),
     "staffing.exported": t("exported the staffing"),
 }
 KINDS = {
     "agent": t("Agents"), "audit": t("Audit log"), "calibration": t("Calibration"), "call": t("Calls"),
+    "campaign": t("Campaigns"),
     "case": t("Cases"), "coaching": t("Coaching"), "consent": t("Consent"), "evaluation": t("Evaluations"),
     "contact": t("Contacts"), "customer": t("Customers"), "customers": t("Searches for customers"),
     "emergency": t("Emergency announcements"), "file": t("Files"), "flows": t("Flows"), "history": t("History"),

@@ -42,6 +42,8 @@ MATRIX: Final[dict[str, frozenset[Role]]] = {
         "agents.control":     (0,    1,         1,    0),
         "emergencies.write":  (0,    1,         1,    0),
         "reports.read":       (0,    1,         1,    1),
+        "campaigns.read":     (0,    1,         1,    1),
+        "campaigns.control":  (0,    1,         1,    0),
         "quality.read":       (0,    1,         1,    1),
         "quality.evaluate":   (0,    1,         1,    0),
         "users.read":         (0,    0,         1,    1),
