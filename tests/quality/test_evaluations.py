@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from callcenter.evaluations import Comment, Impossible
 from callcenter.quality import Form, read
 from callcenter.quality_calibration import agreement, kappa
 from callcenter.tables import contacts as contacts_table
+from callcenter.tables import evaluations as table
 from callcenter.tables import events as events_table
 from tests.databases import database_url, engine, sqlite_engine
 from tests.postgres import postgres
@@ -102,9 +104,9 @@ def test_two_at_once_are_one(engine: Engine) -> None:
     with engine.begin() as conn:
         contact = talked(conn, "maria")
         first = begin(conn, contact, "u1")
-        row = conn.execute(sa.select(evaluations.evaluations).where(evaluations.evaluations.c.id == first.id)).one()
+        row: sa.Row[Any] = conn.execute(sa.select(table).where(table.c.id == first.id)).one()
     with pytest.raises(sa.exc.IntegrityError), engine.begin() as conn:
-        conn.execute(sa.insert(evaluations.evaluations).values({**row._mapping, "id": "other", "evaluator_id": "u2"}))
+        conn.execute(sa.insert(table).values({**row._mapping, "id": "other", "evaluator_id": "u2"}))
 
 
 def test_nobody_evaluates_themselves(conn: Connection, people: dict[str, str]) -> None:
@@ -147,12 +149,13 @@ def test_what_can_not_be_done_now(conn: Connection, people: dict[str, str], cont
         evaluations.settle(conn, draft, "x", answers=GOOD, by=people["sue"], at=MONDAY)
     evaluations.submit(conn, draft, answers=GOOD, comments=[], summary="", at=MONDAY)
     found = evaluations.get(conn, draft.id)
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: evaluations.discard(conn, found),
         lambda: evaluations.discard(conn, draft),  # a page that is old
         lambda: evaluations.save(conn, found, answers={}, comments=[], summary=""),
         lambda: evaluations.settle(conn, found, "x", answers=GOOD, by=people["sue"], at=MONDAY),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(Impossible):
             change()
     evaluations.reply(conn, found, "Thanks", disagrees=False, at=MONDAY)
@@ -245,7 +248,11 @@ def test_kappa_at_its_limits() -> None:
 
 
 def test_agreement_of_three() -> None:
-    answers = {"a": {"q": 1, "r": "yes"}, "b": {"q": 1, "r": "no"}, "c": {"q": 2, "r": "yes"}}
+    answers: dict[str, dict[str, str | int]] = {
+        "a": {"q": 1, "r": "yes"},
+        "b": {"q": 1, "r": "no"},
+        "c": {"q": 2, "r": "yes"},
+    }
     by_question, pairs = agreement(answers, ["q", "r"])
     assert by_question == {"q": pytest.approx(1 / 3), "r": pytest.approx(1 / 3)}
     assert [(pair.one, pair.other, pair.agreed) for pair in pairs] == [("a", "b", 0.5), ("a", "c", 0.5), ("b", "c", 0)]
@@ -253,7 +260,13 @@ def test_agreement_of_three() -> None:
 
 def test_coaching(conn: Connection, people: dict[str, str], contact: str) -> None:
     found = submitted(conn, contact, people["sam"])
-    given = {"user_id": people["maria"], "author_id": people["sam"], "note": "", "due_on": MONDAY.date(), "at": MONDAY}
+    given: dict[str, Any] = {
+        "user_id": people["maria"],
+        "author_id": people["sam"],
+        "note": "",
+        "due_on": MONDAY.date(),
+        "at": MONDAY,
+    }
     id = quality_coaching.add(conn, goal=" Ask whom ", evaluation_ids=[found.id, found.id], **given)
     kept = quality_coaching.get(conn, id)
     assert (kept.goal, kept.evaluations, kept.done_at) == ("Ask whom", (found.id,), None)
