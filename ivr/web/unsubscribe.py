@@ -20,11 +20,11 @@ from ivr.web.surveys import HEADERS
 
 WORDS = {
     "en": {
-        "title": "Mails from {company}",
-        "ask": "Do you want no further reminders and notices by mail? Answers to what you write still come.",
-        "stop": "Stop these mails",
-        "done": "You get no further reminders and notices by mail. Write us a mail that says START to get them again.",
-        "over": "This link counts no longer. Write us a mail with the subject “unsubscribe”.",
+        "title": "Email from {company}",
+        "ask": "Stop all reminders and notices by email? You will still get answers to what you write.",
+        "stop": "Stop this email",
+        "done": "You will get no more reminders or notices by email. To get them again, email us the word START.",
+        "over": "This link is no longer valid. Please send us an email with the subject “unsubscribe”.",
     },
     "es": {
         "title": "Correos de {company}",

@@ -92,7 +92,7 @@ def test_one_click_stops_what_comes_unasked(
     for _ in range(2):  # the mail program; again, as it heard nothing
         done = client.post(link, data={"List-Unsubscribe": "One-Click"})
         assert (done.status_code, done.headers.get("Location"), done.headers.get("Set-Cookie")) == (200, None, None)
-    assert "You get no further reminders" in client.get(link).text
+    assert "You will get no more reminders" in client.get(link).text
     id, status = send(engine, settings, "reminder", contact)
     assert status == "parked"
     with reading(engine) as conn:
