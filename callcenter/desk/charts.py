@@ -26,13 +26,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`shown` writes a value; `top` is the end of the axis, by default a round number above the values."""
+    """`shown` writes a value; `top` is the end of the axis, by default a round number above the values. `marks` stand
+    under the axis instead of every so many labels: one for each label, "" for none."""
 
     title: str
     labels: Sequence[str]
     series: Sequence[Series]
     shown: Callable[[float], str]
     top: float | None = None
+    marks: Sequence[str] = ()
 
     @property
     def empty(self) -> bool:
@@ -51,13 +53,14 @@ class Chart:
         parts = [*self._grid(top)]
         step = (WIDTH - LEFT) / max(1, len(self.labels))
         every = math.ceil(len(self.labels) / MOST_LABELS)
-        for at, label in enumerate(self.labels):
+        marks = self.marks or [label if at % every == 0 else "" for at, label in enumerate(self.labels)]
+        for at, mark in enumerate(marks):
             x = LEFT + at * step
             parts.append(self._column(at, x, step, top))
-            if at % every == 0:
+            if mark:
                 parts.append(
                     Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                        f"{x + step / 2:.1f}", HEIGHT - 8, label
+                        f"{x + step / 2:.1f}", HEIGHT - 8, mark
                     )
                 )
         return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(

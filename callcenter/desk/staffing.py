@@ -128,8 +128,19 @@ def weekday(day: date, words: Words) -> str:
 
 
 def charts(needs: Sequence[Need], words: Words, *, whole_week: bool) -> list[Chart]:
-    """Agents and contacts by half-hour."""
-    labels = [label(need.at, words, whole_week=whole_week) for need in needs]
+    """Agents and contacts by half-hour. Under the axis of a week stands where its days begin."""
+    labels: list[str] = []
+    marks: list[str] = []
+    day: date | None = None
+    for need in needs:
+        begin = f"{need.at:%H:%M}"
+        weekday = format_date(need.at, "EEE", locale=words.locale)
+        labels.append(f"{weekday} {begin}" if whole_week else begin)
+        marks.append(weekday if need.at.date() != day else "")
+        day = need.at.date()
+    contacts = words("Expected contacts")
+    if not whole_week:
+        marks = []
     return [
         Chart(
             words("Agents"),
@@ -139,16 +150,13 @@ def charts(needs: Sequence[Need], words: Words, *, whole_week: bool) -> list[Cha
                 Series(words("For shrinkage"), "good", [float(need.scheduled - need.agents) for need in needs]),
             ],
             words.number,
+            marks=marks,
         ),
         Chart(
-            words("Expected contacts"),
+            contacts,
             labels,
-            [Series(words("Expected contacts"), "accent", [need.volume.mean for need in needs])],
+            [Series(contacts, "accent", [need.volume.mean for need in needs])],
             lambda value: words.number(value, 1),
+            marks=marks,
         ),
     ]
-
-
-def label(at: datetime, words: Words, *, whole_week: bool) -> str:
-    begin = f"{at:%H:%M}"
-    return f"{format_date(at, 'EEE', locale=words.locale)} {begin}" if whole_week else begin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -77,6 +78,7 @@ def test_the_page_shows_it_and_its_address_says_all(filled: Desk) -> None:
     assert "expected 360 contacts; 360 came" in page
     assert "2:30 on average (Erlang A)" in page
     whole = sam.get("/desk/staffing?queue=billing&week=2026-W49").text
+    assert re.findall(r'text-anchor="middle">([^<]+)<', whole)[:7] == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     assert "day=2026-12-01" in whole
     assert '<option value="">The whole week</option>' in whole
 
