@@ -33,11 +33,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HoursFile:
-    """One file of opening hours as it is published, which is what callers are told by. `weekly` is by weekday, ranges
-    as HH:MM-HH:MM; `used_by` are the labels of queues. `fault` tells why it can't be shown; `differs` whether the file
-    at hand says something else, so that nothing can be changed here before one of both counts."""
+    """One file of opening hours as it is published, which is what callers are told by; `path` is what `unpublished`
+    calls it. `weekly` is by weekday, ranges as HH:MM-HH:MM; `used_by` are the labels of queues. `fault` tells why it
+    can't be shown; `differs` whether the file at hand says something else, so that nothing can be changed here before
+    one of both counts."""
 
     name: str
+    path: str
     timezone: str = "UTC"
     open_now: bool = False
     closes_at: datetime | None = None

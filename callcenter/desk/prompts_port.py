@@ -27,7 +27,7 @@ class Recording:
 class PromptShown:
     """A prompt of the published version in one language. `values`: its text has places for values, so that it is spoken
     and never played. `steps` are (flow, step) that say it, `files` others that name it, `engine` whether the engine
-    says it by itself. `earlier` is the recording that was replaced or taken away last."""
+    says it by itself. `earlier` is the recording that was replaced or taken away last: lists leave it out."""
 
     id: str
     language: str

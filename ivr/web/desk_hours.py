@@ -35,7 +35,8 @@ class HoursFiles:
         differing = self.unpublished()
         users = _users(flows)
         names = [name for name in (MAIN, *sorted(users.keys() - {MAIN})) if name in flows.files]
-        return [_file(flows, name, at, users.get(name, ()), f"flows/{name}.yaml" in differing) for name in names]
+        paths = {name: f"flows/{self._file(name)}" for name in names}
+        return [_shown(flows, name, paths[name], at, users.get(name, ()), paths[name] in differing) for name in names]
 
     def version(self) -> str:
         flows = self._flows()
@@ -50,7 +51,7 @@ class HoursFiles:
     def change(self, name: str, changes: Sequence[HoursChange], also: Sequence[str]) -> tuple[str, str]:
         self._known(name)
         try:
-            return self._files.change(f"{name}.yaml", lambda text: hours_file.changed(text, changes), also)
+            return self._files.change(self._file(name), lambda text: hours_file.changed(text, changes), also)
         except CannotEdit as error:
             raise CannotWrite(str(error)) from None
         except FlowError as error:
@@ -60,11 +61,15 @@ class HoursFiles:
     def take_published(self, name: str) -> None:
         self._known(name)
         with self._files.locked():
-            self._files.take(f"{name}.yaml", self._files.published.current().hash)
+            self._files.take(self._file(name), self._files.published.current().hash)
 
     def undo(self, name: str, version: str, before: str) -> None:
         self._known(name)
-        self._files.back(f"{name}.yaml", version, before)
+        self._files.back(self._file(name), version, before)
+
+    def _file(self, name: str) -> str:
+        folder = self._files.settings.flows_dir
+        return f"{name}.yml" if (folder / f"{name}.yml").is_file() else f"{name}.yaml"
 
     def _known(self, name: str) -> None:
         """Names come from addresses. Raises KeyError."""
@@ -98,11 +103,11 @@ def _named(queue: Any) -> Iterator[str]:
                 yield place[key]
 
 
-def _file(flows: FlowSet, name: str, at: datetime, used_by: tuple[str, ...], differs: bool) -> HoursFile:
+def _shown(flows: FlowSet, name: str, path: str, at: datetime, used_by: tuple[str, ...], differs: bool) -> HoursFile:
     try:
         hours = BusinessHours.model_validate(flows.files[name])
     except ValidationError as error:
-        return HoursFile(name, fault=f"{error.error_count()}", used_by=used_by, differs=differs)
+        return HoursFile(name, path, fault=f"{error.error_count()}", used_by=used_by, differs=differs)
     company = flows.company.timezone
     now = status(hours, at, company)
     zone = hours.time_zone or company
@@ -110,6 +115,7 @@ def _file(flows: FlowSet, name: str, at: datetime, used_by: tuple[str, ...], dif
     said = hours_file.state(hours)
     return HoursFile(
         name=name,
+        path=path,
         timezone=zone,
         open_now=now.open_now,
         closes_at=now.closes_at,

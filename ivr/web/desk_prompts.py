@@ -8,6 +8,7 @@ import threading
 import wave
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -69,7 +70,9 @@ class PromptFiles:
 
     def prompt(self, language: str, id: str) -> PromptShown:
         flows = self._published(language, id)
-        return self._shown(flows, language, id)
+        folder = self._recordings(flows).recordings_folder(language) / EARLIER
+        earlier = _of(folder, id)
+        return replace(self._shown(flows, language, id), earlier=_facts(earlier[0]) if earlier else None)
 
     def writable(self, language: str) -> bool:
         folder = self._settings.prompts_dir / language
@@ -184,13 +187,11 @@ class PromptFiles:
         return held[1]
 
     def _shown(self, flows: FlowSet, language: str, id: str) -> PromptShown:
-        folder = self._recordings(flows).recordings_folder(language)
         path = self._recordings(flows).recording(language, id)
         steps, files, engine = _uses(flows).get(_spoken(id), ((), (), False))
-        earlier = _of(folder / EARLIER, id)
         text = flows.texts[language][id]
         return PromptShown(
-            id, language, text, has_values(text), _facts(path), _facts(earlier[0]) if earlier else None, steps, files,
+            id, language, text, has_values(text), _facts(path), None, steps, files,
             engine or id.startswith(("system.", READY)),
         )  # fmt: skip
 

@@ -129,6 +129,10 @@ def test_axe_finds_nothing(chromium: Browser, served: Served, scheme: str) -> No
     agent.page.goto(served.path("contact"))
     found["contact of an agent"] = agent.violations()
     agent.context.close()
+    auditor = Tab(chromium, served, "auditor", color_scheme=scheme, viewport={"width": 1280, "height": 720})
+    auditor.page.goto(served.path("contact"))
+    found["contact of an auditor"] = auditor.violations()
+    auditor.context.close()
     assert {name: violations for name, violations in found.items() if violations} == {}
 
 
@@ -153,7 +157,11 @@ def test_pages_are_small_ask_nobody_else_and_break_no_policy(chromium: Browser, 
 def test_nothing_is_wider_than_the_screen(chromium: Browser, served: Served, size: tuple[int, int]) -> None:
     """Agents have forms in a conversation that others haven't, and Spanish needs more room."""
     wider = {}
-    for login, language, names in (("admin", "en-US", ADMIN), ("agent", "es-ES", ("home", "contact", "case"))):
+    for login, language, names in (
+        ("admin", "en-US", ADMIN),
+        ("agent", "es-ES", ("home", "contact", "case")),
+        ("auditor", "es-ES", ("contact", "audit_log")),
+    ):
         tab = Tab(chromium, served, login, viewport={"width": size[0], "height": size[1]})
         tab.context.set_extra_http_headers({"Accept-Language": language})
         for name in names:

@@ -117,6 +117,23 @@ def test_an_admin_publishes_and_rolls_back(context: BrowserContext, site: Site, 
     assert page.evaluate("document.querySelector('.picture img').naturalWidth") > 100
 
 
+def test_an_admin_changes_the_opening_hours(context: BrowserContext, site: Site, settings: Settings) -> None:
+    page = signed_in(context, site, "ada")
+    page.goto(f"{site.url}/desk/hours")
+    form = page.get_by_role("region", name="Add", exact=True).locator("form").first
+    form.get_by_label("Day").fill("2031-12-11")
+    form.get_by_label("Reason").fill("Staff party")
+    form.get_by_label("Publish the other files, too: flows/canned.yaml").check()  # which the fixture wrote
+    form.get_by_role("button", name="Add and publish").click()
+    expect(page.get_by_role("status").first).to_contain_text("answers new calls")
+    expect(page.get_by_text("Thu, Dec 11, 2031: closed (Staff party)").first).to_be_visible()
+    assert "  - {date: 2031-12-11, name: Staff party}\n" in (settings.flows_dir / "business_hours.yaml").read_text()
+    page.goto(f"{site.url}/desk/flows")
+    expect(page.get_by_text("as published")).to_be_visible()
+    page.goto(f"{site.url}/desk/prompts?q=system.sorry")
+    expect(page.get_by_role("link", name="Play system.sorry", exact=True)).to_be_visible()
+
+
 def test_half_a_provider_is_refused(settings: Settings) -> None:
     half = settings.model_copy(update={"oidc_issuer": "https://login.example.com"})
     with pytest.raises(ValueError, match="OIDC_CLIENT_ID"):

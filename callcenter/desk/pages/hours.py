@@ -120,7 +120,7 @@ def _shown(visit: Visit, name: str) -> Response:
         files=files,
         file=found,
         writable=port.writable(),
-        unpublished=[other for other in unpublished if found is None or other != f"flows/{found.name}.yaml"],
+        unpublished=[other for other in unpublished if found is None or other != found.path],
         last=last,
         current=port.version(),
         say=hours_words,
