@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from callcenter import events
+from callcenter.customers import before_bound
 from callcenter.quality import Answer, Form, score
 from callcenter.quality_tables import COUNTED, evaluations, quality_forms
 from callcenter.tables import contacts, users
@@ -157,6 +158,20 @@ def listed(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int = 2
                                evaluations.c.created_at)  # fmt: skip
     query = sa.select(evaluations).where(COUNTED, *conditions).order_by(changed.desc(), evaluations.c.id)
     return [_evaluation(row) for row in conn.execute(query.limit(limit))]
+
+
+def page(
+    conn: Connection, *, limit: int, before: tuple[datetime, str] | None = None, agent: str | None = None
+) -> list[Evaluation]:
+    """Those that count and are submitted, of one agent where given, the last submitted first; `before` is the last
+    one's (submitted_at, id)."""
+    order = (evaluations.c.submitted_at, evaluations.c.id)
+    query = sa.select(evaluations).where(COUNTED, evaluations.c.status != "draft")
+    if agent is not None:
+        query = query.where(evaluations.c.agent == agent)
+    if before is not None:
+        query = query.where(sa.tuple_(*order) < before_bound(evaluations.c.submitted_at, before))
+    return [_evaluation(row) for row in conn.execute(query.order_by(*(one.desc() for one in order)).limit(limit))]
 
 
 def seen_by_agent(user_id: str, agent_id: str | None) -> list[sa.ColumnElement[bool]]:
