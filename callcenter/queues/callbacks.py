@@ -47,7 +47,8 @@ class NotInQueue(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A callback that waits. `at` is the chosen time (0: when its turn comes), or that of the next attempt."""
+    """A callback that waits. `at` is the chosen time (0: when its turn comes), or that of the next attempt. `campaign`
+    is the name of the campaign by which we call; customers asked for those without one."""
 
     contact_id: str
     queue: str
@@ -57,6 +58,7 @@ class Requested:
     at: float
     attempts: int
     state: str
+    campaign: str = ""
 
 
 class Callbacks(Entries, Base):
@@ -166,14 +168,16 @@ class Callbacks(Entries, Base):
         return bool(self.run(scripts.MOVE, self.now(), contact_id, "", moment(at), why) == "yes")
 
     def callbacks_of(self, *keys: str) -> list[Requested]:
-        """The callbacks that wait for any of these customer ids or numbers, the oldest first. `of_person` finds the
+        """The callbacks that any of these customers (ids) or numbers asked for, the oldest first. `of_person` finds the
         keys of a person."""
         ids: set[str] = set()
         for key in keys:
             for kind in ("customer", "number"):
                 ids |= {text(item) for item in self.client.smembers(f"cw:callbacks:{kind}:{key}")}
         found = [self.requested(contact_id) for contact_id in sorted(ids)]
-        return sorted((one for one in found if one), key=lambda one: (one.joined_at, one.contact_id))
+        return sorted(
+            (one for one in found if one and not one.campaign), key=lambda one: (one.joined_at, one.contact_id)
+        )
 
     def requested(self, contact_id: str) -> Requested | None:
         """A contact's callback, if it waits."""
@@ -183,6 +187,7 @@ class Callbacks(Entries, Base):
         return Requested(
             contact_id, entry["queue"], entry["number"], entry["customer_id"], float(entry["joined_at"]),
             float(entry["not_before"]), int(entry.get("attempts") or 0), entry["state"],
+            json.loads(entry.get("data") or "{}").get("campaign", {}).get("name", ""),
         )  # fmt: skip
 
     def callback_tried(self, offer_id: str, result: str) -> str:

@@ -219,6 +219,25 @@ def test_whoever_has_asked_to_be_called_back_is_called_once(desk: Desk) -> None:
     assert desk.state()[0] == "waiting"
 
 
+def test_nobody_is_told_of_a_callback_that_they_never_asked_for(desk: Desk) -> None:
+    desk.put(ANA)
+    desk.queues.sign_in("ana")
+    desk.fed()
+    assert desk.queues.callbacks_of(ANA, desk.row().customer_id) == []
+    found = desk.queues.requested(desk.row().contact_id)
+    assert found is not None
+    assert (found.campaign, found.number) == ("plan", ANA)
+
+
+def test_whoever_is_cancelled_by_a_person_is_called_no_more(desk: Desk) -> None:
+    desk.put(ANA)
+    desk.queues.sign_in("ana")
+    desk.fed()
+    assert desk.queues.cancel_callback(desk.row().contact_id)
+    desk.drain()
+    assert desk.state() == ("done", "cancelled", 0)
+
+
 def test_two_processes_feed_and_dial_nobody_twice(desks: Desk, another: Another) -> None:
     numbers = [f"+1212555{number}" for number in range(1000, 1012)]
     desks.put(*numbers)
