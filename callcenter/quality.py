@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, WithJsonSchema, model_validator
 
 from callcenter.acd.config import medium
 from callcenter.acd.fields import Model, Name
@@ -32,7 +32,8 @@ def _by_language(value: Any) -> Any:
     return {"": value} if isinstance(value, str) else value
 
 
-Text = Annotated[dict[str, _Line], BeforeValidator(_by_language), Field(min_length=1)]
+_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
+Text = Annotated[dict[str, _Line], BeforeValidator(_by_language), Field(min_length=1), WithJsonSchema(_SCHEMA)]
 """Words by language, {en: Greeting, es: Saludo}, or the same for all: Greeting."""
 Answer = str | int
 """yes, no, na, a value of a scale, or words."""

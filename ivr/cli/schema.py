@@ -10,7 +10,7 @@ from ivr.cli.command import Command, command
 
 @command
 class Schema(Command):
-    """Print or write the JSON Schema of flows, company.yaml or scripted calls, for editors that complete and check.
+    """Print or write the JSON Schema of flows, company.yaml, quality.yaml or scripted calls, for editors that complete and check.
 
     docs/flow-language.md says how to use it.
     """
@@ -19,7 +19,7 @@ class Schema(Command):
     help: ClassVar[str] = "print the JSON Schema of a kind of file, for editors"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        files = ("flow", "company", "intents", "call")
+        files = ("flow", "company", "intents", "quality", "call")
         parser.add_argument("file", nargs="?", choices=files, default="flow", help="the kind of file (flow)")
         parser.add_argument("-o", "--output", help="the file to write, instead of printing it")
 
@@ -36,6 +36,10 @@ class Schema(Command):
             schema = company_schema()
         elif arguments.file == "intents":
             schema = intents_schema()
+        elif arguments.file == "quality":
+            from callcenter.quality import QualityFile
+
+            schema = {"$schema": DIALECT, **QualityFile.model_json_schema(), "title": "Callwright evaluation forms"}
         else:
             from ivr.rehearsal.script import ScriptedCall
 
