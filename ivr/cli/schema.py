@@ -10,7 +10,7 @@ from ivr.cli.command import Command, command
 
 @command
 class Schema(Command):
-    """Print or write the JSON Schema of flows, company.yaml, quality.yaml or scripted calls, for editors that complete and check.
+    """Print or write the JSON Schema of flows, scripted calls or other files, for editors that complete and check.
 
     docs/flow-language.md says how to use it.
     """
