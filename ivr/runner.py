@@ -255,7 +255,7 @@ class Runner:
             contact_id=session.contact_id,
             session_id=session.id,
             idempotency_key=f"{session.id}:{action.call}",
-            company=company.model_dump(),
+            company=company,
             files=flows.files,
             deadline=deadline,
             settings=self._settings,

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy.engine import Engine
 
 from ivr.flow import secret as flow_secret
+from ivr.flow.model import Company
 from ivr.flow.spec import ActionSpec, Argument
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class ActionContext:
     contact_id: str
     session_id: str
     idempotency_key: str
-    company: Mapping[str, Any]
+    company: Company
     files: Mapping[str, Any]
     deadline: float
     settings: Any = field(repr=False)

@@ -31,7 +31,7 @@ class CheckCode(Action):
     budget: ClassVar[float] = 5.0
 
     def run(self, context: ActionContext, args: CheckCodeArgs) -> ActionResult:
-        region = str(context.company.get("country", ""))
+        region = context.company.country
         nobody = {"name": "", "language": ""}
         with context.engine.begin() as conn:
             row = conn.execute(sa.select(contacts).where(contacts.c.id == context.contact_id)).one_or_none()

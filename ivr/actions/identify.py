@@ -31,7 +31,7 @@ class Identify(Action):
                 found = customers.get(conn, row.customer_id)
                 data = {"name": found.name, "language": found.language, "candidates": 1}
                 return ActionResult("unknown" if found.provisional else "known", data)
-            country = str(context.company.get("country", ""))
+            country = context.company.country
             candidates = recognition.candidates(conn, context.contact_id, region=country)
         if len(candidates) > 1:
             return ActionResult("several", {**_nobody(), "candidates": len(candidates)})

@@ -40,7 +40,7 @@ class OpeningHours(Action):
             hours = data if isinstance(data, BusinessHours) else BusinessHours.model_validate(data)
         except ValidationError as error:
             raise ActionError(f"business_hours.yaml is wrong: {error.error_count()} mistakes") from error
-        now = status(hours, context.now, str(context.company["timezone"]))
+        now = status(hours, context.now, context.company.timezone)
         return ActionResult(
             "open" if now.open_now else "closed",
             {

@@ -44,7 +44,7 @@ class SendChatLink(Action):
     budget: ClassVar[float] = 20.0
 
     def run(self, context: ActionContext, args: SendChatLinkArgs) -> ActionResult:
-        region = str(context.company.get("country", ""))
+        region = context.company.country
         with context.engine.begin() as conn:
             contact = conn.execute(sa.select(contacts).where(contacts.c.id == context.contact_id)).one_or_none()
             stored = conn.execute(sa.select(sessions.c.data).where(sessions.c.id == context.session_id)).scalar()
@@ -61,7 +61,7 @@ class SendChatLink(Action):
             except NotConfiguredError as error:
                 raise ActionError(f"no link can be sent: {error}") from None
             id = chat_links.new_id()
-            words = {"{link}": _url(context.settings, id), "{company}": str(context.company.get("name", ""))}
+            words = {"{link}": _url(context.settings, id), "{company}": context.company.name}
             try:
                 message = chat_links.issue(
                     conn, id, kind, value, key=context.idempotency_key, at=context.now, contact_id=context.contact_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -34,7 +34,7 @@ class SendCode(Action):
     budget: ClassVar[float] = 20.0
 
     def run(self, context: ActionContext, args: SendCodeArgs) -> ActionResult:
-        region = str(context.company.get("country", ""))
+        region = context.company.country
         kind = "email" if "@" in args.to else "phone"
         try:
             value = identifiers.normalise(kind, args.to, region)
@@ -68,8 +68,7 @@ class SendCode(Action):
 
 
 def _words(context: ActionContext, id: str) -> str:
-    company: Any = context.company.get("name", "")
     found = context.text(id)
     if id == BODY and "{code}" not in found:
         found = ""
-    return (found or WORDS[id]).replace("{company}", str(company))
+    return (found or WORDS[id]).replace("{company}", context.company.name)

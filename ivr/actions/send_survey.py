@@ -49,7 +49,7 @@ class SendSurvey(Action):
             contact = conn.execute(sa.select(contacts).where(contacts.c.id == context.contact_id)).one_or_none()
             if contact is None:
                 raise ActionError("no survey can be sent: the conversation isn't stored")
-            address = _address(conn, contact, args.to.strip(), str(context.company.get("country", "")))
+            address = _address(conn, contact, args.to.strip(), context.company.country)
             if address is None:
                 return ActionResult("no_address")
             if consent.refusal(conn, CHANNEL, address, customer_id=contact.customer_id):
@@ -64,7 +64,7 @@ def _queue(conn: Connection, context: ActionContext, contact: Any, kind: str, ad
 
     if isinstance(context.settings, Mapping):
         raise ActionError("no survey can be sent: the server's settings are needed")
-    company = str(context.company.get("name", ""))
+    company = context.company.name
     question = words(context.text, f"survey_{kind}", company=company)
     url = link(make_tickets(context.settings), context.settings.base_url, contact.id, kind, contact.language)
     outbox.queue(

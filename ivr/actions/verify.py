@@ -29,7 +29,7 @@ class Verify(Action):
     budget: ClassVar[float] = 5.0
 
     def run(self, context: ActionContext, args: VerifyArgs) -> ActionResult:
-        country = str(context.company.get("country", ""))
+        country = context.company.country
         with context.engine.begin() as conn:
             row = conn.execute(sa.select(contacts).where(contacts.c.id == context.contact_id)).one_or_none()
             if row is None:

@@ -65,7 +65,7 @@ class Sandbox:
                 contact_id="rehearsal",
                 session_id=session.id,
                 idempotency_key=f"{session.id}:{action.call}",
-                company=flows.company.model_dump(),
+                company=flows.company,
                 files=flows.files,
                 deadline=began + action.budget,
                 settings={"PAYMENT_GATEWAY": "sandbox"},

@@ -15,6 +15,7 @@ from callcenter.db import reading
 from callcenter.tables import payments, sandbox_charges
 from ivr.actions import ActionContext, perform
 from ivr.actions.bills.importing import DEMO, import_bills
+from ivr.flow.model import Company
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=ZoneInfo("America/Chicago"))
 LATER = NOW + timedelta(minutes=5)
@@ -34,7 +35,7 @@ def context(engine: Engine, key: str = "call-1:1", seconds: float = 20.0, **chan
         "contact_id": "contact",
         "session_id": "session",
         "idempotency_key": key,
-        "company": {"name": "Riverbend", "timezone": "America/Chicago", "currency": "USD"},
+        "company": Company(name="Riverbend", timezone="America/Chicago"),
         "files": {},
         "deadline": time.monotonic() + seconds,
         "settings": {},

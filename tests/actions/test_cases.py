@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from callcenter import cases, contacts, recognition
 from callcenter.db import migrate, open_database, reading
 from ivr.actions import ActionContext, perform
+from ivr.flow.model import Company
 
 NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 
@@ -34,7 +35,9 @@ def contact(engine: Engine, caller: str = "+12125550100") -> str:
 
 
 def act(engine: Engine, name: str, of: str, **given: Any) -> tuple[str, str]:
-    context = ActionContext(engine, NOW, of, "session", "session:1", {}, {}, time.monotonic() + 5, {})
+    context = ActionContext(
+        engine, NOW, of, "session", "session:1", Company(name="Riverbend"), {}, time.monotonic() + 5, {}
+    )
     result = perform(name, context, given)
     return result.exit, result.data.get("id", "")
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from callcenter import contacts, events
 from callcenter.db import migrate, open_database, reading
 from ivr.actions import ActionContext, perform
+from ivr.flow.model import Company
 
 NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 
@@ -24,7 +25,9 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def rate(engine: Engine, contact: str, score: int, kind: str = "csat") -> str:
-    context = ActionContext(engine, NOW, contact, "session", "session:1", {}, {}, time.monotonic() + 5, {})
+    context = ActionContext(
+        engine, NOW, contact, "session", "session:1", Company(name="Riverbend"), {}, time.monotonic() + 5, {}
+    )
     return perform("survey", context, {"kind": kind, "score": score}).exit
 
 

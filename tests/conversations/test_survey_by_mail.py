@@ -27,6 +27,7 @@ from callcenter.tables import contacts as contacts_table
 from callcenter.tables import messages
 from ivr.actions import ActionContext, perform
 from ivr.assembly import make_tickets
+from ivr.flow.model import Company
 from ivr.surveys import PURPOSE, TICKET_SECONDS, link
 from ivr.web import create_app
 from tests.chat.site import chromium
@@ -155,7 +156,7 @@ def test_questions_scales_and_languages(desk: Desk, client: FlaskClient) -> None
 
 def send(desk: Desk, contact: str, **arguments: str) -> str:
     context = ActionContext(
-        desk.engine, desk.clock[0], contact, "session", "session:1", {"name": "Riverbend", "country": "US"}, {},
+        desk.engine, desk.clock[0], contact, "session", "session:1", Company(name="Riverbend"), {},
         time.monotonic() + 20, desk.chosen,
     )  # fmt: skip
     return perform("send_survey", context, arguments).exit
