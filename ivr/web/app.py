@@ -66,10 +66,10 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
     app = Flask("ivr.web")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=200)
     app.extensions["callwright"] = runner
-    app.extensions["twilio_queueing"] = LazyQueueing(settings, runner)
+    queueing = app.extensions["twilio_queueing"] = LazyQueueing(settings, runner)
     waiting = Waiting(lambda: app.extensions["twilio_queueing"]())
     calls = Calls(runner, fold, waiting)
-    talks = LazyTalks(settings, calls, lambda: app.extensions["twilio_queueing"]())
+    talks = LazyTalks(settings, calls, queueing)
     calls.assisting = paying = Paying(calls, talks)
     app.register_blueprint(routes.blueprint(settings, calls, fallback, paying))
     app.register_blueprint(agent_routes.blueprint(settings, calls, talks, paying, fallback.give_up))

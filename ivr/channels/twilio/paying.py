@@ -99,10 +99,13 @@ class Paying:
         if talks is None or link is None:
             raise LookupError("a payment of nobody's conversation")
         paid = talks.conversations.payments.outcome(stored.session)
-        now = talks.conversations.clock()
-        talks.conversations.changed(
-            link.offer, lambda talk: happenings.paid(talk, paid, now) if _is(talk, stored.session) else talk
-        )
+        path, now = addresses.after_payment(session_id), talks.conversations.clock()
+
+        def back(talk: Talk) -> Talk:
+            talk = talk.arrived(path)
+            return happenings.paid(talk, paid, now) if _is(talk, stored.session) else talk
+
+        talks.conversations.changed(link.offer, back)
         return self._elsewhere(talks, link)
 
     def rescue(self, call: str) -> str | None:
@@ -123,11 +126,15 @@ class Paying:
             return None
 
     def hung_up(self, call: str) -> None:
-        """The call of a customer who was asked for a card is over; where it was in the conference, that tells, too."""
-        talks = self._talks()
-        offer = talks.links.payer(call) if talks is not None else ""
-        if talks is not None and offer:
-            talks.conversations.over(offer, CUSTOMER, "completed")
+        """The call of a customer who was asked for a card is over; where it was in the conference, that tells, too.
+        While Redis is away nobody can be told: `watch` notices it afterwards."""
+        try:
+            talks = self._talks()
+            offer = talks.links.payer(call) if talks is not None else ""
+            if talks is not None and offer:
+                talks.conversations.over(offer, CUSTOMER, "completed")
+        except redis.RedisError as error:
+            log.warning("the end of a call can't be told", call=call, error=type(error).__name__)
 
     # What the flow's steps mean (`ivr.channels.twilio.calls.Assisting`); without Redis the payment goes on
 

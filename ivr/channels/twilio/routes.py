@@ -173,8 +173,8 @@ def blueprint(settings: Settings, calls: Calls, fallback: Fallback, paying: Payi
         with about(call=sid):
             try:
                 if request.form.get("CallStatus") in OVER:
-                    paying.hung_up(sid)
                     calls.hung_up(sid)
+                    paying.hung_up(sid)
             except Unknown:
                 log.info("the end of an unknown call")
             except Exception as error:
