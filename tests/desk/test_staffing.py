@@ -84,8 +84,11 @@ def test_the_page_shows_it_and_its_address_says_all(filled: Desk) -> None:
 
 
 def test_a_past_week_is_told_from_before_it(filled: Desk) -> None:
+    with filled.engine.begin() as conn:  # twice as many afterwards
+        weeks.write(conn, TODAY, MADRID, each=12, weeks=2, channel="twilio")
     found = at(rows(filled, "week=2026-W45"), "2026-11-03T10:00+01:00")
     assert float(found["expected"]) == pytest.approx(12)
+    assert float(at(rows(filled), "2026-11-24T10:00+01:00")["expected"]) > 20
 
 
 def test_too_little_history_is_said(filled: Desk) -> None:
