@@ -5,31 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from callcenter import assisted
 from callcenter.db import reading
-from callcenter.tables import messages, payments, sandbox_charges, sessions
+from callcenter.tables import bills, messages, payments, sandbox_charges, sessions
+from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.flow.effects import RunAction
 from ivr.flow.inputs import ActionDone
 from ivr.flow.session import Session
 from ivr.rehearsal.twilio_double import Call
 from ivr.runner import Runner
 from tests.twilio.office import Office
-from tests.twilio.support import ACCOUNT, CARD, CODE, EXPIRY
+from tests.twilio.support import ACCOUNT, CARD, CODE, EXPIRY, NOON
 
 AMOUNT = 100
-"""The offices of a test run share their books: small enough for all of them."""
 
 
 class Counter:
-    """Dana is `caller`, who talks to Ana; `pay` is Ana's order."""
+    """Dana is `caller`, who talks to Ana, and owes what the demo's bills say; `pay` is Ana's order."""
 
     def __init__(self, office: Office, caller: Call, ana: Call, contact: str = "") -> None:
         self.office, self.caller, self.ana = office, caller, ana
         self.contact = contact or office.contact(caller)
+        with office.line.engine.begin() as connection:
+            connection.execute(sa.delete(bills))
+        import_bills(office.line.engine, Path(DEMO), NOON.date())
 
     def pay(self, **args: object) -> str:
         """Why not, "" where the caller is now asked."""
@@ -87,11 +91,12 @@ class Counter:
 
     @property
     def talks(self) -> bool:
-        """Whether both hear each other."""
+        """Whether both hear each other, and the caller's hanging up ends it."""
         if self.caller.conference is None or self.ana.conference is None:
             return False
         heard = self.caller.conference.hears(self.caller.sid), self.ana.conference.hears(self.ana.sid)
-        return self.caller.conference is self.ana.conference and heard == ({self.ana.sid}, {self.caller.sid})
+        ends = self.caller.conference.participants[self.caller.sid].ends
+        return ends and self.caller.conference is self.ana.conference and heard == ({self.ana.sid}, {self.caller.sid})
 
 
 def counter(office: Office) -> Counter:

@@ -210,7 +210,7 @@ class World(RuleBasedStateMachine):
         approved = [one for one in here.payments if one.status == "approved"]
         assert len(approved) == here.charged == len(here.payments)
         assert len({one.session_id for one in approved}) == len(approved), "one session charges twice"
-        assert len([text for text in here.receipts if "0.01" in text]) == len(approved), "a receipt for each"
+        assert len(here.receipts) == len(approved), "a receipt for each"
         assert (here.shown.get("state") in ("asking", "charging")) == goes_on, "dots that stand still"
         assert not any(one.keys for room in self.twilio.conferences for one in room.participants.values())
 

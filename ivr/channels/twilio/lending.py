@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ivr.bridge.parts import Paid
 from ivr.bridge.state import CUSTOMER, Gone, TakePayment
 from ivr.channels.twilio import addresses
-from ivr.channels.twilio.api import Api
+from ivr.channels.twilio.api import Api, ApiError
 from ivr.channels.twilio.links import Link, Links
 from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.talk import Payment, Talk
@@ -110,8 +110,13 @@ class Lending:
     def _redirect(self, talk: Talk, path: str) -> None:
         # before Twilio is asked: its next requests may be quicker than its answer
         self._change(talk.id, lambda now: now.sends(path))
-        if not self._api.redirect(talk.leg(CUSTOMER).call, self._base_url + path):
-            self._change(talk.id, self._gone)
+        try:
+            if not self._api.redirect(talk.leg(CUSTOMER).call, self._base_url + path):
+                self._change(talk.id, self._gone)
+        except ApiError as error:
+            if error.refused:
+                self._change(talk.id, lambda now: now.stays(path))
+            raise
 
     def _gone(self, talk: Talk) -> Talk:
         return talk.with_leg(CUSTOMER, inside=False).stepped(Gone(CUSTOMER), self._clock())

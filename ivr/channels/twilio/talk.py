@@ -135,9 +135,12 @@ class Talk:
 
     def arrived(self, path: str) -> Talk:
         """It asks what to do there: it has left the conference, whenever that is told."""
-        sent = self.leg(CUSTOMER).sent
-        left = tuple(other for other in sent if other != path)
-        return self if left == sent else self.with_leg(CUSTOMER, sent=left, inside=False)
+        return self if path not in self.leg(CUSTOMER).sent else self.stays(path).with_leg(CUSTOMER, inside=False)
+
+    def stays(self, path: str) -> Talk:
+        """It was not redirected there after all."""
+        sent = tuple(other for other in self.leg(CUSTOMER).sent if other != path)
+        return self if sent == self.leg(CUSTOMER).sent else self.with_leg(CUSTOMER, sent=sent)
 
     def without(self, party: str) -> Talk:
         return replace(self, legs={id: leg for id, leg in self.legs.items() if id != party})
