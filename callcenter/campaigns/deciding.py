@@ -117,25 +117,36 @@ def _with_us(conn: Connection, campaign: Campaign, person: Person, now: datetime
     keys = known_as(conn, person.customer_id, [person.number])
     ids = [key.partition(":")[2] for key in keys if key.startswith("customer:")]
     numbers = [key.partition(":")[2] for key in keys if key.startswith("number:")]
-    theirs = sa.or_(
-        queue_entries.c.customer_id.in_(ids), contacts.c.customer_id.in_(ids), contacts.c.caller.in_(numbers),
-        queue_entries.c.number.in_(numbers),
-    )  # fmt: skip
-    others = (
-        sa.select(queue_entries.c.state, queue_entries.c.queue, queue_entries.c.connected_at)
+    other = queue_entries.c.contact_id != (person.contact_id or "")
+    open_now = (
+        sa.select(queue_entries.c.contact_id)
         .outerjoin(contacts, contacts.c.id == queue_entries.c.contact_id)
         .where(
-            theirs,
-            queue_entries.c.contact_id != (person.contact_id or ""),
+            queue_entries.c.state.in_(("waiting", "connected")),
+            other,
             sa.or_(
-                queue_entries.c.state.in_(("waiting", "connected")), queue_entries.c.connected_at > person.imported_at
+                queue_entries.c.customer_id.in_(ids), contacts.c.customer_id.in_(ids),
+                contacts.c.caller.in_(numbers), queue_entries.c.number.in_(numbers),
             ),
         )
-    )
-    found = conn.execute(others).all()
-    if any(row.state in ("waiting", "connected") for row in found):
+        .limit(1)
+    )  # fmt: skip
+    if conn.execute(open_now).first() is not None:
         return Hindrance("with_us", at=now + BUSY_WITH_US)
-    talked = any(row.queue == campaign.queue and row.connected_at is not None for row in found)
-    if talked and campaign.served == "remove":
+    # Each part has an index of its own: this is asked of everybody on every list.
+    theirs = [
+        sa.select(contacts.c.id).where(contacts.c.customer_id.in_(ids)),
+        sa.select(queue_entries.c.contact_id).where(queue_entries.c.customer_id.in_(ids)),
+    ]
+    if not ids:  # several share the number
+        since = contacts.c.started_at > person.imported_at
+        theirs = [sa.select(contacts.c.id).where(since, contacts.c.caller.in_(numbers))]
+    talked = sa.select(queue_entries.c.contact_id).where(
+        queue_entries.c.contact_id.in_(sa.union_all(*theirs)),
+        queue_entries.c.queue == campaign.queue,
+        queue_entries.c.connected_at > person.imported_at,
+        other,
+    )
+    if campaign.served == "remove" and conn.execute(talked.limit(1)).first() is not None:
         return Hindrance("served", result=people.SERVED)
     return None

@@ -11,7 +11,7 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from callcenter import consent, contacts, recognition
+from callcenter import consent, contacts, customers, identifiers, recognition
 from callcenter.acd.model import Proposal
 from callcenter.campaigns import people
 from callcenter.db import reading
@@ -238,6 +238,39 @@ def test_whoever_is_cancelled_by_a_person_is_called_no_more(desk: Desk) -> None:
     assert desk.state() == ("done", "cancelled", 0)
 
 
+def test_of_two_processes_that_read_the_same_row_one_changes_it(desks: Desk) -> None:
+    desks.put(ANA)
+    read = desks.row()
+    with desks.engine.begin() as conn:
+        assert people.lease(conn, read, "one", desks.now)
+        assert not people.lease(conn, read, "two", desks.now)
+    leased = desks.row()
+    assert leased.contact_id == "one"
+    with desks.engine.begin() as conn:
+        assert people.finish(conn, leased, people.REACHED, desks.now)
+        assert not people.finish(conn, leased, people.CANCELLED, desks.now)
+        assert not people.again(conn, leased, desks.now, desks.now)
+        people.tried(conn, leased, "busy", desks.now, most=3, spacing=1)
+    assert desks.state() == ("done", "reached", 0)
+
+
+def test_whoever_shares_a_number_is_taken_off_by_the_number(desk: Desk) -> None:
+    """Nobody knows which of them has called, and talked with an agent of the queue."""
+    with desk.engine.begin() as conn:
+        for _ in range(2):
+            customer = customers.create(conn, at=desk.now)
+            identifiers.add(conn, customer, "phone", ANA, at=desk.now)
+    desk.put(ANA)
+    assert desk.row().customer_id == ""
+    desk.clock.sleep(10)
+    with desk.engine.begin() as conn:
+        contact = contacts.start(conn, channel="sip", caller=ANA, called="", at=desk.now)
+    talk(desk, contact, "billing", "ben", "")
+    desk.queues.sign_in("ana")
+    assert desk.fed() == 0
+    assert desk.state() == ("done", "served", 0)
+
+
 def test_two_processes_feed_and_dial_nobody_twice(desks: Desk, another: Another) -> None:
     numbers = [f"+1212555{number}" for number in range(1000, 1012)]
     desks.put(*numbers)
@@ -372,6 +405,11 @@ def serve(desk: Desk, queue: str, agent: str = "ben") -> None:
     with desk.engine.begin() as conn:
         contact = contacts.start(conn, channel="sip", caller=ANA, called="", at=desk.now)
         recognition.assume(conn, contact, customer, proof="caller_id", at=desk.now)
+    talk(desk, contact, queue, agent, customer)
+
+
+def talk(desk: Desk, contact: str, queue: str, agent: str, customer: str) -> None:
+    """From joining to the end."""
     desk.queues.sign_in(agent)
     desk.queues.join(contact, queue, channel="sip", holder="sip1", customer_id=customer, caller=ANA)
     (offer,) = desk.queues.claim(Proposal(contact, queue, "voice", (agent,)))
