@@ -51,6 +51,8 @@ def problems(tmp_path: Path, queues: str, agents: str = AGENTS, flow: str = FLOW
         ("relax: [{after: 9s}, {after: 3s}]", "write the steps of `relax` in the order of time"),
         ("wrap_up: {required: true}", "required codes need a list `codes`"),
         ("callback: {offer_hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
+        ("staffing: {shrinkage: 95}", "queues.yaml:3:16 'shrinkage': Input should be less than or equal to 90"),
+        ("staffing: {busy: 80}", "queues.yaml:3:16 'busy' is not known here"),
         ("callback: {hours: summer}", "queues.yaml:3:16 there is no file 'summer.yaml'"),
         ("record: {consent: by_region}", "queues.yaml:3:14 `consent` needs `regions`; write both: {consent: by_region"),
         ("record: {consent: never, regions: [DE]}", "queues.yaml:3:30 `consent` isn't `by_region`, so that"),
