@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import fcntl
 import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import cycle
 from pathlib import Path
@@ -33,7 +31,6 @@ from ivr.prompts.catalogue import Catalogue
 from ivr.rendering import all_prompts, render
 from ivr.settings import Settings
 from ivr.speech.renderer import Renderer
-from ivr.startup import CannotStart
 from ivr.supervisor import Program, Supervisor
 
 PROGRAMS = ("web", "live", "sip", "mail", "router", "worker", "clock")
@@ -192,15 +189,3 @@ class Service:
             await render(renderer, all_prompts(catalogue, flows), self.console)
         finally:
             await renderer.close()
-
-
-@contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold `data_dir`'s lock. Raises `CannotStart` where another run has it."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "run.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CannotStart(f"{data_dir} is in use by another `callwright run`; stop it or set DATA_DIR") from None
-        yield

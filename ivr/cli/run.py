@@ -26,14 +26,16 @@ class Run(Command):
 
         from ivr.embedded import NoRedis
         from ivr.ports import PortTaken
-        from ivr.service import Service, only_one
+        from ivr.running import only_one
+        from ivr.service import Service
         from ivr.settings import Settings
         from ivr.startup import CannotStart
 
         settings = Settings()
         try:
-            with only_one(settings.data_dir):
+            with only_one(settings.data_dir) as listens:
                 service = Service(settings, Console(highlight=False))
+                listens(service.settings.port)
                 asyncio.run(service.run(*service.prepare()))
         except (CannotStart, NoRedis, PortTaken) as error:
             raise Failure(str(error)) from None

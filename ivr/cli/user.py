@@ -60,10 +60,11 @@ class Users(Command):
         from datetime import UTC, datetime
 
         from callcenter.desk.users import InvalidUser
+        from ivr.running import as_running
         from ivr.settings import Settings
         from ivr.startup import CannotStart, open_migrated
 
-        settings = Settings()
+        settings = as_running(Settings())
         try:
             engine = open_migrated(settings)
         except CannotStart as error:

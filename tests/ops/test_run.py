@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from ivr.running import as_running
+from ivr.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -141,8 +144,13 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         second = Running(tmp_path / "var")
         assert second.wait() == 2
         assert "is in use by another `callwright run`" in "".join(second.lines)
+        web = re.search(r"Web +(http://\S+)", "".join(first.lines))
+        assert web
+        settings = Settings(_env_file=None, data_dir=tmp_path / "var")
+        assert as_running(settings).base_url == web[1], "a link that a command prints leads there"
     finally:
         first.stop()
+    assert as_running(settings) is settings, "nothing runs there any more"
 
 
 def test_flows_with_mistakes_are_refused_before_anything_starts(tmp_path: Path) -> None:
