@@ -28,6 +28,7 @@ from callcenter.db import reading
 from callcenter.queues import closing
 from callcenter.queues.callbacks import known_as
 from callcenter.queues.redis_hash import Hash, entry_fields, moment, text
+from callcenter.queues.staffing import groups_of
 from callcenter.queues.store import Queues
 from callcenter.tables import queue_entries
 
@@ -128,10 +129,11 @@ class Feeder:
         """Agents of the queue who have nothing to do: those with the skills that it requires, or where there is none,
         those who will do once they are relaxed."""
         now, configured = self.queues.clock(), self.queues.queue(queue)
+        serving = groups_of(self.queues.config, queue)
         idle = [
             agent
             for agent in self.queues.agents().values()
-            if queue in agent.queues and agent.state == "idle" and agent.blocked_until <= now
+            if not agent.groups.isdisjoint(serving) and agent.state == "idle" and agent.blocked_until <= now
         ]
         for skills in (configured.skills, *(stage.skills for stage in configured.relax)):
             able = sum(all(agent.skills.get(name, 0) >= level for name, level in skills.items()) for agent in idle)

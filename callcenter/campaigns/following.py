@@ -24,6 +24,8 @@ KINDS: Final = frozenset(
 )
 REFUSED: Final = frozenset({people.DO_NOT_CONTACT, people.NO_CONSENT, people.SERVED, people.CANCELLED})
 """Why a callback was taken back for good; after anything else the person is looked at again."""
+GOES_ON: Final = frozenset({"transferred", "taken_over", "agent_gone", "agent_lost"})
+"""Why an agent's part of a conversation is over that goes on with another's."""
 SOON: Final = timedelta(seconds=30)
 
 
@@ -47,7 +49,9 @@ def follow(conn: Connection, fact: Fact) -> None:
         case "queue.left", people.QUEUED:  # hung up while waiting for the next agent, after the first was lost
             _tried(conn, found, "failed", now, settings=_settings(conn, fact.contact))
             contacts.end(conn, fact.contact, outcome="hung_up", at=now)
-        case "offer.done", _:
+        case "queue.left", people.DONE:  # ... or after a transfer
+            contacts.end(conn, fact.contact, outcome="hung_up", at=now)
+        case "offer.done", _ if fact.data.get("why") not in GOES_ON:
             contacts.end(conn, fact.contact, outcome="completed", at=now)
         case "wrap_up.done", people.DONE if found.result == people.REACHED:
             _coded(conn, found, str(fact.data.get("code") or ""), fact, now)

@@ -238,6 +238,35 @@ def test_whoever_is_cancelled_by_a_person_is_called_no_more(desk: Desk) -> None:
     assert desk.state() == ("done", "cancelled", 0)
 
 
+def test_a_transferred_call_ends_with_its_second_agent(desk: Desk) -> None:
+    desk.put(ANA)
+    desk.queues.sign_in("ana")
+    desk.fed()
+    offer = desk.offered()
+    contact = desk.row().contact_id
+    assert desk.queues.accept(offer)
+    assert desk.queues.connected(offer)
+    assert desk.queues.transfer(offer, "general")
+    desk.drain()
+    assert ended(desk, contact) == ""
+    assert int(desk.queues.entry(contact)["priority"]) > 0
+    desk.queues.sign_in("ben")
+    (second,) = desk.queues.claim(Proposal(contact, "general", "voice", ("ben",)))
+    assert desk.queues.connected(second)
+    assert desk.queues.complete(second)
+    desk.drain()
+    assert ended(desk, contact) == "completed"
+    assert desk.state() == ("done", "reached", 1)
+    assert audited(desk) == []
+
+
+def ended(desk: Desk, contact: str) -> str:
+    with reading(desk.engine) as conn:
+        found = contacts.get(conn, contact)
+    assert found is not None
+    return str(found.outcome)
+
+
 def test_of_two_processes_that_read_the_same_row_one_changes_it(desks: Desk) -> None:
     desks.put(ANA)
     read = desks.row()

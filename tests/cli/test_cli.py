@@ -167,7 +167,7 @@ def test_draw_and_schema(folder: Path, capsys: pytest.CaptureFixture[str], monke
     assert (folder / "main.svg").read_text().count("<svg") == 1
     assert main(["draw", "--dot", "-o", "-"]) == 0
     assert "digraph" in capsys.readouterr().out
-    for kind in ("flow", "company", "call"):
+    for kind in ("flow", "company", "campaigns", "call"):
         assert main(["schema", kind]) == 0
         assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")
     assert main(["schema", "-o", "flow.json"]) == 0

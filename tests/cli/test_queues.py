@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy.engine import Engine
 
 from callcenter import events
+from callcenter.campaigns.config import DAYS
+from callcenter.campaigns.importing import parse, put
 from callcenter.db import migrate, open_database
 from callcenter.queues.store import Queues
+from ivr import campaigns
 from ivr.actions import specs
 from ivr.published import Published
 from ivr.queue_config import PublishedQueues
@@ -77,6 +82,35 @@ def test_the_router_offers_and_the_audit_agrees(environment: dict[str, str], que
     assert audit.returncode == 0
     assert (told["contacts"], told["findings"]) == (1, [])
     assert told["events"]["wrap_up.done"] == 1
+
+
+def test_the_router_feeds_campaigns(
+    environment: dict[str, str], engine: Engine, tmp_path: Path, valkey: Valkey
+) -> None:
+    flows = tmp_path / "flows"
+    shutil.copytree(REPOSITORY / "flows", flows)
+    every_hour = {"queue": "general", "hours": "00:00-24:00", "days": list(DAYS)}
+    (flows / "campaigns.yaml").write_text(yaml.safe_dump({"campaigns": {"plan": every_hour}}))
+    files = yaml.safe_load((flows / "queues.yaml").read_text())
+    del files["queues"]["general"]["callback"]["hours"]
+    (flows / "queues.yaml").write_text(yaml.safe_dump(files))
+    published = Published(engine, specs(), tmp_path / "versions")
+    lists = campaigns.lists(published.publish(flows, REPOSITORY / "prompts"))
+    queues = PublishedQueues(published, valkey.client()).queues
+    put(engine, "plan", lists.campaigns["plan"], parse("phone\n+12125550142\n", "x.csv"), datetime.now(UTC))
+    queues.sign_in("ben")
+    with callwright(environment, "router") as router:
+        deadline = time.monotonic() + 60
+        while not queues.offers_of("ben"):
+            assert time.monotonic() < deadline
+            assert router.poll() is None, router.communicate()[0]
+            time.sleep(0.02)
+        (offer,) = queues.offers_of("ben")
+        router.send_signal(signal.SIGTERM)
+        said, _ = router.communicate(timeout=30)
+    assert router.returncode == 0, said
+    entry = queues.entry(offer.contact_id)
+    assert (offer.callback, entry["number"], entry["priority"]) == (True, "+12125550142", "-1")
 
 
 def test_the_audit_names_who_was_lost(environment: dict[str, str], engine: Engine) -> None:
