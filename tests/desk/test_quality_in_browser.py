@@ -6,7 +6,7 @@ import re
 import wave
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from callcenter import recordings
 from tests.desk.support import NOW
@@ -103,4 +103,23 @@ def test_a_comment_goes_to_its_moment_and_the_agent_hears_it(chromium: Browser, 
     page.get_by_role("button", name="Disagree").click()
     expect(page.get_by_text("the agent disagrees")).to_be_visible()
     assert tab.complaints == []
+    tab.context.close()
+
+
+def test_news_of_an_evaluation_are_told_at_once(chromium: Browser, filled: Served) -> None:
+    """As `callwright live` passes them on: `{kind: evaluation}` on the agent's own topic."""
+    tab = Tab(chromium, filled, "agent")
+    page = tab.page
+
+    def serve(socket: WebSocketRoute) -> None:
+        def hello(_: str | bytes) -> None:
+            socket.send('{"kind": "welcome", "data": {"after": {}}}')
+            socket.send('{"kind": "evaluation", "topic": "agent:maria", "id": "1-1", "data": {"id": "x"}}')
+
+        socket.on_message(hello)
+
+    page.route_web_socket(re.compile("/live/desk$"), serve)
+    page.route("**/desk/ticket", lambda route: route.fulfill(json={"ticket": "t", "url": "ws://live.example/live"}))
+    page.goto("/desk/")
+    expect(page.locator("#live-state")).to_have_text("An evaluation of yours has news: see Quality.", timeout=20_000)
     tab.context.close()
