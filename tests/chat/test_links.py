@@ -25,6 +25,7 @@ from ivr.actions import perform
 from ivr.assembly import make_runner, make_tickets
 from ivr.channels.chat import identity, visitors
 from ivr.flow.inputs import Words
+from ivr.flow.model import Company
 from ivr.flow.session import SPEECH, TEXT, Session
 from ivr.runner import Runner
 from ivr.settings import Settings
@@ -209,7 +210,7 @@ def test_where_a_link_may_go(
     session = runner.start(channel="sip", capabilities=SPEECH, external_id="1", caller=caller, called="1").session
     made = context(
         engine, contact_id=session.contact_id, session_id=session.id, settings=settings, now=now,
-        company={"name": "Riverbend", "country": "US"},
+        company=Company(name="Riverbend", country="US"),
     )  # fmt: skip
     first = perform("send_chat_link", made, {"to": to})
     again = perform("send_chat_link", made, {"to": to})
