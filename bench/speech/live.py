@@ -82,9 +82,9 @@ class Server(Ours):
         """Wait until every worker has loaded its models: it then waits for its input without using the processor."""
         while True:
             before = [(pid, cpu_seconds(pid)) for pid in self.recognisers()]
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.0)
             after = [(pid, cpu_seconds(pid)) for pid in self.recognisers()]
-            if len(after) >= self.workers and before == after and all(spent > 0.5 for _, spent in after):
+            if len(after) >= self.workers and before == after and all(spent > 0.1 for _, spent in after):
                 return
 
 

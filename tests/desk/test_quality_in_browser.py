@@ -94,6 +94,7 @@ def test_a_comment_goes_to_its_moment_and_the_agent_hears_it(chromium: Browser, 
     page = tab.page
     page.goto("/desk/quality/mine")
     page.get_by_role("link", name=re.compile("call, ")).first.click()
+    page.wait_for_url(re.compile("/quality/evaluations/"))  # with its script
     jump = page.get_by_role("button", name="0:07")
     jump.focus()
     page.keyboard.press("Enter")

@@ -46,6 +46,6 @@ def test_what_can_be_wrong_is_said(
     assert main(["call", "--twilio", server.url]) != 0  # nobody listens there any more
     assert "11200" in capsys.readouterr().err
     assert main(["call", "--twilio", "127.0.0.1"]) != 0
-    assert "no address" in capsys.readouterr().err
+    assert "not the address of a server" in capsys.readouterr().err
     assert main(["call", "--twilio", server.url, "--text"]) != 0
     assert "--text can't be used with --twilio" in capsys.readouterr().err
