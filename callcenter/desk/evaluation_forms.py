@@ -11,11 +11,13 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import NotFound
 
 from callcenter import evaluations, quality
+from callcenter import quality_sampling as sampling
 from callcenter.desk import threads, users
 from callcenter.desk.users import User
 from callcenter.desk.visit import Refused, Visit
 from callcenter.evaluations import LONGEST, LONGEST_COMMENT, MOST_COMMENTS, Comment, Evaluation, Impossible
 from callcenter.quality import Answer, Form, QualityFile
+from callcenter.quality_sampling import Talk
 
 MOMENT = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2})|(\d{1,5})")
 SPARE = 3
@@ -25,6 +27,22 @@ SPARE = 3
 def file(visit: Visit) -> QualityFile | None:
     """The published forms. Not to be called in a transaction."""
     return quality.from_data(visit.desk.flows.data(quality.FILE))
+
+
+def chosen(visit: Visit) -> tuple[str, Form]:
+    """The form that was chosen, by its name. Raises Refused. Not to be called in a transaction."""
+    known, name = file(visit), visit.form("form", 40)
+    if known is None or name not in known.forms:
+        raise Refused(visit.t("There is no such form: flows/quality.yaml has them."))
+    return name, known.forms[name]
+
+
+def talk(visit: Visit, conn: Connection, contact_id: str) -> Talk:
+    """What the agent who was chosen had of a contact. Raises NotFound."""
+    for one in sampling.of_contact(conn, contact_id):
+        if one.agent == visit.form("agent", 64):
+            return one
+    raise NotFound
 
 
 def found(visit: Visit, evaluation_id: str) -> Evaluation:

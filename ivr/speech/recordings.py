@@ -71,7 +71,7 @@ def _of_ffmpeg(path: Path, kind: str | None) -> pcm.Samples:
     command = ["ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file", *(["-f", kind] if kind else [])]
     command += ["-i", f"file:{path.absolute()}", "-map", "0:a:0", "-t", str(MAX_SECONDS + 1)]
     command += ["-ac", "1", "-ar", str(ENOUGH_RATE), "-f", "s16le", "-"]
-    made = subprocess.run(command, capture_output=True, timeout=DECODING_SECONDS, check=True)  # noqa: S603
+    made = subprocess.run(command, capture_output=True, timeout=DECODING_SECONDS, check=True)  # noqa: S603 - no shell
     return pcm.from_pcm16(made.stdout)
 
 

@@ -47,9 +47,13 @@ class Counter:
         assert self.shown["field"] == "card"
 
     def keys_card(self, card: str = CARD) -> None:
+        self.keys_but_code(card)
+        self.caller.press(CODE + "#")
+
+    def keys_but_code(self, card: str = CARD) -> None:
         self.caller.finish_speaking()
         self.caller.press(card + "#")
-        self.keys_rest()
+        self.caller.press(EXPIRY)
 
     def keys_rest(self) -> None:
         self.caller.press(EXPIRY)
@@ -101,6 +105,14 @@ class Counter:
 
 def counter(office: Office) -> Counter:
     return Counter(office, *office.conversation())
+
+
+def paid(here: Counter) -> None:
+    """The caller keys a card that is charged, once, and both talk on."""
+    here.keys_card()
+    here.office.step()
+    assert (here.shown["result"], here.charged, len(here.receipts)) == ("paid", 1, 1)
+    assert here.talks
 
 
 @contextmanager

@@ -40,20 +40,13 @@ def evaluate(visit: Visit, contact_id: str) -> Response:
 
 @page("/contacts/<contact_id>/evaluate", needs="quality.evaluate", method="POST", transaction="own")
 def begin_evaluation(visit: Visit, contact_id: str) -> Response:
-    file = forms.file(visit)
-    name = visit.form("form", 40)
-    if file is None or name not in file.forms:
-        raise Refused(visit.t("There is no such form: flows/quality.yaml has them."))
+    name, form = forms.chosen(visit)
     with visit.desk.engine.begin() as conn:
-        talk = next(
-            (one for one in sampling.of_contact(conn, contact_id) if one.agent == visit.form("agent", 64)), None
-        )
-        if talk is None:
-            raise NotFound
+        talk = forms.talk(visit, conn, contact_id)
         try:
             evaluation_id = evaluations.start(
                 conn, contact_id=contact_id, agent=talk.agent, queue=talk.queue, form_name=name,
-                form=file.forms[name], evaluator_id=visit.user.id, at=visit.now,
+                form=form, evaluator_id=visit.user.id, at=visit.now,
             )  # fmt: skip
         except Impossible as error:
             raise forms.refused(visit, error) from None

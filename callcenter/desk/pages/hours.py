@@ -194,10 +194,11 @@ def _port(visit: Visit) -> Hours:
 
 
 def _kind(visit: Visit) -> ChangeKind:
-    kind = visit.form("kind", 10)
-    if kind not in get_args(ChangeKind) or kind == "weekday":
+    given = visit.form("kind", 10)
+    kinds: list[ChangeKind] = [kind for kind in get_args(ChangeKind) if kind == given != "weekday"]
+    if not kinds:
         raise BadRequest("no such kind")
-    return kind  # type: ignore[return-value]
+    return kinds[0]
 
 
 def _was(visit: Visit, field: str) -> Any:

@@ -54,10 +54,11 @@ def prompt(visit: Visit, language: str, prompt_id: str) -> Response:
 @page("/prompts/<language>/<prompt_id>/<which>.wav", needs="prompts.read", transaction="own")
 def prompt_sound(visit: Visit, language: str, prompt_id: str, which: str) -> Response:
     """As it sounds on the telephone; players ask for parts of it (RFC 9110, 14.2)."""
-    if which not in get_args(Which):
+    asked: list[Which] = [one for one in get_args(Which) if one == which]
+    if not asked:
         raise NotFound
     try:
-        sound = _there(lambda: _port(visit).sound(language, prompt_id, which))  # type: ignore[arg-type]
+        sound = _there(lambda: _port(visit).sound(language, prompt_id, asked[0]))
     except SoundRefused as error:
         raise Refused(_why(visit, error)) from None
     response = Response(sound, content_type="audio/wav")

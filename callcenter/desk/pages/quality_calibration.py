@@ -6,7 +6,6 @@ from flask import Response
 from werkzeug.exceptions import NotFound
 
 from callcenter import contacts, evaluations, quality_calibration
-from callcenter import quality_sampling as sampling
 from callcenter.desk import evaluation_forms as forms
 from callcenter.desk import users
 from callcenter.desk.routing import page
@@ -28,22 +27,15 @@ def calibration_list(visit: Visit) -> Response:
 
 @page("/contacts/<contact_id>/calibrate", needs="quality.evaluate", method="POST", transaction="own")
 def begin_calibration(visit: Visit, contact_id: str) -> Response:
-    file = forms.file(visit)
-    name = visit.form("form", 40)
-    if file is None or name not in file.forms:
-        raise Refused(visit.t("There is no such form: flows/quality.yaml has them."))
+    name, form = forms.chosen(visit)
     with visit.desk.engine.begin() as conn:
         if contacts.get(conn, contact_id) is None:
             raise NotFound
-        talk = next(
-            (one for one in sampling.of_contact(conn, contact_id) if one.agent == visit.form("agent", 64)), None
-        )
-        if talk is None:
-            raise NotFound
+        talk = forms.talk(visit, conn, contact_id)
         try:
             calibration_id = quality_calibration.start(
                 conn, contact_id=contact_id, agent=talk.agent, queue=talk.queue, form_name=name,
-                form=file.forms[name], by=visit.user.id, at=visit.now,
+                form=form, by=visit.user.id, at=visit.now,
             )  # fmt: skip
         except Impossible as error:
             raise forms.refused(visit, error) from None

@@ -40,7 +40,7 @@ class Place:
 class Locator:
     def __init__(self, clock: Clock, names: Names, chance: random.Random | None = None) -> None:
         self._clock, self._names = clock, names
-        self._chance = chance or random.Random()  # noqa: S311 - it shares load out, nothing is secret
+        self._chance = chance or random.SystemRandom()
         self._down: dict[Place, float] = {}
         self._last: dict[str, list[Place]] = {}
 

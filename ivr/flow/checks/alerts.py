@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from ivr.flow.lint import View, error, lint, warning
-from ivr.flow.load import validated
-from ivr.flow.problems import FlowError, Problem, nearest
+from ivr.flow.checks._beside import file_lint, no_queue, queues
+from ivr.flow.lint import View, error, warning
+from ivr.flow.problems import Problem, nearest
+from ivr.flow.yaml_source import Node
 
 
-@lint
-def alerts(view: View) -> Iterator[Problem]:
-    node = view.flows.nodes.get("alerts")
-    if node is None:
-        return
-    try:
-        # By name: the flow engine imports nothing of the call centre.
-        file: Any = validated(importlib.import_module("callcenter.alerts").AlertsFile, node)
-    except FlowError as mistakes:
-        yield from mistakes.problems
-        return
-    data = view.flows.files.get("queues")
-    queues = set(data.get("queues") or {}) if isinstance(data, dict) else set()
+@file_lint("alerts", "callcenter.alerts", "AlertsFile")
+def alerts(view: View, node: Node, file: Any) -> Iterator[Problem]:
+    known = queues(view).keys()
     told: set[str] = set()
     for name, alert in file.alerts.items():
         for number, queue in enumerate(alert.queues):
-            if queue not in queues:
-                mark = node.at(("alerts", name, "queues", number))
-                yield error(mark, f"there is no queue '{queue}'", nearest(queue, queues), "unknown_queue")
+            if queue not in known:
+                yield no_queue(node.at(("alerts", name, "queues", number)), queue, known)
         for number, group in enumerate(alert.to):
             if group not in file.people:
                 mark = node.at(("alerts", name, "to", number))

@@ -6,14 +6,15 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 
+from ivr.flow.checks import _beside
 from ivr.flow.lint import View, lint, warning
 from ivr.flow.load import validated
 from ivr.flow.problems import FlowError, Problem, nearest
 from ivr.flow.verbs.ask import Ask
 
 KNOWN = {"business_hours": ("ivr.hours", "BusinessHours")}
-OTHERS = {"agents", "alerts", "campaigns", "customer", "intents", "quality", "queues", "reminders"}
-"""Files that other lints look into."""
+OTHERS = {"agents", "customer", "intents", "queues", "reminders"}
+"""Files that other lints look into, beside those of `file_lint`."""
 
 
 def _is_name(options: object) -> bool:
@@ -25,11 +26,12 @@ def files(view: View) -> Iterator[Problem]:
     specs = [spec for intent in view.flows.intents.file.intents.values() for spec in intent.slots.values()]
     asks = [step for _, _, step in view.places if isinstance(step, Ask)]
     lists = {name for name in (*(step.options for step in asks), *(spec.options for spec in specs)) if _is_name(name)}
+    others = OTHERS | _beside.KNOWN
     for name, node in view.flows.nodes.items():
-        if name not in view.flows.files or name in OTHERS or name in lists:
+        if name not in view.flows.files or name in others or name in lists:
             continue
         if name not in KNOWN:
-            fix = f"a flow has `steps:`; {nearest(name, (*KNOWN, *OTHERS))}"
+            fix = f"a flow has `steps:`; {nearest(name, (*KNOWN, *others))}"
             yield warning(node.mark, f"nothing uses the file '{name}.yaml'", fix, "unused_file")
             continue
         module, model = KNOWN[name]

@@ -17,6 +17,7 @@ from ivr.rehearsal.twilio_double import audio, rules
 from ivr.rehearsal.twilio_double.conference import NobodyToCoach
 from ivr.rehearsal.twilio_double.handset import Handset
 from ivr.rehearsal.twilio_double.heard import Heard, OpenGather
+from ivr.rehearsal.twilio_double.requests import Requests
 from ivr.rehearsal.twilio_double.tape import Tape
 from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 
@@ -32,7 +33,7 @@ class EndlessLoop(Exception):
     """Reply after reply, and never a word or a question for the caller."""
 
 
-class Call(Handset):
+class Call(Requests, Handset):
     """`start()` answers it. While it lasts, `asks` is what it waits for: gather, record or dial; "" once it is over.
 
     `transfers` gives the DialCallStatus that each <Dial> ends with; `on_heard` is called with all that is said.
@@ -235,37 +236,6 @@ class Call(Handset):
         redirect = self._follow()
         if redirect is not None:
             self._run(*redirect)
-
-    def _fetch(self, url: str, params: Params) -> Element | None:
-        try:
-            answer = self.twilio.post(url, {**self._standard(), **params})
-        except FailedWebhook as failure:
-            self.failures.append(failure)
-            if self.twilio.fallback_url is None or self._fell_back:
-                return None
-            self._fell_back = True
-            error = {"ErrorCode": str(failure.code), "ErrorUrl": failure.url}
-            fallback = self.twilio.url(self.twilio.fallback_url)
-            root = self._fetch(fallback, {**error, "CallStatus": "in-progress"})
-            self._fell_back = False
-            return root
-        self._url = url
-        return rules.parse(answer.body, answer.content_type)
-
-    def _standard(self) -> dict[str, str]:
-        """https://www.twilio.com/docs/voice/twiml#request-parameters"""
-        return {
-            "CallSid": self.sid,
-            "AccountSid": self.twilio.account_sid,
-            "From": self.caller,
-            "To": self.called,
-            "Caller": self.caller,
-            "Called": self.called,
-            "CallStatus": "in-progress",
-            "ApiVersion": "2010-04-01",
-            "Direction": "outbound-api" if self.outbound else "inbound",
-            **({"StirVerstat": self.verstat} if self.verstat else {}),
-        }
 
     def _follow(self) -> tuple[str, Params] | None:
         """Carry out verbs up to one that waits for the caller; a redirect gives where to go instead."""
