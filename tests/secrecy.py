@@ -15,7 +15,7 @@ def assert_lands_nowhere(paths: Iterable[Path], secrets: Iterable[str], *, texts
     by digit with any separators, backwards, escaped, in base64, in hexadecimal or in UTF-16.
 
     Fails also if there is nothing to search, since that proves nothing. Secrets of three or four digits are searched
-    with no digit beside them: shorter numbers stand in every file of numbers.
+    as numbers of their own, neither part of a longer one nor its fraction: such parts stand in every file of times.
     """
     searched = 0
     shapes = [(secret, shape) for secret in secrets for shape in _shapes(secret)]
@@ -55,4 +55,6 @@ def _shapes(secret: str) -> Iterator[re.Pattern[bytes]]:
 
 def _alone(pattern: bytes, *, short: bool) -> re.Pattern[bytes]:
     edge = rb"[0-9A-Za-z+/=]"  # no part of a longer number, an id or sealed text
-    return re.compile(rb"(?<!" + edge + rb")" + pattern + rb"(?!" + edge + rb")" if short else pattern)
+    before = rb"(?<!" + edge + rb")(?<![0-9]\.)"
+    after = rb"(?!" + edge + rb")(?!\.[0-9])"
+    return re.compile(before + pattern + after if short else pattern)

@@ -41,7 +41,7 @@ def test_a_short_secret_is_found_where_it_stands_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text('{"cvc": "917"}')
     with pytest.raises(AssertionError):
         assert_lands_nowhere([tmp_path], ["917"])
-    (tmp_path / "file").write_text("id 19171")
+    (tmp_path / "file").write_text("id 19171, until 1795373425.719, 917.25 ms")
     assert_lands_nowhere([tmp_path], ["917", CARD])
 
 
