@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.desk.browser import Measured
 from bench.desk.company import PROCESSES, Company, company, sign_in
 from bench.desk.desks import Agent, Supervisor
-from bench.live import percentile
+from bench.measuring import percentile
 
 OPENING = 4
 """Desks that open at once."""

@@ -18,7 +18,8 @@ from pathlib import Path
 import yaml
 from sqlalchemy.engine import Engine
 
-from bench.live import cpu_seconds, resident
+from bench.live import resident
+from bench.measuring import cpu_seconds
 from callcenter import contacts
 from callcenter.db import migrate, open_database
 from callcenter.desk import sessions, users

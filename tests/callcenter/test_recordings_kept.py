@@ -10,7 +10,9 @@ from sqlalchemy.engine import Engine
 
 from callcenter import contacts, events, recordings
 from callcenter.db import reading
+from callcenter.tables import contacts as contacts_table
 from callcenter.tables import queue_entries
+from callcenter.tables import recordings as recordings_table
 from tests.databases import database_url, engine, sqlite_engine
 from tests.postgres import postgres
 
@@ -48,9 +50,9 @@ def test_each_queue_has_its_own_time(engine: Engine, tmp_path: Path) -> None:
     assert [path.exists() for path in (old, young, other, unknown, message)] == [False, True, True, False, True]
     assert recordings.forget(engine, days, NOW) == 0
     with reading(engine) as conn:
-        kept = conn.execute(sa.select(recordings.recordings.c.path)).scalars().all()
+        kept = conn.execute(sa.select(recordings_table.c.path)).scalars().all()
         assert sorted(kept) == sorted(map(str, (young, other, message)))
-        rows = conn.execute(sa.select(contacts.contacts.c.id)).scalars().all()
+        rows = conn.execute(sa.select(contacts_table.c.id)).scalars().all()
         facts = [event for id in rows for event in events.of_contact(conn, id)]
     assert [fact.kind for fact in facts] == ["recording_deleted"] * 2
     assert all(len(fact.data["sha256"]) == 64 for fact in facts)

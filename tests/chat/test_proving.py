@@ -14,7 +14,8 @@ from callcenter.tables import customers as customers_table
 from callcenter.tables import messages as messages_table
 from ivr.channels.chat import proving
 from ivr.live.context import Context
-from tests.chat.conftest import ANA, Carrier, Visitor, contact, kinds, rows, serving, visiting
+from tests.carriers import Carrier
+from tests.chat.conftest import ANA, Visitor, contact, kinds, rows, serving, visiting
 from tests.twilio.support import NOON
 
 

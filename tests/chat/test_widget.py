@@ -16,7 +16,8 @@ from callcenter import customers, identifiers, outbox
 from callcenter.tables import contacts, files
 from ivr.channels.chat.pages import STATIC
 from ivr.settings import Settings
-from tests.chat.conftest import Carrier, rows, stored
+from tests.carriers import Carrier
+from tests.chat.conftest import rows, stored
 from tests.chat.site import Site, Widget, chromium, running
 from tests.twilio.support import NOON
 

@@ -10,9 +10,10 @@ from callcenter import emergency
 from callcenter.messages.inbound import Inbound
 from callcenter.queues import closing
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from ivr import emergency as announcements
 from ivr.conversations import Conversations
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.queueing import Queueing
 from tests.conversations.support import Desk
 from tests.valkey import Valkey

@@ -17,7 +17,8 @@ from callcenter.messages import inbound as inbox
 from callcenter.messages.inbound import Inbound, InboundFile
 from callcenter.tables import contacts as contacts_table
 from callcenter.tables import messages, sessions
-from tests.conversations.support import DANA, US, Carrier, Desk
+from tests.carriers import Carrier
+from tests.conversations.support import DANA, US, Desk
 
 
 def bodies(carrier: Carrier) -> str:

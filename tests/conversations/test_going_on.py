@@ -15,7 +15,8 @@ from callcenter.tables import contacts, sessions
 from ivr.flow.inputs import HungUp, Keys
 from ivr.flow.secret import Secret
 from ivr.flow.session import VOICE
-from tests.conversations.support import DANA, US, Carrier, Desk
+from tests.carriers import Carrier
+from tests.conversations.support import DANA, US, Desk
 
 CARD = "4242424242424242"
 

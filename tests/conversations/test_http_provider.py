@@ -16,7 +16,8 @@ from callcenter.messages import open_sender
 from callcenter.messages.sms_http import HttpSms
 from callcenter.tables import contacts, files, messages
 from ivr.channels.messaging.http import blueprint
-from tests.conversations.support import DANA, US, Carrier, Desk, _desk
+from tests.carriers import Carrier
+from tests.conversations.support import DANA, US, Desk, _desk
 from tests.servers import Handler, serving
 from tests.twilio.support import NOON, prepare, settings
 

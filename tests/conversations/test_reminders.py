@@ -18,7 +18,8 @@ from ivr.actions import specs
 from ivr.flow.check import check
 from ivr.flow.load import read_folders
 from ivr.reminders import remind
-from tests.conversations.support import DANA, Carrier, Desk
+from tests.carriers import Carrier
+from tests.conversations.support import DANA, Desk
 
 ROOT = Path(__file__).parents[2]
 DUE = dt.date(2026, 12, 4)

@@ -9,7 +9,8 @@ import pytest
 from callcenter import customers, events, identifiers
 from callcenter.db import reading
 from callcenter.tables import contacts
-from tests.conversations.support import DANA, Carrier, Desk
+from tests.carriers import Carrier
+from tests.conversations.support import DANA, Desk
 
 LEES = "+12025550177"
 

@@ -11,8 +11,9 @@ import pytest
 from callcenter import contacts, tables
 from callcenter.queues import closing
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from ivr.conversations import Conversations
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.queueing import Queueing
 from tests.conversations.support import DANA, Desk
 from tests.valkey import Valkey

@@ -24,8 +24,9 @@ from callcenter.desk import users
 from callcenter.live import Live
 from callcenter.messages.inbound import Inbound, receive
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from ivr.assembly import make_published
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.settings import Settings
 from tests.desk.support import HASHED
 from tests.twilio.support import prepare

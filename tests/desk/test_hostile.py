@@ -17,6 +17,7 @@ from callcenter.db import reading
 from callcenter.desk import audit
 from callcenter.desk.routing import all_pages
 from callcenter.desk_tables import audit_log
+from callcenter.tables import customers as customers_table
 from callcenter.tables import files as files_table
 from callcenter.tables import messages, recordings
 from tests.desk.seed import seed
@@ -248,7 +249,7 @@ def test_looks_are_written_once_and_before_they_are_shown(desk: Desk, ids: dict[
 def test_a_look_that_can_not_be_written_is_not_shown(desk: Desk, ids: dict[str, str]) -> None:
     auditor = desk.browser("auditor")
     with desk.engine.begin() as conn:  # another process holds the database for longer than we wait
-        conn.execute(sa.update(customers.customers).values(name="held"))
+        conn.execute(sa.update(customers_table).values(name="held"))
         answer = auditor.get(f"/desk/customers/{ids['customer']}")
     assert answer.status_code == 503
     assert "Ana" not in answer.text

@@ -22,7 +22,8 @@ from callcenter.events import Event
 from callcenter.mail.intake import Intake, Taken
 from callcenter.tables import messages
 from ivr.channels.mail.service import make_intake
-from tests.conversations.support import Carrier, Desk, _desk, carrier
+from tests.carriers import Carrier
+from tests.conversations.support import Desk, _desk, carrier
 from tests.mail import made
 from tests.twilio.support import NOON, prepare, settings
 

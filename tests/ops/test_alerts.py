@@ -15,13 +15,14 @@ from sqlalchemy.engine import Engine
 from callcenter import outbox
 from callcenter.db import migrate, open_database, reading
 from callcenter.queues.store import Queues
+from callcenter.redis_client import connect
 from callcenter.tables import alert_episodes, messages
 from ivr import jobs, watching
 from ivr.actions import specs
 from ivr.cli import main
 from ivr.messaging import policy
 from ivr.published import Published
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.settings import Settings
 from tests.callcenter.test_outbox import Mailbox, mailbox
 from tests.flow import sample

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from callcenter import contacts, events
+from callcenter.tables import contacts as contacts_table
 
 MORNING = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 QUEUES, AGENTS, CHANNELS = ("billing", "general"), ("ana", "ben", "cleo"), ("sip", "chat", "sms")
@@ -21,8 +22,7 @@ class Writer:
         self.conn, self.at = conn, at
         self.id = contacts.start(conn, channel=channel, caller="+12125550100", called="1", at=at)
         if customer:
-            table = contacts.contacts
-            conn.execute(table.update().where(table.c.id == self.id).values(customer_id=customer))
+            conn.execute(contacts_table.update().where(contacts_table.c.id == self.id).values(customer_id=customer))
 
     def fact(self, kind: str, /, **data: Any) -> None:
         events.record(self.conn, self.id, None, kind, data, self.at)

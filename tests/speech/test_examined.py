@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 from ivr.finding import Finding
@@ -23,7 +26,7 @@ def test_the_chain_with_its_models_and_what_it_lacks() -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_language_without_a_recogniser_says_how_to_add_one(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
-    monkeypatch.setattr(examined.importlib.util, "find_spec", lambda name: object() if there else None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
     (finding,) = examined.recognisers("es-MX", [FakeRecogniser()])
     assert finding.well is None
     assert finding.found == "callers in this language have keys only"
@@ -47,12 +50,12 @@ intents:
 """
 
 
-def made(tmp_path, text: str) -> Intents:
+def made(tmp_path: Path, text: str) -> Intents:
     flows: FlowSet = sample.flow_set(tmp_path, {"flows/intents.yaml": text})[0]
     return flows.intents
 
 
-def test_intents_by_language(tmp_path) -> None:
+def test_intents_by_language(tmp_path: Path) -> None:
     found = made(tmp_path, INTENTS)
     english = list(examined.intents(found, "en"))
     assert english == [Finding("intents en", True, "6 examples of 2 intents, trained")]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from callcenter.tables import contacts
 from ivr.rehearsal.twilio_double import Call, HttpTransport, Twilio
-from ivr.rehearsal.twilio_double.platform import FailedWebhook
+from ivr.rehearsal.twilio_double.transport import FailedWebhook
 from tests.secrecy import assert_lands_nowhere
 from tests.twilio.server import web_server
 from tests.twilio.support import BASE_URL, CARD, TOKEN, Line, line, settings

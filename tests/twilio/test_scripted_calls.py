@@ -20,7 +20,7 @@ from callcenter.attestation import VERSTAT
 from callcenter.db import migrate, open_database, reading
 from callcenter.tables import events, messages, sessions
 from ivr.actions import specs
-from ivr.channels.twilio import twiml
+from ivr.channels.twilio import say, twiml
 from ivr.flow.effects import Enqueue, RequestCallback, RunAction
 from ivr.flow.inputs import ActionDone, Input
 from ivr.flow.load import load
@@ -35,8 +35,7 @@ from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import ScriptedActions, perform, scripted_transfers
 from ivr.rehearsal.sandbox import Sandbox
 from ivr.rehearsal.script import Script
-from ivr.rehearsal.twilio_double import Call, FlaskTransport, Twilio
-from ivr.rehearsal.twilio_double.call import Heard
+from ivr.rehearsal.twilio_double import Call, FlaskTransport, Heard, Twilio
 from ivr.rehearsal.twilio_double.phone import TwilioPhone
 from ivr.runner import Runner
 from ivr.vault import Vault
@@ -129,11 +128,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Prompt]:
     """Every prompt that was put into TwiML, by its words."""
     seen: dict[str, Prompt] = {}
 
-    into_twiml = twiml.said
-
     def noting(prompt: Prompt, voice: str | None, language: str) -> Iterator[Say]:
         seen[spoken(prompt)] = prompt
-        return into_twiml(prompt, voice, language)
+        return say.said(prompt, voice, language)
 
     monkeypatch.setattr(twiml, "said", noting)
     return seen
@@ -171,7 +168,7 @@ def test_scripted_call(
     twilio = Twilio(FlaskTransport(app), TOKEN, BASE_URL, duplicate=duplicate)
     transfers = scripted_transfers(script)
     call = twilio.call(
-        script.call.caller, script.call.called, transfers=lambda target: DIALLED[transfers(target).result],  # type: ignore[arg-type]
+        script.call.caller, script.call.called, transfers=lambda target: DIALLED[transfers(target).result],
         verstat=VERSTATS.get(script.call.attestation, ""),
     )  # fmt: skip
     clock.append(call)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from callcenter import emergency
+from callcenter.redis_client import connect
 from ivr import emergency as announcements
 from ivr.channels.twilio import calls as calls_module
 from ivr.channels.twilio.calls import Calls
@@ -15,7 +16,7 @@ from ivr.channels.twilio.waiting import Waiting, music_again, queued_again
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued
 from ivr.flow.session import Session
-from ivr.queue_config import PublishedQueues, connect
+from ivr.queue_config import PublishedQueues
 from ivr.rehearsal.twilio_double import Call, rules
 from tests.twilio.support import BASE_URL, Line, line, settings, words
 from tests.valkey import Valkey

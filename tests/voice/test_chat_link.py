@@ -19,12 +19,13 @@ from ivr.flow.load import load
 from ivr.rehearsal.reading import read_scripts
 from ivr.web import create_app
 from tests.chat.conftest import SHOP, kinds, rows
-from tests.chat.test_links import chats, open_link, said, until
+from tests.chat.test_links import chats, open_link, said
 from tests.servers import Handler, serving
 from tests.twilio.support import ACCOUNT_SID, BASE_URL, TOKEN
 from tests.twilio.test_scripted_calls import Pinned
 from tests.valkey import redis_url, valkey
 from tests.voice.line import FLOWS, PROMPTS, Line
+from tests.waiting import until
 
 __all__ = ["redis_url", "valkey"]
 
