@@ -1,4 +1,4 @@
-"""The tables of outbound campaigns: who is on which list, and which lists are paused."""
+"""The tables of outbound campaigns: who is on which list, which lists are paused, and how fast one is called."""
 
 from __future__ import annotations
 
@@ -24,12 +24,24 @@ campaign_people = sa.Table(
     sa.Column("next_at", UtcDateTime, nullable=False),  # not before
     sa.Column("contact_id", sa.Text),  # of the last call, or of the one that is to be made
     sa.Column("agent", sa.Text, nullable=False, server_default=""),
-    sa.Column("code", sa.Text, nullable=False, server_default=""),  # the agent's wrap-up code
+    sa.Column("code", sa.Text, nullable=False, server_default=""),  # the agent's wrap-up code, or the flow's outcome
+    # The flow that the last call ran; empty where an agent was reserved first. While such a call lasts, `updated_at` is
+    # moved on by whoever makes it.
+    sa.Column("flow", sa.Text, nullable=False, server_default=""),
     sa.Column("imported_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("campaign", "number"),
     sa.Index(None, "campaign", "state", "next_at"),
     sa.Index(None, "contact_id"),
+    sa.Index(None, "state"),
+)
+
+# Until when the calls of a campaign without agents have used up its calls per minute.
+campaign_paces = sa.Table(
+    "campaign_paces",
+    metadata,
+    sa.Column("campaign", sa.Text, primary_key=True),
+    sa.Column("until", UtcDateTime, nullable=False),
 )
 
 # Campaigns that are paused; a row is there as long as it is so.

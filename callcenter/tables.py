@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from callcenter.api_tables import api_keys, idempotent_requests, webhook_deliveries, webhooks
-from callcenter.campaign_tables import campaign_pauses, campaign_people
+from callcenter.campaign_tables import campaign_paces, campaign_pauses, campaign_people
 from callcenter.db import Json, UtcDateTime
 from callcenter.desk_tables import (
     audit_log,
@@ -59,6 +59,7 @@ __all__ = [
     "audit_log",
     "bills",
     "calibrations",
+    "campaign_paces",
     "campaign_pauses",
     "campaign_people",
     "case_changes",
