@@ -7,13 +7,15 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from ivr.channels.leg import LegEvent
 from ivr.channels.sip.media.client import Media, Stream
 
 PATIENCE = 20.0
 """Seconds after which a test that waits has failed; nothing is measured by it."""
+
+Kind = TypeVar("Kind", bound=LegEvent)
 
 
 class Rtp(NamedTuple):
@@ -26,7 +28,8 @@ class Rtp(NamedTuple):
 
     @classmethod
     def read(cls, data: bytes) -> Rtp:
-        return cls(*struct.unpack_from("!BBHII", data), data[12:])
+        flags, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", data)
+        return cls(flags, kind, sequence, timestamp, ssrc, data[12:])
 
 
 class Phone:
@@ -101,7 +104,7 @@ class Events:
         self.seen.append(event)
         self._changed.set()
 
-    def of(self, kind: type) -> list[LegEvent]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.seen if isinstance(event, kind)]
 
     async def until(self, enough: Callable[[], bool]) -> None:
@@ -110,7 +113,7 @@ class Events:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def next(self, kind: type, count: int = 1) -> LegEvent:
+    async def next(self, kind: type[Kind], count: int = 1) -> Kind:
         """The event of this kind with this number."""
         await self.until(lambda: len(self.of(kind)) >= count)
         return self.of(kind)[count - 1]

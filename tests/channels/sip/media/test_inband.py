@@ -2,6 +2,7 @@
 
 import subprocess
 import wave
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def silence(ms: int) -> np.ndarray:
     return np.zeros(ms * 8, np.int16)
 
 
-def keys(samples: np.ndarray, *, lose: set[int] = frozenset()) -> str:
+def keys(samples: np.ndarray, *, lose: Set[int] = frozenset()) -> str:
     """What the detector makes of one call's audio; frames whose index is in `lose` never come."""
     detector = ToneDetector()
     row = detector.add()

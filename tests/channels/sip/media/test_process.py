@@ -5,6 +5,7 @@ import itertools
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 
@@ -67,7 +68,7 @@ async def test_a_play_ends_the_one_before_and_a_loop_goes_on_until_stopped() -> 
             stream.stop()
             third = stream.play([])
             await events.next(PlayEnded, 3)
-            ended = [(event.play, event.reason) for event in events.of(PlayEnded)]  # type: ignore[attr-defined]
+            ended = [(event.play, event.reason) for event in events.of(PlayEnded)]
             assert ended == [(first, "stopped"), (second, "stopped"), (third, "done")]
             assert {packet.kind & 0x7F for packet in phone.packets} == {8}
 
@@ -85,7 +86,7 @@ async def test_keys_with_the_negotiated_payload_type_as_the_first_packets_of_a_c
                 await asyncio.sleep(0.02)
             await events.until(lambda: len(events.digits()) >= 5)
             assert events.digits() == "44#0D"
-            at = [event.at for event in events.of(Digit)]  # type: ignore[attr-defined]
+            at = [event.at for event in events.of(Digit)]
             assert at == sorted(at)
 
 
@@ -163,7 +164,7 @@ async def test_on_hold_nothing_is_sent_and_the_clock_goes_on() -> None:
             stream.connect(phone.address, codec="PCMU", event_type=101, send=False, receive=False)
             await media.stats()  # it has been done
             play = stream.play([clip("a", *range(1, 11))])
-            assert (await events.next(PlayEnded)).play == play  # type: ignore[union-attr]
+            assert (await events.next(PlayEnded)).play == play
             before = (await media.stats())["packets_in"]
             phone.press(stream, 7)
             while (await media.stats())["packets_in"] < before + 4:  # noqa: ASYNC110
@@ -240,7 +241,8 @@ def free_range(size: int) -> tuple[int, int]:
     """An even port from which on so many ports are free now."""
     pairs = PortPairs("127.0.0.1", None)
     while True:
-        first, second = pairs.take(), []
+        first = pairs.take()
+        second: list[socket.socket] = []
         port = first[0].getsockname()[1]
         try:
             second += PortPairs("127.0.0.1", (port + 2, port + size)).take()

@@ -3,6 +3,7 @@
 import os
 import threading
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,24 @@ QUIET = encode_ulaw(np.random.default_rng(3).normal(0, 20, 160).astype(np.int16)
 
 
 @pytest.fixture
-def writer():
+def writer() -> Iterator[DiskWriter]:
     writer = DiskWriter()
     yield writer
     writer.stop()
 
 
-def recording(writer: DiskWriter, path: Path | str, *, codec: Codec = PCMU, **how: object) -> Recording:
-    settings = {"max_seconds": 60.0, "finish_on": "#", "silence_seconds": None} | how
-    return Recording(1, 1, str(path), writer, codec, **settings)
+def recording(
+    writer: DiskWriter,
+    path: Path | str,
+    *,
+    codec: Codec = PCMU,
+    max_seconds: float = 60.0,
+    finish_on: str = "#",
+    silence_seconds: float | None = None,
+) -> Recording:
+    return Recording(
+        1, 1, str(path), writer, codec, max_seconds=max_seconds, finish_on=finish_on, silence_seconds=silence_seconds
+    )
 
 
 def samples(path: Path) -> np.ndarray:

@@ -42,9 +42,9 @@ async def test_what_was_played_goes_on_and_keys_are_heard() -> None:
             await killed(media)
             await phone.hear(lambda packets: packets[-1].ssrc != before and packets[-1].payload == HEARD)
             phone.press(stream, 5)
-            assert (await events.next(Digit)).digit == "5"  # type: ignore[union-attr]
+            assert (await events.next(Digit)).digit == "5"
             stream.stop()
-            assert (await events.next(PlayEnded)).play == play  # type: ignore[union-attr]
+            assert (await events.next(PlayEnded)).play == play
             assert not media.died.is_set()
 
 
@@ -99,14 +99,13 @@ async def test_a_conversations_recording_ends_as_lost_with_what_was_written(tmp_
             await killed(media)
             ended = await events.next(RecordingEnded)
             talking.cancel()
-            assert isinstance(ended, RecordingEnded)
             assert (ended.path, ended.reason) == (path, "lost")
             assert ended.seconds >= 0.5
             # another one may be begun
             again = tmp_path / "again.wav"
             stream.record_both(again, max_seconds=600)
             stream.stop_recording()
-            assert (await events.next(RecordingEnded, 2)).reason == "stopped"  # type: ignore[union-attr]
+            assert (await events.next(RecordingEnded, 2)).reason == "stopped"
 
 
 async def test_a_process_that_dies_young_is_not_replaced() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,7 +20,7 @@ def rtp(sequence: int, *, flags: int = 0x80, kind: int = 0, ssrc: int = SSRC) ->
 
 
 @pytest.fixture
-def sockets():
+def sockets() -> Iterator[list[socket.socket]]:
     pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
     pair[0].bind(("127.0.0.1", 0))
     pair[0].setblocking(False)

@@ -42,7 +42,7 @@ async def test_both_ways_with_keys_and_reports(suite: str) -> None:
             await hears_loop(phone)
             await listener.until(stream, phone, SPOKEN)
             phone.press(stream, 5)
-            assert (await events.next(Digit)).digit == "5"  # type: ignore[union-attr]
+            assert (await events.next(Digit)).digit == "5"
             # the report that says good-bye is SRTCP
             stream.close()
             loop = asyncio.get_running_loop()
