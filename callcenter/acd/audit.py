@@ -57,7 +57,6 @@ class _Asked:
     state: str
     at: float
     medium: str = ""
-    callback: bool = False
 
 
 ENDINGS = {"offer.refused": "refused", "offer.expired": "expired", "offer.withdrawn": "withdrawn",
@@ -137,12 +136,10 @@ class Audit:
             self._wrong(fact.offer, fact, "was made twice")
         for id in self._busy(fact.agent):
             self._wrong(fact.agent, fact, f"was asked for {fact.contact} while asked for {self._offers[id].contact}")
-        callback = fact.kind == "callback.due"
-        if callback and life.callback != "requested":
+        if fact.kind == "callback.due" and life.callback != "requested":
             self._wrong(fact.contact, fact, f"was to be called back while its callback was {life.callback or 'none'}")
-        self._offers[fact.offer] = _Asked(
-            fact.contact, fact.agent, "offered", fact.at, str(fact.data.get("medium", "")), callback
-        )
+        medium = str(fact.data.get("medium", ""))
+        self._offers[fact.offer] = _Asked(fact.contact, fact.agent, "offered", fact.at, medium)
         life.offers.add(fact.offer)
         self._agents[fact.agent].add(fact.offer)
 
@@ -192,6 +189,19 @@ class Audit:
         self._offers[fact.offer] = _Asked(fact.contact, fact.agent, "connected", fact.at, medium)
         self._agents[fact.agent].add(fact.offer)
 
+    def _dials(self, fact: Fact) -> None:
+        """Somebody was dialling when the store lost it, and is. The store may have come back with what it knew before:
+        then this comes before the loss is noticed."""
+        life = self._lives[fact.contact]
+        life.at = fact.at
+        if life.callback != "requested":
+            self._wrong(fact.contact, fact, f"is dialled while its callback was {life.callback or 'none'}")
+        for id in set(self._busy(fact.agent)) - {fact.offer}:
+            self._wrong(fact.agent, fact, f"waits for {fact.contact} while asked for {self._offers[id].contact}")
+        self._offers[fact.offer] = _Asked(fact.contact, fact.agent, str(fact.data["state"]), fact.at, "voice")
+        life.offers.add(fact.offer)
+        self._agents[fact.agent].add(fact.offer)
+
     def _done(self, fact: Fact) -> None:
         self._offer(fact, ("connected",), "done")
         self._move(fact, ("connected",), "done")
@@ -238,6 +248,7 @@ _HANDLERS = {
     "queue.store_lost": Audit._lost,
     "offer.made": Audit._offered,
     "callback.due": Audit._offered,
+    "callback.restored": Audit._dials,
     "offer.accepted": Audit._accepted,
     "offer.connected": Audit._connected,
     "offer.restored": Audit._restored,

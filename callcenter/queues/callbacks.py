@@ -190,6 +190,17 @@ class Callbacks(Entries, Base):
             json.loads(entry.get("data") or "{}").get("campaign", {}).get("name", ""),
         )  # fmt: skip
 
+    def restore_dial(
+        self, offer_id: str, contact_id: str, agent_id: str, *, device: str, holder: str, accepted: bool
+    ) -> bool | None:
+        """Tell a store that has lost its data that this process is dialling. `accepted`: the agent is on the line. True
+        if it goes on; False if it must end: nobody wants the callback any more, another process dials, or the agent is
+        being asked for another contact. `None`: the contact isn't there again yet, ask again."""
+        lease = moment(self.clock() + self.timing.dial)
+        state = "accepted" if accepted else "offered"
+        told = (self.now(), offer_id, contact_id, agent_id, device, holder, state, lease)
+        return {"yes": True, "no": False}.get(self.run(scripts.RESTORE, *told))
+
     def callback_tried(self, offer_id: str, result: str) -> str:
         """The customer wasn't reached: `no_answer`, `busy`, `machine` or `failed`. The agent is free at once. Gives
         `again` (it keeps its place and is dialled after the queue's spacing), `failed` (that was the last attempt),

@@ -87,12 +87,12 @@ class Entries(Base):
         """All that is stored of an entry, as text; empty for an unknown one. For screen pops and the desk."""
         return self.read(f"cw:entry:{contact_id}")
 
-    def keep(self, holder: str, contact_ids: Iterable[str], talking: Mapping[str, str] | None = None) -> list[str]:
-        """Say that this process has the legs of these contacts, waiting or connected; `talking` has the offers of those
-        that it has in conversation. Gives those that the store doesn't know, or doesn't know to be in conversation:
-        `join` them again with their original `joined_at`, or `reconnect` them. Once every 5 seconds; a call that isn't
-        kept for 20 is lost."""
-        given = [part for contact in contact_ids for part in (contact, (talking or {}).get(contact, ""))]
+    def keep(self, holder: str, contact_ids: Iterable[str], offers: Mapping[str, str] | None = None) -> list[str]:
+        """Say that this process has the legs of these contacts, waiting or connected, or is dialling them; `offers` has
+        those by which contacts are in conversation, or being dialled. Gives those that the store doesn't know, or knows
+        without that offer: `join` them again with their original `joined_at`, `reconnect` them, or `restore_dial`. Once
+        every 5 seconds; a call that isn't kept for 20 is lost."""
+        given = [part for contact in contact_ids for part in (contact, (offers or {}).get(contact, ""))]
         if not given:
             return []
         return list(self.run(scripts.KEEP, self.now(), holder, self.timing.dial, *given, key="cw:kept"))

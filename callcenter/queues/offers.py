@@ -75,10 +75,11 @@ class Offers(Base):
         lease = moment(self.clock() + self.timing.connect)
         return bool(self.run(scripts.ACCEPT, self.now(), offer_id, lease) == "yes")
 
-    def connected(self, offer_id: str) -> bool:
+    def connected(self, offer_id: str) -> bool | None:
         """Both parties are bridged: now the entry leaves the queue, and callbacks of the same person are cancelled.
-        False if the offer was withdrawn or has lapsed; the parties must not be bridged then. Again is True again."""
-        return bool(self.run(scripts.CONNECTED, self.now(), offer_id) == "yes")
+        False if the offer was withdrawn or has lapsed; the parties must not be bridged then. Again is True again.
+        `None` for an offer that the store doesn't know: it has lost its data, and is to be told by `reconnect`."""
+        return {"yes": True, "no": False}.get(self.run(scripts.CONNECTED, self.now(), offer_id))
 
     def refuse(self, offer_id: str, why: str) -> bool:
         """The offer comes to nothing: `rejected`, `no_answer`, `busy`, `failed`, `expired`. The entry waits again with

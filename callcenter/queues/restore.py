@@ -4,7 +4,8 @@ Processes with legs put theirs back themselves (`Queues.keep` tells them); callb
 process. Whatever is put back by both is there once: joining again changes nothing.
 
 A callback is put back only to be cancelled where the database shows that its person has been served since it was asked
-for: the store may have died before it could tell.
+for: the store may have died before it could tell. Nobody is called for a while: somebody may be dialling, or talking,
+and has that long to say so.
 """
 
 from __future__ import annotations
@@ -74,8 +75,12 @@ def _put_back(queues: Queues, row: Mapping[str, Any], *, over: bool) -> bool:
         described, channel=row["channel"], joined_at=row["joined_at"].timestamp(),
         last_agent=data["last_agent"], holder="" if requested else row["holder"],
         number=row["number"] if requested else "",
-        not_before=NEVER if over else row["callback_at"].timestamp() if requested and row["callback_at"] else 0.0,
+        not_before=NEVER if over else _due(row, queues.clock() + queues.timing.kept) if requested else 0.0,
         attempts=row["attempts"], restored="1",
         requested_at=moment(row["requested_at"].timestamp()) if row["requested_at"] else "",
     )  # fmt: skip
     return queues._join(row["contact_id"], queue, fields) == "waiting"
+
+
+def _due(row: Mapping[str, Any], earliest: float) -> float:
+    return max(earliest, row["callback_at"].timestamp() if row["callback_at"] else 0.0)

@@ -17,7 +17,8 @@ class Standing:
         self._connected = self._given_away = False
 
     async def connected(self) -> bool:
-        """Both are connected; False where the offer has lapsed meanwhile."""
+        """Both are connected; False where the offer has lapsed meanwhile. A store that doesn't answer, or has lost its
+        data, parts nobody."""
         # None: Redis is away, and hears of it later. Two people on the line are not kept waiting for that.
         answer = await self._facts.say(self._facts.queues.connected, self.offer.id)
         self._connected = answer is not False

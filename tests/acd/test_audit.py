@@ -22,6 +22,8 @@ WRAPPED: Line = ("wrap_up.done", "c", "ana", "o1")
 LEFT: Line = ("queue.left", "c", "", "")
 ASKED: Line = ("callback.requested", "c", "", "")
 DUE: Line = ("callback.due", "c", "ana", "o1", {"medium": "voice"})
+LOST: Line = ("queue.store_lost", "", "", "")
+DIALS: Line = ("callback.restored", "c", "ana", "o1", {"state": "accepted"})
 WHOLE = [JOIN, MADE, ACCEPTED, CONNECTED, DONE, WRAP, WRAPPED]
 
 
@@ -47,8 +49,9 @@ def found(*lines: Line, patience: float = 100) -> list[str]:
         [JOIN, ASKED, DUE, ("callback.tried", "c", "ana", "o1"), ("callback.failed", "c", "", "o1"), LEFT],
         [JOIN, ASKED, ("callback.cancelled", "c", "", ""), LEFT],
         [JOIN, MADE, CONNECTED, DONE, ("queue.joined", "c", "", "", {"transferred": "o1"}), WRAP, WRAPPED, LEFT],
-        [JOIN, MADE, ("queue.store_lost", "", "", ""), JOIN, LEFT],
-        [JOIN, MADE, CONNECTED, ("queue.store_lost", "", "", ""), ("offer.restored", "c", "ana", "o1"), DONE],
+        [JOIN, MADE, LOST, JOIN, LEFT],
+        [JOIN, MADE, CONNECTED, LOST, ("offer.restored", "c", "ana", "o1"), DONE],
+        [JOIN, ASKED, DUE, DIALS, LOST, JOIN, DIALS, CONNECTED, ("callback.done", "c", "ana", "o1"), DONE],
     ],
 )
 def test_what_is_in_order(lines: list[Line]) -> None:

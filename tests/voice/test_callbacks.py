@@ -1,4 +1,4 @@
-"""Callbacks and people who call meanwhile: real calls, a real Valkey, a router."""
+"""Callbacks, people who call meanwhile, and a store that forgets meanwhile: real calls, a real Valkey, a router."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from callcenter.acd.audit import Audit
+from callcenter.queues.auditing import audit
 from callcenter.queues.journal import Tail
+from ivr.channels.voice import keeper
 from tests.bridge.phones import TonePhone
-from tests.valkey import Valkey
+from tests.valkey import Copy, Valkey
 from tests.voice.office import Office, office
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(240)]
-ANA, DANA, EVE = 700, 300, 450
+ANA, BEN, DANA, EVE = 700, 1200, 300, 450
 NUMBER = "+12125550142"
 
 Story = Callable[[Office], Awaitable[None]]
@@ -24,12 +26,13 @@ Play = Callable[..., None]
 
 @pytest.fixture
 def play(tmp_path: Path, audio: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Runs a story in an office where `ana` is the only agent."""
+    """Runs a story in an office where `ana` is there, and `ben` may come; legs are kept often."""
+    monkeypatch.setattr(keeper, "KEEP_SECONDS", 0.2)
     monkeypatch.setenv("TEST_PHONE", "secret")
 
     def run(story: Story) -> None:
         async def whole() -> None:
-            async with office(tmp_path / "office", audio, valkey, "ana") as made:
+            async with office(tmp_path / "office", audio, valkey, "ana", "ben") as made:
                 await story(made)
 
         asyncio.run(whole())
@@ -136,5 +139,77 @@ def test_the_caller_is_told_and_waits_on_the_line_at_the_place_of_the_callback(p
         events = await made.tells("offer.connected")
         assert "callback.due" not in {event.kind for event in events}
         assert await audited(made) == []
+
+    play(story)
+
+
+async def dialled(made: Office, *, answered: bool) -> tuple[TonePhone, TonePhone, str]:
+    """ana, for whom a customer's telephone rings, the customer, and the contact; the store forgets it at that moment,
+    or has been forgotten when they have been `answered`."""
+    ana = await made.agent("ana", ANA)
+    dana, contact = await wants_a_call(made, ana)
+    await made.tells("callback.requested")
+    copy = await asyncio.to_thread(Copy, made.queues.client)
+    await asyncio.to_thread(made.queues.set_presence, "ana", "available")
+    await ana.answer()
+    await dana.rings()
+    if answered:
+        await answers(dana)
+        await dana.hears(ANA)
+    await asyncio.to_thread(copy.takes_over)
+    return ana, dana, contact
+
+
+async def answers(dana: TonePhone) -> None:
+    """Whom we call back answers, and presses the key."""
+    await dana.answer()
+    await dana.until(lambda: len(dana.heard) > 20, "the greeting")
+    dana.press("1")
+
+
+async def served_once(made: Office, ana: TonePhone, dana: TonePhone, ben: TonePhone) -> None:
+    """They talk; nobody was rung beside them, and the log adds up."""
+    await dana.hears(ANA)
+    await ana.hears(DANA)
+    await made.tells("callback.done")
+    dana.hang_up()
+    await made.tells("offer.done")
+    assert ben._invites.empty(), "ben was rung"
+    assert dana._invites.empty(), "dana was dialled twice"
+    told = await asyncio.to_thread(audit, made.engine)
+    assert told.counts["queue.store_lost"] == 1
+    assert told.findings(made.queues.clock()) == []
+
+
+def test_a_dial_goes_on_that_the_store_has_forgotten(play: Play) -> None:
+    async def story(made: Office) -> None:
+        ana, dana, _ = await dialled(made, answered=False)
+        ben = await made.agent("ben", BEN)
+        await made.tells("callback.restored")
+        await answers(dana)
+        await served_once(made, ana, dana, ben)
+
+    play(story)
+
+
+def test_whoever_answers_as_the_store_forgets_them_is_connected(play: Play) -> None:
+    """The key is pressed while nothing is known of the call; who talks is told when the callback is there again."""
+
+    async def story(made: Office) -> None:
+        ana, dana, _ = await dialled(made, answered=True)
+        ben = await made.agent("ben", BEN)
+        await made.tells("offer.restored")
+        dana.heard.clear()
+        await served_once(made, ana, dana, ben)
+
+    play(story)
+
+
+def test_a_dial_ends_if_the_callback_was_cancelled_in_a_store_that_has_forgotten_it(play: Play) -> None:
+    async def story(made: Office) -> None:
+        ana, dana, contact = await dialled(made, answered=False)
+        assert await asyncio.to_thread(made.queues.cancel_callback, contact)
+        await dana.until(dana.cancelled.is_set, "the dial's end")
+        await ana.until(ana.over.is_set, "the agent's release")
 
     play(story)

@@ -112,3 +112,35 @@ end
 wait_again(o.contact, entry, now, string.format('%.6f', again))
 return 'again'
 """
+
+RESTORE = """
+-- KEYS cw:journal
+-- ARGV now, offer, contact, agent, device, holder, state ('offered', 'accepted'), lease_until
+-- A dial that the store has forgotten goes on. Gives 'yes'; 'unknown' while the contact or the agent isn't there again
+-- either; 'no' where the callback is over, somebody else is dialling, or the agent is being asked for another contact.
+local now, id, contact, agent, holder = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[6]
+local o = hash('cw:offer:' .. id)
+if next(o) ~= nil then
+  return (o.state == 'offered' or o.state == 'accepted') and o.holder == holder and 'yes' or 'no'
+end
+local entry, a = hash('cw:entry:' .. contact), hash('cw:agent:' .. agent)
+if next(entry) == nil then return 'unknown' end
+if not in_queue(entry) or entry.leg ~= 'absent' then return 'no' end
+local mine = false
+for other in string.gmatch(entry.offers or '', '%S+') do
+  if (redis.call('HGET', 'cw:offer:' .. other, 'holder') or '') ~= '' then return 'no' end
+  mine = mine or other == a.offer
+end
+if next(a) == nil then return 'unknown' end
+if (a.offer or '') ~= '' and not mine then return 'no' end
+withdraw(contact, entry, now, '', 'restored')
+set('cw:offer:' .. id, {contact = contact, agent = agent, queue = entry.queue, medium = 'voice', state = ARGV[7],
+    device = ARGV[5], made_at = now, lease_until = ARGV[8], holder = holder, callback = '1'})
+redis.call('ZADD', 'cw:leases', ARGV[8], id)
+redis.call('SADD', 'cw:agent_offers:' .. agent, id)
+redis.call('HSET', 'cw:agent:' .. agent, 'offer', id)
+set('cw:entry:' .. contact, {state = ARGV[7], offers = id, offer = id})
+journal('callback.restored', now, contact, entry.queue, agent, id, {state = ARGV[7], holder = holder})
+settle(agent, now)
+return 'yes'
+"""

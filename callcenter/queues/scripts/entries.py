@@ -61,15 +61,16 @@ return {entry.state, entry.queue, position and position + 1 or 0, redis.call('ZC
 
 KEEP = """
 -- KEYS cw:kept
--- ARGV now, holder, lease in seconds, then by twos: contact, offer by which it is in conversation ('' for none)
--- Gives the contacts that the store doesn't know, or took for lost, or has waiting without knowing of that offer.
+-- ARGV now, holder, lease in seconds, then by twos: contact, offer by which it is in conversation, or being dialled
+--      ('' for none)
+-- Gives the contacts that the store doesn't know, or took for lost, or has without knowing of that offer.
 local unknown = {}
 for i = 4, #ARGV, 2 do
-  local contact, talks = ARGV[i], ARGV[i + 1]
+  local contact, by = ARGV[i], ARGV[i + 1]
   local key = 'cw:entry:' .. contact
   local entry = hash(key)
   if next(entry) == nil or (entry.state == 'left' and entry.why == 'lost')
-      or (talks ~= '' and in_queue(entry) and redis.call('EXISTS', 'cw:offer:' .. talks) == 0) then
+      or (by ~= '' and entry.state ~= 'connected' and redis.call('EXISTS', 'cw:offer:' .. by) == 0) then
     unknown[#unknown + 1] = contact
   elseif entry.leg == 'absent' then
     -- The holder is dialling a callback: its offer goes on.

@@ -80,8 +80,10 @@ return 'yes'
 CONNECTED = """
 -- KEYS cw:journal
 -- ARGV now, offer
+-- Gives 'yes', 'no', 'unknown' (there was no such offer, for a day).
 local now, id = ARGV[1], ARGV[2]
 local o = hash('cw:offer:' .. id)
+if next(o) == nil then return 'unknown' end
 if o.state == 'connected' or o.state == 'wrap_up' or o.state == 'done' then return 'yes' end
 if o.state ~= 'offered' and o.state ~= 'accepted' then return 'no' end
 local entry = hash('cw:entry:' .. o.contact)

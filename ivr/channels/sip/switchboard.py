@@ -90,8 +90,7 @@ class Switchboard:
             self.queues, self.bridge, manners, self._executor, devices.address, endpoint.dial,
             self.queueing.holder, self.lobby, self._twilios, self._hindered,
         )  # fmt: skip
-        dialback = self.dialback
-        self.lobby.start(dialback.follow, lambda: dialback.contacts)
+        self.lobby.start(self.dialback)
         self._warming = asyncio.ensure_future(manners.warm())
         return self.lobby
 

@@ -213,7 +213,7 @@ class Conversations:
                 self.lending.stop(talk, link, told=told)
                 self.change(talk.id, _next)
             case Connected():
-                said = self.queues.connected(talk.offer)
+                said = bool(self.queues.connected(talk.offer))
                 changed = self.change(talk.id, lambda now: replace(_next(now), connected=said))
                 if not said and changed is not None:
                     self.change(talk.id, lambda now: now.stepped(OfferLost(), self.clock()))

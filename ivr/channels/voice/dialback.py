@@ -9,6 +9,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
@@ -41,12 +42,24 @@ DECLINE_KEY = "9"
 SPARE_SECONDS = 5.0
 """For last words to begin and end."""
 BUSY = ("486", "600")
+PATIENCE = 10.0
+"""Seconds in which a callback that the store has lost is put back, or was none any more."""
+
+
+@dataclass(eq=False)
+class _Dial:
+    """From the claim to the conversation. `accepted`: the agent is on the line. `unknown`: since when the store hasn't
+    known the callback, on its clock."""
+
+    fact: Fact
+    accepted: bool = False
+    unknown: float | None = None
 
 
 class Dialback:
-    """`follow` takes the journal's `callback.due`, and offers that are taken back. Of all processes one dials: who wins
-    `claim_callback`. `elsewhere` says whether a contact of that channel, for an agent on that device, is left to
-    others. `hindered` says why a contact of a campaign may not be called at this moment, "" if it may; it blocks."""
+    """As `ivr.channels.voice.keeper.Dialling` says. Of all processes one dials: who wins `claim_callback`. `elsewhere`
+    says whether a contact of that channel, for an agent on that device, is left to others. `hindered` says why a
+    contact of a campaign may not be called at this moment, "" if it may; it blocks."""
 
     def __init__(
         self,
@@ -68,24 +81,48 @@ class Dialback:
         """By contact."""
         self._dialling: dict[str, asyncio.Task[None]] = {}
         """By offer, until the conversation begins."""
+        self._dials: dict[str, _Dial] = {}
+        """By contact, those that this process has claimed."""
         self._saying: set[asyncio.Task[None]] = set()
         """What is said to customers whom nobody waits for any more."""
 
     @property
-    def contacts(self) -> list[str]:
-        """The contacts that are being called back by this process, to be kept."""
-        return list(self._running)
+    def dials(self) -> Mapping[str, str]:
+        return {contact: dial.fact.offer for contact, dial in self._dials.items()}
+
+    async def forgotten(self, contact_id: str) -> None:
+        """It goes on if it may, else it ends: never are two agents rung for one customer."""
+        dial = self._dials.get(contact_id)
+        if dial is None:
+            return
+        fact = dial.fact
+        restore = functools.partial(
+            self._queues.restore_dial, fact.offer, contact_id, fact.agent, device=_device(fact), holder=self._holder,
+            accepted=dial.accepted,
+        )  # fmt: skip
+        goes_on, now = await self._blocking(restore), self._queues.clock()
+        if goes_on:
+            log.warning("a callback is put back", contact=contact_id, offer=fact.offer)
+        if goes_on is not None:
+            dial.unknown = None
+        elif dial.unknown is None:
+            dial.unknown = now
+        if goes_on is False or (dial.unknown is not None and now - dial.unknown > PATIENCE):
+            self._take_back(fact.offer, contact_id, "forgotten")
 
     def follow(self, fact: Fact) -> None:
         if fact.kind != "callback.due":
             # The customer is on another line, or wants no call now; or the agent's time is over.
-            task = self._dialling.pop(fact.offer, None)
-            if task is not None:
-                log.info("a callback is taken back", contact=fact.contact, offer=fact.offer, how=fact.kind)
-                task.cancel()
+            self._take_back(fact.offer, fact.contact, fact.kind)
         elif fact.contact not in self._running:
             task = self._running[fact.contact] = self._dialling[fact.offer] = asyncio.ensure_future(self._guarded(fact))
             task.add_done_callback(lambda done: self._over(fact, done))
+
+    def _take_back(self, offer: str, contact: str, how: str) -> None:
+        task = self._dialling.pop(offer, None)
+        if task is not None:
+            log.info("a callback is taken back", contact=contact, offer=offer, how=how)
+            task.cancel()
 
     def _over(self, fact: Fact, task: asyncio.Task[None]) -> None:
         self._dialling.pop(fact.offer, None)
@@ -101,19 +138,24 @@ class Dialback:
     async def _guarded(self, fact: Fact) -> None:
         try:
             entry = await self._blocking(self._queues.entry, fact.contact)
-            if self._elsewhere(entry.get("channel", ""), str(fact.data.get("device", ""))):
+            if self._elsewhere(entry.get("channel", ""), _device(fact)):
                 return
             if await self._blocking(self._queues.claim_callback, fact.offer, self._holder):
-                await self._call_back(fact)
+                dial = self._dials[fact.contact] = _Dial(fact)
+                try:
+                    await self._call_back(dial)
+                finally:
+                    self._dials.pop(fact.contact, None)
         except (redis.RedisError, NotInQueue, ValueError) as error:
             log.error("a callback failed", contact=fact.contact, offer=fact.offer, error=f"{type(error).__name__}")
 
-    async def _call_back(self, fact: Fact) -> None:
+    async def _call_back(self, dial: _Dial) -> None:
+        fact = dial.fact
         entry = await self._blocking(self._queues.entry, fact.contact)
         session, campaign = _session(fact.contact, entry), of_entry(entry)
         if campaign and not await self._may(fact):
             return
-        target = await self._blocking(self._address, fact.agent, str(fact.data.get("device", "desk")))
+        target = await self._blocking(self._address, fact.agent, _device(fact))
         if not target:
             await self._blocking(self._queues.refuse, fact.offer, "failed")
             return
@@ -123,6 +165,7 @@ class Dialback:
         accepted = await self._bridge.ring(offer, manner)
         if accepted is None:
             return
+        dial.accepted = True
         try:
             leg = await self._reach(fact, entry["number"], session, accepted, manner, campaign)
         except BaseException:
@@ -133,7 +176,9 @@ class Dialback:
             return
         # From now on the queue decides: an offer that was taken back connects nobody.
         self._dialling.pop(fact.offer, None)
-        ending = await self._bridge.talk(leg, accepted, manner)
+        self._dials.pop(fact.contact, None)
+        effect = Enqueue(fact.queue, told=True)
+        ending = await self._lobby.connect(leg, session, effect, float(entry["joined_at"]), accepted)
         log.info("called back", contact=fact.contact, agent=fact.agent, how=ending.how)
         if ending.how == "requeue":
             await self._wait_again(leg, session, Enqueue(ending.queue or fact.queue, told=True))
@@ -290,6 +335,10 @@ async def _until_gone(leg: CallLeg) -> None:
             pass
     except LegOver:
         return
+
+
+def _device(fact: Fact) -> str:
+    return str(fact.data.get("device") or "desk")
 
 
 def _session(contact_id: str, entry: dict[str, str]) -> Session:

@@ -1,5 +1,5 @@
 """Callers who wait, and the store: what the journal says of them, what is announced to them, and their places, which
-are kept alive, and put back with their original joining time when the store has lost them."""
+are kept alive, and put back with their original joining time when the store has lost them. Dials are kept as well."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import redis
 import structlog
@@ -29,6 +29,20 @@ PATIENCE = 2.0
 WITHDRAWN = ("offer.withdrawn", "offer.expired", "offer.refused")
 
 
+class Dialling(Protocol):
+    """Who calls people back: see `ivr.channels.voice.dialback`."""
+
+    def follow(self, fact: Fact) -> None:
+        """A `callback.due`, or the end of an offer that led to nothing."""
+
+    @property
+    def dials(self) -> Mapping[str, str]:
+        """The contacts that this process is dialling, and by which offers."""
+
+    async def forgotten(self, contact_id: str) -> None:
+        """The store knows nothing of that dial."""
+
+
 class Keeper:
     """Of `waiters`, by contact, which somebody else adds to and takes from in the event loop."""
 
@@ -37,15 +51,14 @@ class Keeper:
         self._queues = queueing.queues
         self._executor = executor
         self._waiters = waiters
-        self._on_callback: Callable[[Fact], None] = lambda fact: None
-        self._kept: Callable[[], Sequence[str]] = lambda: ()
+        self._dialling: Dialling | None = None
         self._stopping = threading.Event()
         self._following: threading.Thread | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, on_callback: Callable[[Fact], None], kept: Callable[[], Sequence[str]]) -> None:
+    def start(self, dialling: Dialling) -> None:
         """As `Lobby.start` says."""
-        self._on_callback, self._kept = on_callback, kept
+        self._dialling = dialling
         loop = asyncio.get_running_loop()
         self._following = threading.Thread(target=self._follow, args=(loop,), name="journal", daemon=True)
         self._following.start()
@@ -76,8 +89,8 @@ class Keeper:
 
     def _told(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            if fact.kind == "callback.due" or fact.kind in WITHDRAWN:
-                self._on_callback(fact)
+            if self._dialling is not None and (fact.kind == "callback.due" or fact.kind in WITHDRAWN):
+                self._dialling.follow(fact)
             waiter = self._waiters.get(fact.contact)
             if waiter is not None:
                 if "joined_at" in fact.data:  # it may have taken the place of a callback
@@ -105,12 +118,18 @@ class Keeper:
                 log.warning("places can't be kept", error=type(error).__name__)
 
     async def _keep_once(self) -> None:
-        ids = [*self._waiters, *self._kept()]
+        assert self._dialling is not None
+        dials = self._dialling.dials
         talking = {id: waiter.talking[0].id for id, waiter in self._waiters.items() if waiter.talking is not None}
-        for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids, talking):
+        ids = {*self._waiters, *dials}
+        for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids, {**dials, **talking}):
             waiter = self._waiters.get(contact_id)
             if waiter is None:
+                if contact_id in dials:
+                    await self._dialling.forgotten(contact_id)
                 continue
+            if waiter.called and not await self._blocking(self._queues.entry, contact_id):
+                continue  # what became of the callback may be known to the log: that is put back first
             session = waiter.session
             if waiter.talking is None:
                 log.warning("a place is put back", contact=contact_id)

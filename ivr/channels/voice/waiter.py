@@ -18,13 +18,15 @@ from ivr.flow.session import Session
 @dataclass(eq=False)
 class Waiter:
     """One contact. `facts` are what the journal says of it; `out` is whether it does something else meanwhile,
-    `talking` with whom it speaks and since when, `announced` what a supervisor announces to it."""
+    `called` whether we called it, `talking` with whom it speaks and since when, `announced` what a supervisor announces
+    to it."""
 
     session: Session
     effect: Enqueue
     joined_at: float
     facts: deque[Fact] = field(default_factory=deque)
     out: bool = False
+    called: bool = False
     talking: tuple[Offer, float] | None = None
     announced: Announced | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -15,11 +15,11 @@ import redis
 import structlog
 
 from callcenter.queues.journal import Fact
-from ivr.bridge.parts import Accepted, Offer
+from ivr.bridge.parts import Accepted, Ending, Offer
 from ivr.channels.leg import CallLeg, Clip, Digit, PlayEnded
 from ivr.channels.voice.ear import Ear
 from ivr.channels.voice.hold import Said
-from ivr.channels.voice.keeper import PATIENCE, WITHDRAWN, Keeper
+from ivr.channels.voice.keeper import PATIENCE, WITHDRAWN, Dialling, Keeper
 from ivr.channels.voice.line import Line
 from ivr.channels.voice.manners import Manners
 from ivr.channels.voice.overheard import Overheard
@@ -60,12 +60,9 @@ class Lobby:
         self._waiters: dict[str, Waiter] = {}
         self._keeper = Keeper(queueing, executor, self._waiters)
 
-    def start(
-        self, on_callback: Callable[[Fact], None] = lambda fact: None, kept: Callable[[], Sequence[str]] = lambda: ()
-    ) -> None:
-        """Follow and keep, from now on. `on_callback` is given each `callback.due`, and the end of each offer that led
-        to nothing; `kept` gives further contacts whose legs this process has."""
-        self._keeper.start(on_callback, kept)
+    def start(self, dialling: Dialling) -> None:
+        """Follow and keep, from now on, also what is `dialling`."""
+        self._keeper.start(dialling)
 
     async def close(self) -> None:
         await self._keeper.close()
@@ -87,6 +84,16 @@ class Lobby:
     def adopt(self, session: Session, effect: Enqueue, joined_at: float) -> None:
         """A contact that is in its queue already, and whose leg this process has now."""
         self._waiters[session.contact_id] = Waiter(session, effect, joined_at)
+
+    async def connect(
+        self, leg: CallLeg, session: Session, effect: Enqueue, joined_at: float, accepted: Accepted
+    ) -> Ending:
+        """A conversation with somebody whom we called. `requeue`: they have no agent (any more); `adopt` them then."""
+        waiter = self._waiters[session.contact_id] = Waiter(session, effect, joined_at, called=True)
+        try:
+            return await self._converse(leg, waiter, accepted)
+        finally:
+            self._waiters.pop(session.contact_id, None)
 
     async def wait(
         self, line: Line, session: Session, effect: Enqueue, intro: Awaitable[Sequence[Clip]] | None = None,
@@ -238,6 +245,13 @@ class Lobby:
             ring.cancel()
         await asyncio.gather(*rings.values(), return_exceptions=True)
         rings.clear()
+        ending = await self._converse(leg, waiter, accepted)
+        if ending.how == "requeue":
+            return None
+        self._waiters.pop(waiter.session.contact_id, None)
+        return Served(accepted.offer.agent_id)
+
+    async def _converse(self, leg: CallLeg, waiter: Waiter, accepted: Accepted) -> Ending:
         manner = await self._manners.of(accepted.offer.queue, accepted.offer.device, waiter.session)
         waiter.talking = (accepted.offer, self._queues.clock())
         try:
@@ -245,10 +259,7 @@ class Lobby:
         finally:
             waiter.talking = None
         log.info("talked", contact=waiter.session.contact_id, agent=accepted.offer.agent_id, how=ending.how)
-        if ending.how == "requeue":
-            return None
-        self._waiters.pop(waiter.session.contact_id, None)
-        return Served(accepted.offer.agent_id)
+        return ending
 
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
