@@ -15,6 +15,9 @@ FILE: Final = "campaigns"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Means = Literal["do_not_contact", "no_answer", "busy", "machine", "failed"]
+WITH_AGENTS: Final = frozenset({"answered", "greeting"})
+WITH_FLOWS: Final = frozenset({"calls_per_minute", "columns"})
+"""Settings of campaigns whose calls need an agent, and of those whose calls run a flow."""
 _HOURS = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
@@ -38,7 +41,8 @@ class Campaign(Model):
     """Whom a list calls, when and how often."""
 
     label: str = Field("", max_length=80, description="shown to people; by default the name")
-    queue: Name = Field(description="whose agents call")
+    queue: Name = Field(description="whose agents call; with `flow`: whose hours and holidays hold")
+    flow: Name | None = Field(None, description="the flow that calls run, without an agent")
     from_: date | None = Field(None, alias="from", description="the first day, on the company's calendar")
     until: date | None = Field(None, description="the last day")
     hours: Annotated[str, Field(pattern=_HOURS)] = Field(
@@ -47,14 +51,20 @@ class Campaign(Model):
     days: list[Day] = Field(default_factory=lambda: list(DAYS[:6]), min_length=1, description="by default not Sundays")
     attempts: int = Field(3, ge=1, le=20, description="calls at most")
     spacing: Spacing = Spacing()
-    at_once: int = Field(5, ge=1, le=100, description="so many are in the queue at most")
+    at_once: int = Field(5, ge=1, le=100, description="so many are in the queue, or called by the flow, at most")
+    calls_per_minute: float = Field(10, gt=0, le=600, description="calls that run the flow, at most")
+    columns: list[Name] = Field(
+        default_factory=list, max_length=30, description="columns of the list that the flow needs, as slots"
+    )
     ring_seconds: Annotated[Seconds, Field(ge=15, le=120)] = Field(
         30, description="how long the customer's telephone rings"
     )
     caller_id: Annotated[str, Field(pattern=r"^\+[1-9]\d{4,14}$")] | None = Field(
         None, description="the number that is shown; by default the trunk's own"
     )
-    consent: bool = Field(False, description="only those who agreed to calls (consent for the channel phone)")
+    consent: bool | None = Field(
+        None, description="only those who agreed to calls (consent for the channel phone); by default with `flow`"
+    )
     answered: Literal["key", "at_once"] = Field(
         "key", description="who answers presses 1 to talk with the agent, or talks at once"
     )
@@ -63,7 +73,9 @@ class Campaign(Model):
     served: Literal["remove", "keep"] = Field(
         "remove", description="who has spoken with an agent of the queue meanwhile is removed or kept"
     )
-    codes: dict[Name, Means] = Field(default_factory=dict, description="what follows from an agent's wrap-up code")
+    codes: dict[Name, Means] = Field(
+        default_factory=dict, description="what follows from an agent's wrap-up code, or from the flow's outcome"
+    )
     guide: str = Field("", description="what the agent reads (Markdown)")
 
     @field_validator("hours")
@@ -79,6 +91,20 @@ class Campaign(Model):
         if self.from_ is not None and self.until is not None and self.until < self.from_:
             raise ValueError("`until` is before `from`")
         return self
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Campaign:
+        given = self.model_fields_set
+        if self.flow is not None and (idle := given & WITH_AGENTS):
+            raise ValueError(f"`{min(idle)}` is for calls by agents, and these run a flow; take it out, or `flow`")
+        if self.flow is None and (idle := given & WITH_FLOWS):
+            raise ValueError(f"`{min(idle)}` is for calls that run a flow; name the flow in `flow`")
+        return self
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether only those are called who agreed: unless the file says otherwise, to calls that run a flow."""
+        return self.flow is not None if self.consent is None else self.consent
 
     @property
     def quiet(self) -> QuietHours | None:

@@ -83,7 +83,7 @@ def refusal(conn: Connection, campaign: Campaign, number: str, customer_id: str)
     so."""
     for one in people.named(conn, number) | {customer_id}:
         found = consent.refusal(conn, "phone", number, customer_id=one or None,
-                                needs_consent=campaign.consent and one == customer_id)  # fmt: skip
+                                needs_consent=campaign.needs_consent and one == customer_id)  # fmt: skip
         if found:
             return people.REFUSALS[found]
     return ""
@@ -118,6 +118,8 @@ def _with_us(conn: Connection, campaign: Campaign, person: Person, now: datetime
     ids = [key.partition(":")[2] for key in keys if key.startswith("customer:")]
     numbers = [key.partition(":")[2] for key in keys if key.startswith("number:")]
     other = queue_entries.c.contact_id != (person.contact_id or "")
+    if people.called_elsewhere(conn, person, ids, numbers):
+        return Hindrance("with_us", at=now + BUSY_WITH_US)
     open_now = (
         sa.select(queue_entries.c.contact_id)
         .outerjoin(contacts, contacts.c.id == queue_entries.c.contact_id)

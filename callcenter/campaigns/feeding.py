@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,8 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from callcenter import contacts, customers, locks, recognition
-from callcenter.campaigns import deciding, people
+from callcenter import locks
+from callcenter.campaigns import calls, deciding, people
 from callcenter.campaigns.config import Campaign
 from callcenter.campaigns.deciding import Lists
 from callcenter.campaigns.people import Person
@@ -44,7 +43,6 @@ STALE: Final = 60.0
 """Seconds after which who waits in vain is taken out of the queue."""
 BEHIND: Final = -1
 """The priority: inbound contacts have 0 to 100."""
-CHANNEL: Final = "sip"
 
 
 class Feeder:
@@ -70,7 +68,7 @@ class Feeder:
         now = datetime.fromtimestamp(self.queues.clock(), UTC)
         with reading(self.engine) as conn:
             there = people.queued(conn)
-            due = [name for name in lists.campaigns if people.due(conn, name, now, 1)]
+            due = [name for name, one in lists.campaigns.items() if one.flow is None and people.due(conn, name, now, 1)]
         if not there and not due:
             return 0
         entries = dict(self.queues.hashes("cw:entry:", [person.contact_id for person in there]))
@@ -116,8 +114,8 @@ class Feeder:
             for person in people.due(conn, name, now, LOOKED_AT) if room > 0 else ():
                 if len(leased) >= room:
                     break
-                if self._may(conn, lists, person, now):
-                    contact_id = self._contact(conn, person, now)
+                if calls.may_begin(conn, lists, person, now, self.queues.callbacks_of):
+                    contact_id = calls.contact(conn, person, now)
                     if people.lease(conn, person, contact_id, now):
                         leased.append(contact_id)
             joining = people.of_contacts(conn, leased)
@@ -160,70 +158,22 @@ class Feeder:
         )
         return min(idle - waiting, campaign.at_once - len(mine))
 
-    def _may(self, conn: Connection, lists: Lists, person: Person, now: datetime) -> bool:
-        found = deciding.hindrance(conn, lists, person, now)
-        if found is None and self.queues.callbacks_of(*_keys(conn, person)):
-            found = deciding.Hindrance("with_us", at=now + deciding.BUSY_WITH_US)
-        if found is None:
-            return True
-        if found.result:
-            people.finish(conn, person, found.result, now, before=people.WAITING)
-        elif found.at is not None:
-            people.again(conn, person, found.at, now, before=people.WAITING)
-        return False
-
-    def _contact(self, conn: Connection, person: Person, now: datetime) -> str:
-        """The contact of this call, on the timeline of the person."""
-        contact_id = contacts.start(
-            conn, channel=CHANNEL, caller="", called=person.number, at=now, direction="out",
-            language=_language(conn, person), contact_id=uuid.uuid4().hex,
-        )  # fmt: skip
-        if person.customer_id:
-            recognition.assume(conn, contact_id, person.customer_id, proof="none", at=now)
-        return contact_id
-
     def _join(self, lists: Lists, person: Person, campaign: Campaign) -> None:
         """Once for each contact, however often it is called."""
         with reading(self.engine) as conn:
-            language, keys = _language(conn, person) or lists.language, known_as(conn, person.customer_id)
+            language, keys = calls.language_of(conn, person) or lists.language, known_as(conn, person.customer_id)
         now = self.queues.clock()
+        settings = calls.settings_of(lists, person, campaign, language)
+        data = {"slots": calls.slots_of(person), calls.BY_AGENTS: settings}
         fields = entry_fields(
             {"customer_id": person.customer_id, "language": language, "priority": BEHIND,
-             "data": _data(lists, person, campaign, language), "known_as": keys},
-            channel=CHANNEL, joined_at=now, number=person.number, attempts=0, requested_at=moment(now), once="1",
+             "data": data, "known_as": keys},
+            channel=calls.CHANNEL, joined_at=now, number=person.number, attempts=0, requested_at=moment(now), once="1",
         )  # fmt: skip
         self.queues._join(person.contact_id, campaign.queue, fields)
 
 
-def _data(lists: Lists, person: Person, campaign: Campaign, language: str) -> dict[str, Any]:
-    """What agents see, and what whoever dials must know, as the campaign is now."""
-    slots = {"name": person.name, "reference": person.reference, **person.attributes}
-    words = campaign.machine.text
-    return {
-        "slots": {name: value for name, value in slots.items() if value},
-        "campaign": {
-            "name": person.campaign, "label": campaign.label or person.campaign, "person": person.id,
-            "reference": person.reference, "attempt": person.attempts + 1, "guide": campaign.guide,
-            "answered": campaign.answered, "greeting": campaign.greeting, "caller_id": campaign.caller_id or "",
-            "ring_seconds": campaign.ring_seconds, "machine": campaign.machine.say or "",
-            "text": lists.say(words, language) if words else "", "attempts": campaign.attempts,
-            "spacing": campaign.spacing.model_dump(), "codes": dict(campaign.codes),
-        },
-    }  # fmt: skip
-
-
 def of_entry(entry: Hash) -> Mapping[str, Any]:
-    """What a queue's entry says of its campaign (see `_data`); empty for an inbound contact."""
-    found: Mapping[str, Any] = json.loads(entry.get("data") or "{}").get("campaign") or {}
+    """What a queue's entry says of its campaign (see `calls.settings_of`); empty for an inbound contact."""
+    found: Mapping[str, Any] = json.loads(entry.get("data") or "{}").get(calls.BY_AGENTS) or {}
     return found
-
-
-def _keys(conn: Connection, person: Person) -> list[str]:
-    return [key.partition(":")[2] for key in known_as(conn, person.customer_id, [person.number])]
-
-
-def _language(conn: Connection, person: Person) -> str:
-    try:
-        return customers.get(conn, person.customer_id).language if person.customer_id else ""
-    except customers.UnknownCustomer:
-        return ""

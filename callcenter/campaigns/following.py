@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from callcenter import contacts, outbox
-from callcenter.campaigns import people
+from callcenter.campaigns import calls, people
 from callcenter.campaigns.deciding import UNSURE
 from callcenter.campaigns.people import Person
 from callcenter.tables import queue_entries
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 KINDS: Final = frozenset(
     {"offer.connected", "offer.done", "callback.failed", "callback.cancelled", "queue.left", "wrap_up.done"}
 )
+WITH_AGENTS: Final = frozenset({"offer.connected", "wrap_up.done"})
+"""What counts of somebody whom a flow called, and who asked for a person."""
 REFUSED: Final = frozenset({people.DO_NOT_CONTACT, people.NO_CONSENT, people.SERVED, people.CANCELLED})
 """Why a callback was taken back for good; after anything else the person is looked at again."""
 GOES_ON: Final = frozenset({"transferred", "taken_over", "agent_gone", "agent_lost"})
@@ -36,18 +38,20 @@ def follow(conn: Connection, fact: Fact) -> None:
     found = people.of_contacts(conn, [fact.contact]).get(fact.contact)
     if found is None:  # a later call of the same person has begun meanwhile
         return
+    if found.flow and fact.kind not in WITH_AGENTS:  # of those the flow's session tells (`placing`)
+        return
     now = datetime.fromtimestamp(fact.at, UTC)
     match fact.kind, found.state:
         case "offer.connected", people.QUEUED:
             people.finish(conn, found, people.REACHED, now, agent=fact.agent, attempts=found.attempts + 1)
         case "callback.failed", people.QUEUED:
             outcome = str(fact.data.get("result") or "failed")
-            _tried(conn, found, outcome, now, settings=_settings(conn, fact.contact))
+            tried(conn, found, outcome, now, settings=_settings(conn, fact.contact))
             contacts.end(conn, fact.contact, outcome=outcome, at=now)
         case "callback.cancelled", people.QUEUED:
             _cancelled(conn, found, str(fact.data.get("why") or ""), fact, now)
         case "queue.left", people.QUEUED:  # hung up while waiting for the next agent, after the first was lost
-            _tried(conn, found, "failed", now, settings=_settings(conn, fact.contact))
+            tried(conn, found, "failed", now, settings=_settings(conn, fact.contact))
             contacts.end(conn, fact.contact, outcome="hung_up", at=now)
         case "queue.left", people.DONE:  # ... or after a transfer
             contacts.end(conn, fact.contact, outcome="hung_up", at=now)
@@ -81,12 +85,12 @@ def _coded(conn: Connection, person: Person, code: str, fact: Fact, now: datetim
         people.finish(conn, person, people.DO_NOT_CONTACT, now, before=people.DONE, code=code)
     elif means:
         # The connection was counted as an attempt already.
-        _tried(conn, person, means, now, settings=settings, before=people.DONE, counted=1)
+        tried(conn, person, means, now, settings=settings, before=people.DONE, counted=1)
     else:
         people.finish(conn, person, people.REACHED, now, before=people.DONE, code=code)
 
 
-def _tried(
+def tried(
     conn: Connection,
     person: Person,
     outcome: str,
@@ -96,6 +100,8 @@ def _tried(
     before: str = people.QUEUED,
     counted: int = 0,
 ) -> None:
+    """A call that came to nothing, or the last one. `settings` are the campaign's, as its calls carry them (`calls`);
+    `counted` as in `people.tried`."""
     spacing = dict(settings.get("spacing") or {}).get(outcome, 3600.0)
     last = people.tried(
         conn, person, outcome, now, most=int(settings.get("attempts") or 1), spacing=float(spacing), before=before,
@@ -108,8 +114,9 @@ def _tried(
 
 
 def _settings(conn: Connection, contact_id: str) -> Mapping[str, Any]:
-    """What the campaign said when the call was begun (`feeding`)."""
+    """What the campaign said when the call was begun (`calls`)."""
     query = sa.select(queue_entries.c.data).where(queue_entries.c.contact_id == contact_id)
     data = conn.execute(query).scalar_one_or_none() or {}
-    found: Mapping[str, Any] = (data.get("data") or {}).get("campaign") or {}
+    given = data.get("data") or {}
+    found: Mapping[str, Any] = given.get(calls.BY_AGENTS) or given.get(calls.BY_FLOW) or {}
     return found

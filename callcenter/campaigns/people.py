@@ -34,10 +34,21 @@ def due(conn: Connection, campaign: str, now: datetime, limit: int) -> Sequence[
     return conn.execute(query.order_by(campaign_people.c.next_at, campaign_people.c.id).limit(limit)).all()
 
 
-def queued(conn: Connection) -> Sequence[Person]:
-    """Who is in a queue, or on the way into or out of it."""
-    query = sa.select(campaign_people).where(campaign_people.c.state == QUEUED)
+def queued(conn: Connection, *, flows: bool = False) -> Sequence[Person]:
+    """Who is in a queue, or on the way into or out of it; with `flows` those whose call runs a flow instead."""
+    by_flow = campaign_people.c.flow != ""
+    query = sa.select(campaign_people).where(campaign_people.c.state == QUEUED, by_flow if flows else sa.not_(by_flow))
     return conn.execute(query.order_by(campaign_people.c.updated_at)).all()
+
+
+def called_elsewhere(conn: Connection, person: Person, customer_ids: Sequence[str], numbers: Sequence[str]) -> bool:
+    """Whether another campaign is calling this person, by any of their ids or numbers."""
+    query = sa.select(campaign_people.c.id).where(
+        campaign_people.c.state == QUEUED,
+        campaign_people.c.id != person.id,
+        sa.or_(campaign_people.c.customer_id.in_(customer_ids), campaign_people.c.number.in_(numbers)),
+    )
+    return conn.execute(query.limit(1)).first() is not None
 
 
 def of_contacts(conn: Connection, contact_ids: Iterable[str]) -> dict[str, Person]:
@@ -49,9 +60,16 @@ def of_contacts(conn: Connection, contact_ids: Iterable[str]) -> dict[str, Perso
     return {row.contact_id: row for row in conn.execute(query)}
 
 
-def lease(conn: Connection, person: Person, contact_id: str, now: datetime) -> bool:
-    """The person is to join the queue as this contact. False where another process was first."""
-    return _change(conn, person, WAITING, now, state=QUEUED, contact_id=contact_id, agent="", code="")
+def lease(conn: Connection, person: Person, contact_id: str, now: datetime, *, flow: str = "") -> bool:
+    """The person is to join the queue as this contact, or is called to run `flow`. False where another process was
+    first."""
+    return _change(conn, person, WAITING, now, state=QUEUED, contact_id=contact_id, agent="", code="", flow=flow)
+
+
+def keep(conn: Connection, contact_ids: Sequence[str], now: datetime) -> None:
+    """Calls that run a flow, and last."""
+    mine = sa.and_(campaign_people.c.contact_id.in_(contact_ids), campaign_people.c.state == QUEUED)
+    conn.execute(sa.update(campaign_people).where(mine).values(updated_at=now))
 
 
 def again(conn: Connection, person: Person, at: datetime, now: datetime, *, before: str = QUEUED) -> bool:
