@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,19 +27,8 @@ from sqlalchemy.engine import Connection, Engine, Row
 from callcenter import events, opt_outs, undeliverable
 from callcenter.db import reading
 from callcenter.ids import new_id
-from callcenter.messages import (
-    NotConfiguredError,
-    OptedOutError,
-    Outgoing,
-    OutgoingFile,
-    RefusedError,
-    Sender,
-    TemporaryError,
-    UncertainError,
-    UndeliverableError,
-    open_sender,
-    shape_of,
-)
+from callcenter.messages import Outgoing, OutgoingFile, shape_of
+from callcenter.messages.attempt import LEASE, attempt
 from callcenter.messages.masking import masked, masked_html
 from callcenter.messages.rules import WORDS, Later, Never, Policy, verdict
 from callcenter.tables import files as files_table
@@ -49,13 +38,6 @@ logger = logging.getLogger(__name__)
 
 Purpose = Literal["answer", "notice", "reminder"]
 
-LEASE = timedelta(minutes=5)
-"""How long a sender may take; longer than any carrier's timeout."""
-BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
-"""The waits between attempts; after the last one the message is parked."""
-NOBODY, OPTED_OUT = "nobody", "opted_out"
-"""Among the values of an attempt: the code with which the carrier says that nobody is at the address, or that they have
-told it to stop."""
 BUDGET = 40.0
 """Seconds that one `sweep` goes on starting deliveries."""
 
@@ -163,53 +145,18 @@ def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, po
             return ""
         message = _outgoing(conn, row)
         known = _references(conn, row) if row.status == "sending" else ()
-    values = _attempt(settings, row, message, known, now)
-    nobody, opted_out = values.pop(NOBODY, None), values.pop(OPTED_OUT, None)
+    outcome = attempt(settings, row, message, known, now)
     with engine.begin() as conn:
         # `attempts` tells our claim from a later one, made when our lease was over.
         ours = (messages.c.id == row.id, messages.c.status == "sending", messages.c.attempts == row.attempts + 1)
-        done = conn.execute(sa.update(messages).where(*ours).values(values)).rowcount == 1
-        if done and values["status"] not in ("queued", "sending"):
-            data = {"message": row.id, "channel": row.channel, "error": values["error"]}
-            events.record(conn, row.contact_id, None, f"message_{values['status']}", data, now)
-        _learned(conn, row, nobody, opted_out, values["error"], now)
-    if values["error"]:
-        logger.warning("message %s is %s: %s", row.id, values["status"], values["error"])
-    return str(values["status"])
-
-
-def _attempt(settings: Any, row: Row[Any], message: Outgoing, known: Sequence[str], now: datetime) -> dict[str, Any]:
-    """What becomes of a claimed message: the columns to change."""
-    attempts = row.attempts + 1
-    try:
-        carrier: Sender = open_sender(row.channel, settings)
-        if row.status == "sending" and not carrier.keeps_ids:
-            return _settled(carrier, row, message, known, now)
-        return _sent(carrier.send(message), now)
-    except UndeliverableError as error:
-        return {"status": "parked", "error": str(error), NOBODY: error.code}
-    except OptedOutError as error:
-        return {"status": "parked", "error": str(error), OPTED_OUT: error.code}
-    except (NotConfiguredError, RefusedError) as error:
-        return {"status": "parked", "error": str(error)}
-    except TemporaryError as error:
-        return _later(attempts, now, str(error))
-    except UncertainError as error:
-        return _uncertain(str(error), now)
-    except Exception as error:
-        logger.exception("the sender of %s broke on message %s", row.channel, row.id)
-        return _uncertain(f"the sender broke: {type(error).__name__}", now)
-
-
-def _settled(carrier: Sender, row: Row[Any], message: Outgoing, known: Sequence[str], now: datetime) -> dict[str, Any]:
-    """A message whose sender died: what the carrier knows of it decides."""
-    try:
-        found = carrier.look_up(message, row.next_at - LEASE, known)
-    except TemporaryError as error:
-        return _uncertain(str(error), now) if row.attempts <= len(BACK_OFF) else _unknown(str(error))
-    if found is None:
-        return _unknown(row.error or "its sender died while it was being sent")
-    return _sent(found or carrier.send(message), now)
+        done = conn.execute(sa.update(messages).where(*ours).values(outcome.columns(now))).rowcount == 1
+        if done and outcome.settled:
+            data = {"message": row.id, "channel": row.channel, "error": outcome.error}
+            events.record(conn, row.contact_id, None, f"message_{outcome.status}", data, now)
+        _learned(conn, row, outcome.nobody, outcome.opted_out, outcome.error, now)
+    if outcome.error:
+        logger.warning("message %s is %s: %s", row.id, outcome.status, outcome.error)
+    return outcome.status
 
 
 def report(
@@ -324,22 +271,3 @@ def _references(conn: Connection, row: Row[Any]) -> list[str]:
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(messages.c.status.in_(("queued", "sending")), messages.c.next_at <= now)
-
-
-def _sent(reference: str, now: datetime) -> dict[str, Any]:
-    return {"status": "sent", "sent_at": now, "reference": reference, "error": ""}
-
-
-def _later(attempts: int, now: datetime, error: str) -> dict[str, Any]:
-    if attempts > len(BACK_OFF):
-        return {"status": "parked", "error": f"given up after {attempts} attempts: {error}"}
-    return {"status": "queued", "next_at": now + BACK_OFF[attempts - 1], "error": error}
-
-
-def _uncertain(error: str, now: datetime) -> dict[str, Any]:
-    """It stays claimed; when the lease is over the carrier is asked."""
-    return {"status": "sending", "next_at": now + LEASE, "error": error}
-
-
-def _unknown(error: str) -> dict[str, Any]:
-    return {"status": "unknown", "error": f"{error}; it may have been sent"}

@@ -13,7 +13,6 @@ from urllib.parse import parse_qs
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
 from sqlalchemy.engine import Engine, Row
 
 from callcenter import events, outbox
@@ -27,8 +26,10 @@ from callcenter.messages import (
     _factories,
     open_sender,
 )
+from callcenter.messages.attempt import LEASE
 from callcenter.tables import messages
 from tests.servers import Handler, serving
+from tests.smtp import FreePort
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -53,16 +54,10 @@ class Mailbox:
         return "250 OK"
 
 
-class FreePort(Controller):
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # the system's choice
-        super()._trigger_server()
-
-
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, dict[str, str]]]:
     box = Mailbox()
-    controller = FreePort(box, hostname="127.0.0.1", port=0)
+    controller = FreePort(box)
     controller.start()
     yield box, {"SMTP_URL": f"smtp://127.0.0.1:{controller.port}", "MAIL_FROM": "Riverbend <bills@example.com>"}
     controller.stop()
@@ -119,7 +114,8 @@ def test_it_is_given_up_visibly_and_can_be_requeued(sqlite_engine: Engine, mailb
     box, settings = mailbox
     message = put(sqlite_engine)
     box.answers = ["451 4.3.0 later"] * 6
-    at, seen = NOW, []
+    at = NOW
+    seen: list[str] = []
     while not seen or seen[-1] == "queued":
         seen.append(outbox.deliver(sqlite_engine, settings, message, at))
         at += timedelta(hours=5)
@@ -238,7 +234,7 @@ def test_what_a_dead_sender_left(
     assert row(engine, message).status == "sending"
     outbox.sweep(engine, {}, NOW + timedelta(minutes=1))
     assert row(engine, message).status == "sending"
-    outbox.sweep(engine, {}, NOW + outbox.LEASE)
+    outbox.sweep(engine, {}, NOW + LEASE)
     found = row(engine, message)
     assert (found.status, found.reference, len(carrier.sent)) == (status, reference, sent)
     with engine.begin() as conn:
@@ -259,7 +255,7 @@ def test_nobody_answered_after_it_was_handed_over(sqlite_engine: Engine, monkeyp
     message = put(sqlite_engine)
     assert outbox.deliver(sqlite_engine, {}, message, NOW) == "sending"
     assert outbox.deliver(sqlite_engine, {}, message, NOW) == ""
-    assert outbox.deliver(sqlite_engine, {}, message, NOW + outbox.LEASE) == "unknown"
+    assert outbox.deliver(sqlite_engine, {}, message, NOW + LEASE) == "unknown"
     assert outbox.sweep(sqlite_engine, {}, NOW + timedelta(days=1)) == 0
 
 
@@ -303,7 +299,7 @@ def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeyp
     class Late(Sender):
         def send(self, message: Outgoing) -> str:
             monkeypatch.setitem(_factories, "email", lambda settings: Quick())
-            assert outbox.deliver(sqlite_engine, {}, message.id, NOW + outbox.LEASE) == "sent"
+            assert outbox.deliver(sqlite_engine, {}, message.id, NOW + LEASE) == "sent"
             raise TemporaryError("too late")
 
     class Quick(Sender):

@@ -20,12 +20,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
 from sqlalchemy.engine import Engine
 
 from callcenter import events, outbox
 from callcenter.db import reading
+from callcenter.messages.attempt import LEASE
 from callcenter.tables import messages
+from tests.smtp import FreePort
 from tests.servers import Handler, serving
 
 ROOT = Path(__file__).parents[3]
@@ -75,20 +76,13 @@ class Receiver:
         return "250 OK"
 
 
-class FreePort(Controller):
-    def _trigger_server(self) -> None:
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
-
-
 @contextmanager
 def receiving(kind: str, receiver: Receiver) -> Iterator[str]:
     if kind != "smtp":
         with serving(receiver.http) as base:
             yield base
         return
-    controller = FreePort(receiver, hostname="127.0.0.1", port=0)
+    controller = FreePort(receiver)
     controller.start()
     try:
         yield f"http://127.0.0.1:{controller.port}"
@@ -176,7 +170,7 @@ def test_each_message_once(
     with receiving(kind, receiver) as base:
         died = run_while_killing(url, base, kind, sqlite_engine, receiver, doomed)
         # What the dead have left is settled when their leases are over.
-        last = begin(sender(url, base, kind, late=outbox.LEASE.total_seconds() + 60))
+        last = begin(sender(url, base, kind, late=LEASE.total_seconds() + 60))
         assert last.wait(30) == 0
     rows = states(sqlite_engine)
     by_status = Counter(row.status for row in rows.values())
