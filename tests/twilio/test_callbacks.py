@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from callcenter.queues.journal import drain
+from callcenter.queues.restore import restore
 from ivr.rehearsal.twilio_double import Call
 from tests.twilio.office import ANA, BANK, BEN, DANA, Office, Open
 from tests.twilio.support import words
@@ -49,6 +51,37 @@ def test_who_is_not_reached_keeps_the_place(open_office: Open, status: str) -> N
     requested = office.queues.requested(contact)
     assert requested is not None
     assert (requested.attempts, requested.state) == (1, "waiting")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_dial_that_the_store_has_lost_goes_on_if_it_is_wanted(open_office: Open, wanted: bool) -> None:
+    """As a store does that came back without its last seconds, it is dropped and put back."""
+    office = open_office("ana", "ben")
+    _, contact = office.books()
+    office.queues.set_presence("ben", "unavailable", "lunch")
+    office.queues.set_presence("ana", "available")
+    ana = office.rung().start()
+    ana.press("1")
+    home = office.rung()
+    drain(office.line.engine, office.queues)
+    office.queues.forget(office.queues.epoch())
+    office.ringing.keep(())
+    assert not home.over, "it may be put back"
+    drain(office.line.engine, office.queues)
+    restore(office.line.engine, office.queues)
+    office.queues.set_presence("ben", "available")
+    if not wanted:
+        office.queues.cancel_callback(contact)
+    office.ringing.keep(())
+    office.step()
+    assert (home.over, ana.over) == (not wanted, not wanted)
+    if wanted:
+        home.start()
+        home.press("1")
+        office.step()
+        assert home.conference is ana.conference is not None
+        assert office.queues.entry(contact)["state"] == "connected"
+        assert len(office.twilio.calls) == 3, "nobody was called beside them"
 
 
 def test_an_agent_who_leaves_before_lets_the_customers_telephone_be(open_office: Open) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import redis
@@ -46,10 +46,11 @@ CANT = {
 
 
 class Orders:
-    """`keep` is called every five seconds. `payments` are the sessions of payments."""
+    """`keep` is called every five seconds with the offers of conversations that have begun. `payments` are the sessions
+    of payments."""
 
     def __init__(self, settings: Settings, queues: Queues, payments: Payments, api: Api | None = None,
-                 keep: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+                 keep: Callable[[Collection[str]], None] = lambda connected: None) -> None:  # fmt: skip
         self._keep, self._kept_at = keep, 0.0
         self._queues = queues
         self._reach = Reach(queues, settings)
@@ -80,7 +81,7 @@ class Orders:
     def once(self) -> None:
         """Obey what has been ordered since the last time. Raises `redis.RedisError`."""
         if time.monotonic() - self._kept_at > KEEP_SECONDS:
-            self._keep()
+            self._keep(self._connected())
             self._kept_at = time.monotonic()
         talking = self.conversations.links.talking()
         self._after = {offer: after for offer, after in self._after.items() if offer in talking.values()}
@@ -94,6 +95,11 @@ class Orders:
                 order = {_text(name): _text(value) for name, value in fields.items()}
                 if order.get("id") and self.conversations.links.claim(f"order:{order['id']}"):
                     self._obey(offer, order)
+
+    def _connected(self) -> set[str]:
+        """The offers of conversations that have begun."""
+        talks = {offer: self.conversations.get(offer) for offer in self.conversations.links.talking().values()}
+        return {offer for offer, talk in talks.items() if talk is not None and talk.connected}
 
     def look(self) -> None:
         """Look after all conversations. Raises `redis.RedisError`."""

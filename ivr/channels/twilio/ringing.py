@@ -4,7 +4,7 @@ several may: each offer is claimed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -109,9 +109,24 @@ class Ringing:
             self._links.calls_back(link)
             self._dial(link, self._queues.queue(fact.queue).offer_seconds)
 
-    def keep(self) -> None:
-        """Say that the callbacks of Twilio's go on. Raises `redis.RedisError`."""
-        self._queues.keep(HOLDER, self._links.backs())
+    def keep(self, connected: Collection[str]) -> None:
+        """Say that the callbacks of Twilio's go on, also where the store has lost the offer; a dial that it wants no
+        more ends. `connected`: offers by which an agent talks with the customer. Raises `redis.RedisError`."""
+        links = {contact: self._links.back(contact) for contact in self._links.backs()}
+        dials = {
+            contact: link for contact, link in links.items()
+            if link is not None and not link.waits and link.offer not in connected
+        }  # fmt: skip
+        offers = {contact: link.offer for contact, link in dials.items()}
+        for contact in self._queues.keep(HOLDER, links, offers):
+            link = dials.get(contact)
+            if link is not None and self._restored(link) is False:
+                self._end(link)
+
+    def _restored(self, link: Link) -> bool | None:
+        return self._queues.restore_dial(
+            link.offer, link.contact, link.agent, device=link.device, holder=HOLDER, accepted=bool(link.began)
+        )
 
     def _dial(self, link: Link, left: float) -> None:
         if left <= 0:
@@ -140,8 +155,10 @@ class Ringing:
     def stop(self, fact: Fact) -> None:
         """The offer is over: the agent's telephone rings no longer."""
         link = self._links.get(fact.offer)
-        if link is None:
-            return
+        if link is not None:
+            self._end(link)
+
+    def _end(self, link: Link) -> None:
         calls_back = bool(link.number) and not link.waits
         if calls_back:
             self._links.called_back(link)
