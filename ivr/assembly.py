@@ -67,6 +67,23 @@ def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Qu
     return Queueing(published, runner.engine, timezone, holder=holder)
 
 
+class LazyQueueing:
+    """What flows want of queues, made when it is first asked for; `None` while there is no store. For web processes,
+    which start whether or not Redis is there; without a `holder`: their legs outlive the process."""
+
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        self._settings, self._runner = settings, runner
+        self._made: Queueing | None = None
+
+    def __call__(self) -> Queueing | None:
+        if self._made is None:
+            try:
+                self._made = make_queueing(self._settings, self._runner)
+            except (NoRedis, SQLAlchemyError):
+                return None
+        return self._made
+
+
 def make_conversations(
     settings: Settings, runner: Runner, *, submit: Callable[..., object] | None = None
 ) -> Conversations:

@@ -69,6 +69,10 @@ class NoPaymentFlow(LookupError):
     """The company takes no payments with agents on the line."""
 
 
+class NoFlow(LookupError):
+    """The published flows have none of that name."""
+
+
 class Runner:
     """Thread-safe. `settings` is handed on to actions; `clock` gives aware datetimes."""
 
@@ -157,14 +161,38 @@ class Runner:
         """An agent begins the company's payment flow with the customer of a contact, and stays on the line; `slots`
         are what they agreed on. A session of its own; a repeated start of it gets the stored reply. Raises
         `NoPaymentFlow`."""
-        flows = self.published.current()
-        if flows.company.payment is None:
+        if self.published.current().company.payment is None:
             raise NoPaymentFlow("company.yaml names no flow under `payment`")
+        return self.start_within(
+            channel=channel, capabilities=ASSISTED, external_id=external_id, contact_id=contact_id, caller=caller,
+            called=called, language=language, slots=slots, render=render,
+        )  # fmt: skip
+
+    def start_within(
+        self,
+        *,
+        channel: str,
+        capabilities: frozenset[str],
+        external_id: str,
+        contact_id: str,
+        caller: str,
+        called: str,
+        language: str,
+        slots: Mapping[str, Any],
+        flow: str = "",
+        render: Render = lambda session, effects: "",
+    ) -> Turn:
+        """A session of a contact that is there already, and that we began: with these slots, and `flow` if that isn't
+        the usual one. `caller` is the customer's address. A repeated start of it gets the stored reply. Raises
+        `NoFlow`."""
+        flows = self.published.current()
+        if flow and flow not in flows.flows:
+            raise NoFlow(f"there is no flow '{flow}' any more")
         session = Session(
             id=uuid.uuid4().hex,
             contact_id=contact_id,
             channel=channel,
-            capabilities=ASSISTED,
+            capabilities=capabilities,
             flow_hash=flows.hash,
             language=language if language in flows.company.languages else flows.default_language,
             caller=caller,
@@ -172,12 +200,12 @@ class Runner:
             slots=dict(slots),
         )
         now = self._clock()
-        session, effects = step(flows, session, Started(), now)
+        session, effects = step(flows, session, Started(flow=flow), now)
         reply = render(session, effects)
         if not self.store.create(session, external_id, effects, reply, now, contact=False):
             stored = self.store.find(channel, external_id)
             return Turn(stored.session, (), stored.reply, fresh=False)
-        log.info("assisted", contact=contact_id, session=session.id)
+        log.info("started", contact=contact_id, session=session.id, flow=flow or "its own")
         return Turn(session, tuple(effects), reply)
 
     def feed(

@@ -38,10 +38,11 @@ class Announcement:
 @dataclass(frozen=True, slots=True)
 class Started:
     """The caller is connected (or the first text message came). `earlier` is what they may go on with, `announcement`
-    what they hear first."""
+    what they hear first. `flow` begins instead of the company's, for those whom we have called."""
 
     earlier: Earlier | None = None
     announcement: Announcement | None = None
+    flow: str = ""
 
 
 @dataclass(frozen=True, slots=True)

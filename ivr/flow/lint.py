@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any, Final
 
+from ivr.flow.campaigns import run_by_campaigns
 from ivr.flow.model import PROMPT_ID, SPECIAL, FlowSet, StepModel
 from ivr.flow.problems import Mark, Problem
 from ivr.flow.registry import answers
@@ -81,11 +82,16 @@ class View:
         return [(way, self.target(step, way) or "person") for way in ways]
 
     @cached_property
+    def called_out(self) -> Mapping[str, frozenset[str]]:
+        """The flows that calls of campaigns run, each with the slots that are filled from the beginning."""
+        return run_by_campaigns(self.flows)
+
+    @cached_property
     def roots(self) -> tuple[str, ...]:
-        """The flows that calls begin in, and those to a person and to voicemail; those that exist."""
+        """The flows that calls begin in, ours included, and those to a person and to voicemail; those that exist."""
         company = self.company
         names = (company.start, *company.channels.values(), company.person, company.voicemail)
-        names = (*names, self.company.payment)
+        names = (*names, self.company.payment, *self.called_out)
         return tuple(dict.fromkeys(name for name in names if name is not None and name in self.flows.flows))
 
     def reachable(self, roots: Iterable[str], capabilities: frozenset[str] | None = None) -> set[Place]:

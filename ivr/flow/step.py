@@ -34,10 +34,10 @@ def step(flows: FlowSet, session: Session, given: Input, now: dt.datetime) -> tu
     turn = Turn(flows, session, now)
     leave: Leave
     match given:
-        case Started(earlier, announcement):
+        case Started(earlier, announcement, flow):
             if session.stack:
                 raise WrongInput("the session has started already")
-            _jump(turn, flows.company.start_for(session.capabilities))
+            _jump(turn, flow or flows.company.start_for(session.capabilities))
             turn.answered = earlier.answered if earlier is not None else ()
             if announcement is not None and announcing.tell(turn, announcement, every_language=True):
                 leave = _announced(turn, announcement.then)

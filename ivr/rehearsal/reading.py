@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ivr.flow.campaigns import run_by_campaigns
 from ivr.flow.load import validated
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError, Mark, Problem, nearest
@@ -69,6 +70,9 @@ def _mistakes(call: ScriptedCall, node: Node, flows: FlowSet) -> Iterator[Proble
     if call.assisted is not None and flows.company.payment is None:
         fix = "name the flow by which agents take payments under `payment` in company.yaml"
         yield Problem(node.at(("assisted",)), "agents take no payments here", fix, "no_payment")
+    if call.campaign is not None and Path(call.call or "").stem not in run_by_campaigns(flows):
+        fix = "write `call: NAME` with a flow that a campaign of campaigns.yaml has under `flow`"
+        yield Problem(node.at(("campaign",)), "no campaign's calls run this flow", fix, "no_campaign")
     yield from _announced(call, node, flows)
     yield from _results(call, node, flows)
     if call.earlier is not None:

@@ -87,6 +87,7 @@ def rehearse(script: Script, channel: Channel, sandbox: ActionRunner | None = No
         transfers=scripted_transfers(script),
         agents=script.call.agents,
         assisted=script.call.assisted,
+        campaign=script.call.campaign,
         earlier=script.call.earlier.as_input() if script.call.earlier else None,
         announcement=script.call.emergency.as_input(script.flows) if script.call.emergency else None,
     )

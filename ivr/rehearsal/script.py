@@ -179,10 +179,18 @@ class ScriptedCall(Model):
     assisted: dict[str, Any] | None = Field(
         None, description="an agent on the line has begun the company's payment flow; the slots that both agreed on"
     )
+    campaign: dict[str, Words] | None = Field(
+        None, description="we call, by a campaign whose calls run the flow of `call`; what its list says, by column"
+    )
     earlier: EarlierCall | None = Field(None, description="a conversation of before that may be gone on with")
     script: list[Annotated[Line, BeforeValidator(_line)]] = Field(min_length=1)
     expect: Expect = Expect()
     text: TextVariant | None = Field(None, description="how it goes in messages, where that is different")
+
+    @property
+    def begun_by_us(self) -> bool:
+        """Whether it isn't the customer who calls or writes."""
+        return self.assisted is not None or self.campaign is not None
 
 
 @dataclass(frozen=True)

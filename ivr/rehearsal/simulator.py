@@ -82,6 +82,7 @@ class Simulator:
         earlier: Earlier | None = None,
         announcement: Announcement | None = None,
         assisted: Mapping[str, Any] | None = None,
+        campaign: Mapping[str, Any] | None = None,
         on_heard: Callable[[Heard], None] = lambda heard: None,
     ) -> None:
         self.flows = flows
@@ -104,7 +105,7 @@ class Simulator:
             contact_id="rehearsal",
             channel=thread if text else "voice",
             capabilities=ASSISTED if assisted is not None else (TEXT if text else SPEECH if speech else VOICE) | QUEUE,
-            slots=dict(assisted or {}),
+            slots=dict(assisted or campaign or {}),
             flow_hash=flows.hash,
             language=language or flows.default_language,
             caller=caller,

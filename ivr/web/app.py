@@ -12,21 +12,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from callcenter.api import blueprint as api
 from callcenter.attributes import NONE, AttributeProblem, Schema
-from ivr.assembly import make_conversations, make_runner
+from ivr.assembly import LazyQueueing, make_conversations, make_runner
 from ivr.channels.chat import pages as chat_pages
 from ivr.channels.chat import routes as chat
 from ivr.channels.chat.site import Site
 from ivr.channels.messaging import http as http_messages
-from ivr.channels.twilio import agent_routes, routes
 from ivr.channels.twilio import messages as twilio_messages
-from ivr.channels.twilio.agent_routes import LazyTalks
-from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio import wiring as twilio_calls
 from ivr.channels.twilio.fallback import Fallback
-from ivr.channels.twilio.paying import Paying
 from ivr.channels.twilio.twiml import Fold, voices
-from ivr.channels.twilio.waiting import LazyQueueing, Waiting
+from ivr.channels.twilio.waiting import Waiting
 from ivr.flow.model import FlowSet
-from ivr.published import NothingPublished
+from ivr.published import NothingPublished, Published
 from ivr.queue_config import LazyQueues
 from ivr.runner import Runner
 from ivr.settings import Settings
@@ -39,14 +36,18 @@ MAX_BODY = 64 * 1024
 """Bytes of a request; Twilio's are about one kilobyte."""
 
 
-def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
-    """The application for these settings, on a runner of its own unless one is given.
+def create_app(settings: Settings, runner: Runner | None = None, *, waiting: Waiting | None = None) -> Flask:
+    """The application for these settings, on a runner of its own unless one is given; `waiting` is what callers on
+    Twilio who wait are told by, the queues unless it is given.
 
     The database need not be up: until it is, callers hear an apology and are tried again. Raises ValueError for
     settings that can't be used.
     """
     runner = runner or make_runner(settings)
     engine, published = runner.engine, runner.published
+    fallback = Fallback(settings, _published(published))
+    company, schema = _of(fallback.flows)
+
     recordings = audio.Recordings(settings)
     fold = Fold(
         settings.base_url,
@@ -56,39 +57,31 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
         audio.Urls(recordings, settings.base_url),
         f"{settings.base_url}/audio/{audio.MUSIC}.wav",
     )
-    fallback = Fallback(settings)
-    try:
-        fallback.flows = published.current()
-    except (NothingPublished, SQLAlchemyError) as error:
-        log.warning("no flows can be loaded yet", error=type(error).__name__)
+    queueing = LazyQueueing(settings, runner)
+    calls = twilio_calls.blueprints(settings, runner, fold, fallback, queueing, waiting or Waiting(queueing))
+    conversations = make_conversations(settings, runner)
+    site = Site(settings, runner, conversations)
+    queues = LazyQueues(settings, published)
     engine.dispose()  # workers open connections of their own
 
     app = Flask("ivr.web")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=200)
-    app.extensions["callwright"] = runner
-    queueing = app.extensions["twilio_queueing"] = LazyQueueing(settings, runner)
-    waiting = Waiting(lambda: app.extensions["twilio_queueing"]())
-    calls = Calls(runner, fold, waiting)
-    talks = LazyTalks(settings, calls, queueing)
-    calls.assisting = paying = Paying(calls, talks)
-    app.register_blueprint(routes.blueprint(settings, calls, fallback, paying))
-    app.register_blueprint(agent_routes.blueprint(settings, calls, talks, paying, fallback.give_up))
-    conversations = make_conversations(settings, runner)
-    app.extensions["conversations"] = conversations
-    app.register_blueprint(twilio_messages.blueprint(settings, conversations))
-    app.register_blueprint(http_messages.blueprint(settings, conversations))
-    site = Site(settings, runner, conversations)
-    app.register_blueprint(chat.blueprint(site))
-    app.register_blueprint(chat_pages.blueprint(site))
-    app.register_blueprint(health.blueprint(settings, engine, published))
-    app.register_blueprint(audio.blueprint(recordings))
-    company, schema = _of(fallback.flows)
-    queues = LazyQueues(settings, published)
-    app.register_blueprint(api(engine, schema=schema, region=company, queues=queues))
-    app.register_blueprint(make_desk(settings, engine, published, schema, queues, conversations))
-    app.register_blueprint(pages.blueprint(settings, published))
-    app.register_blueprint(surveys.blueprint(settings, engine, published))
-    app.register_blueprint(unsubscribe.blueprint(settings, engine, published))
+    app.extensions.update(callwright=runner, conversations=conversations)
+    for routes in (
+        *calls,
+        twilio_messages.blueprint(settings, conversations),
+        http_messages.blueprint(settings, conversations),
+        chat.blueprint(site),
+        chat_pages.blueprint(site),
+        health.blueprint(settings, engine, published),
+        audio.blueprint(recordings),
+        api(engine, schema=schema, region=company, queues=queues),
+        make_desk(settings, engine, published, schema, queues, conversations),
+        pages.blueprint(settings, published),
+        surveys.blueprint(settings, engine, published),
+        unsubscribe.blueprint(settings, engine, published),
+    ):
+        app.register_blueprint(routes)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]
 
@@ -105,6 +98,14 @@ def create_app(settings: Settings, runner: Runner | None = None) -> Flask:
         return response
 
     return app
+
+
+def _published(published: Published) -> FlowSet | None:
+    try:
+        return published.current()
+    except (NothingPublished, SQLAlchemyError) as error:
+        log.warning("no flows can be loaded yet", error=type(error).__name__)
+        return None
 
 
 def _of(flows: FlowSet | None) -> tuple[str, Schema]:

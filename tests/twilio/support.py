@@ -18,6 +18,10 @@ from callcenter.db import migrate, open_database, reading
 from callcenter.tables import contacts, events, messages, recordings, sessions
 from ivr.actions import specs
 from ivr.actions.bills.importing import DEMO, import_bills
+from ivr.channels.twilio.calls import Calls
+from ivr.channels.twilio.payment_steps import PaymentSteps
+from ivr.channels.twilio.twiml import Fold
+from ivr.channels.twilio.waiting import Waiting
 from ivr.flow.effects import RunAction
 from ivr.flow.inputs import ActionDone
 from ivr.flow.session import Session
@@ -126,7 +130,14 @@ class Line:
         self.runner.engine.dispose()
 
 
-def line(chosen: Settings, *, flows: Path | None = None, prompts: Path | None = None, **options: Any) -> Line:
+def line(
+    chosen: Settings,
+    *,
+    flows: Path | None = None,
+    prompts: Path | None = None,
+    waiting: Waiting | None = None,
+    **options: Any,
+) -> Line:
     engine = prepare(chosen, flows, prompts)
     own = open_database(chosen.database)
     clock = [NOON]
@@ -138,9 +149,14 @@ def line(chosen: Settings, *, flows: Path | None = None, prompts: Path | None = 
         clock=lambda: clock[0],
         threads=8,
     )
-    app = create_app(chosen, runner)
+    app = create_app(chosen, runner, waiting=waiting)
     twilio = Twilio(FlaskTransport(app), TOKEN, BASE_URL, ACCOUNT_SID, **options)
     return Line(chosen, engine, runner, app, twilio, clock)
+
+
+def other_process(runner: Runner, fold: Fold) -> Calls:
+    """Calls as another process has them, that knows of no queues."""
+    return Calls(runner, fold, Waiting(lambda: None), PaymentSteps(runner, fold.base_url, lambda: None))
 
 
 def words(call: Call) -> list[str]:
@@ -149,5 +165,5 @@ def words(call: Call) -> list[str]:
 
 __all__ = [
     "ACCOUNT", "ACCOUNT_SID", "BASE_URL", "CARD", "CODE", "EXPIRY", "NOON", "ROOT", "TOKEN", "ActingRunner", "Line",
-    "line", "messages", "prepare", "recordings", "settings", "words",
+    "line", "messages", "other_process", "prepare", "recordings", "settings", "words",
 ]  # fmt: skip

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from callcenter.tables import contacts, events, messages, payments, recordings, sessions
 from ivr.channels.twilio import recordings as fetching
+from ivr.channels.twilio.twiml import Fold
 from ivr.rehearsal.twilio_double import Media
-from tests.twilio.support import ACCOUNT, ACCOUNT_SID, CARD, CODE, EXPIRY, TOKEN, Line, words
+from tests.twilio.support import ACCOUNT, ACCOUNT_SID, BASE_URL, CARD, CODE, EXPIRY, TOKEN, Line, other_process, words
 
 
 def pay(call) -> None:
@@ -138,9 +139,6 @@ def test_a_slow_action_gets_a_filler_and_goes_on(phone_line: Line) -> None:
 
 
 def test_an_action_whose_server_died_is_run_again_with_the_same_key(phone_line: Line) -> None:
-    from ivr.channels.twilio.calls import Calls
-    from ivr.channels.twilio.twiml import Fold
-
     phone_line.runner.slow = frozenset({"find_bill"})
     let_go = phone_line.runner.hold("find_bill")
     phone_line.twilio.before = lambda url: (_ for _ in ()).throw(KeyboardInterrupt) if "/wait/" in url else None
@@ -149,7 +147,7 @@ def test_an_action_whose_server_died_is_run_again_with_the_same_key(phone_line: 
     with contextlib.suppress(KeyboardInterrupt):
         call.press(ACCOUNT)
     row = phone_line.session(call)
-    survivor = Calls(phone_line.runner, Fold("https://voice.example.com", boot="another"))
+    survivor = other_process(phone_line.runner, Fold(BASE_URL, boot="another"))
     reply = survivor.wait(row.id, row.seq, "the dead one")
     let_go.set()
     assert "Your balance is" in reply

@@ -47,7 +47,7 @@ SCRIPTS, PROBLEMS = read_scripts(ROOT / "flows" / "calls", FLOWS)
 VOICE = [
     script
     for script in SCRIPTS
-    if "voice" in script.call.channels and script.call.earlier is None and script.call.assisted is None
+    if "voice" in script.call.channels and script.call.earlier is None and not script.call.begun_by_us
 ]
 VERSTATS = {attestation: verstat for verstat, attestation in VERSTAT.items()}
 DIALLED = {"answered": "completed", "busy": "busy", "no_answer": "no-answer", "failed": "failed"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,6 @@ from callcenter import emergency
 from callcenter.redis_client import connect
 from ivr import emergency as announcements
 from ivr.channels.twilio import calls as calls_module
-from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.twiml import Fold
 from ivr.channels.twilio.waiting import Waiting, music_again, queued_again
 from ivr.flow.effects import Enqueue, RequestCallback
@@ -18,7 +19,7 @@ from ivr.flow.inputs import CallbackBooked, Input, Keys, Queued
 from ivr.flow.session import Session
 from ivr.queue_config import PublishedQueues
 from ivr.rehearsal.twilio_double import Call, rules
-from tests.twilio.support import BASE_URL, Line, line, settings, words
+from tests.twilio.support import BASE_URL, Line, line, other_process, settings, words
 from tests.valkey import Valkey
 
 DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?><Response><Say>First.</Say><Gather action="/a" input="dtmf" \
@@ -123,21 +124,29 @@ class Nobody:
     def leave(self, contact_id: str, reason: str) -> None: ...
 
 
+@pytest.fixture
+def waiting_line(tmp_path: Path) -> Iterator[Line]:
+    """The demo company, whose callers may wait."""
+    nobody: Any = Nobody()
+    made = line(settings(tmp_path), waiting=Waiting(lambda: nobody))
+    yield made
+    made.close()
+
+
 def test_a_wish_that_died_with_its_process_leaves_nobody_in_a_circle(
-    phone_line: Line, monkeypatch: pytest.MonkeyPatch
+    waiting_line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls_module, "HOLD", 0.0)
-    phone_line.app.extensions["twilio_queueing"] = Nobody
-    call = phone_line.call()
-    stored = phone_line.session(call)
+    call = waiting_line.call()
+    stored = waiting_line.session(call)
     fold = Fold(BASE_URL)
-    turn = phone_line.runner.feed(stored.id, Keys("0"), seq=stored.seq, render=fold.reply)
+    turn = waiting_line.runner.feed(stored.id, Keys("0"), seq=stored.seq, render=fold.reply)
     assert any(isinstance(effect, Enqueue) for effect in turn.effects)
     assert "/wait/" in turn.reply, "the process dies here: nobody has asked for a place"
-    calls = Calls(phone_line.runner, fold, Waiting())
+    calls = other_process(waiting_line.runner, fold)
     reply = calls.wait(stored.id, turn.session.seq, fold.boot)
     assert f"/{turn.session.seq}/wait/" not in reply
-    assert "queue_refused" in phone_line.kinds(call)
+    assert "queue_refused" in waiting_line.kinds(call)
 
 
 def test_a_choice_is_said_when_choices_are_told_and_keyed_at_any_time(tmp_path: Path, valkey: Valkey) -> None:

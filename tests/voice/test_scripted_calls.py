@@ -43,7 +43,7 @@ ON_VOICE = sorted(
     (
         one
         for one in SCRIPTS
-        if "voice" in one.call.channels and not one.call.earlier and one.call.assisted is None and not one.call.speech
+        if "voice" in one.call.channels and not one.call.earlier and not one.call.begun_by_us and not one.call.speech
     ),
     key=lambda one: (one.begin, one.call.call or ""),
 )

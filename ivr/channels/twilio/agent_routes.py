@@ -16,22 +16,16 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from callcenter.live import Live
 from ivr.channels.twilio.agents import Talks
-from ivr.channels.twilio.api import Api, ApiError
+from ivr.channels.twilio.api import ApiError
 from ivr.channels.twilio.calls import Calls
 from ivr.channels.twilio.documents import goodbye, held, tones
 from ivr.channels.twilio.links import Link
 from ivr.channels.twilio.paying import Paying
-from ivr.channels.twilio.payments import Payments
-from ivr.channels.twilio.reach import Reach
 from ivr.channels.twilio.routes import twiml as _twiml
 from ivr.channels.twilio.signature import guard
-from ivr.channels.twilio.sip_host import sip_host
 from ivr.channels.twilio.waiting import queued_again
-from ivr.embedded import redis_url
 from ivr.logs import about
-from ivr.queueing import Queueing
 from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.twilio")
@@ -39,26 +33,6 @@ log = structlog.get_logger("callwright.twilio")
 KEYS = re.compile(r"[0-9sp]{1,64}\Z")
 PRESSED = str.maketrans("sp", "*#")
 OFFER = re.compile(r"[0-9a-f]{32}\Z")
-
-
-class LazyTalks:
-    """Gives `Talks` once there are queues, and credentials to call agents with. Raises ValueError that names a setting
-    that is wrong."""
-
-    def __init__(self, settings: Settings, calls: Calls, queueing: Callable[[], Queueing | None]) -> None:
-        sip_host(settings)  # what is wrong there is said at the start
-        self._settings, self._calls, self._queueing = settings, calls, queueing
-        self._made: Talks | None = None
-
-    def __call__(self) -> Talks | None:
-        if self._made is None and self._settings.twilio_account_sid and self._settings.twilio_auth_token:
-            queueing = self._queueing()
-            if queueing is not None:
-                queues = queueing.queues
-                reach, live = Reach(queues, self._settings), Live(redis_url(self._settings))
-                payments = Payments(self._calls.runner, queues.client, live.publish)
-                self._made = Talks(queues, Api(self._settings), self._calls.fold, reach, payments)
-        return self._made
 
 
 def blueprint(

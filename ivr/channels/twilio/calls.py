@@ -49,7 +49,7 @@ class _Running:
 
 
 class Assisting(Protocol):
-    """What steps of a payment with the agent on the line mean to the conversation; `ivr.channels.twilio.paying`."""
+    """What steps of a payment with the agent on the line mean to the conversation: see `payment_steps`."""
 
     def charges(self, session: Session, action: RunAction) -> bool:
         """The action is about to be begun. False where it must not be: the payment was stopped."""
@@ -67,11 +67,9 @@ class Assisting(Protocol):
 class Calls:
     """Every method gives TwiML and may raise `Unknown` and SQLAlchemy's errors. Thread-safe."""
 
-    def __init__(self, runner: Runner, fold: Fold, waiting: Waiting | None = None) -> None:
-        self.runner = runner
-        self.fold = fold
-        self.waiting = waiting or Waiting()
-        self.assisting: Assisting | None = None
+    def __init__(self, runner: Runner, fold: Fold, waiting: Waiting, assisting: Assisting) -> None:
+        self.runner, self.fold = runner, fold
+        self._waiting, self._assisting = waiting, assisting
         self._running: dict[str, _Running] = {}
         self._recent: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
@@ -80,7 +78,7 @@ class Calls:
         """A call came in. A repeated request for it gets the stored reply."""
         turn = self.runner.start(
             channel=CHANNEL,
-            capabilities=(WORDS if self.fold.speech else VOICE) | self.waiting.capabilities,
+            capabilities=(WORDS if self.fold.speech else VOICE) | self._waiting.capabilities,
             external_id=call_sid,
             caller=caller,
             called=called,
@@ -115,14 +113,14 @@ class Calls:
 
     def hung_up(self, call_sid: str) -> None:
         session = self.runner.store.find(CHANNEL, call_sid).session
-        self.waiting.over(session, "abandoned")
+        self._waiting.over(session, "abandoned")
         if not session.ended:
             self._remember(self.runner.feed(session, HungUp(), render=self.fold.reply).session)
 
     def chosen(self, session: str, seq: int, given: Keys | Words) -> str:
         """A key or words of one who waits for an agent."""
         turn = self.runner.feed(session, given, seq=seq, render=self.fold.reply)
-        self.waiting.elsewhere(turn)
+        self._waiting.elsewhere(turn)
         return self._settle(turn)
 
     def still_queued(self, session: str, seq: int, said: int) -> str:
@@ -130,11 +128,11 @@ class Calls:
         stored = self.runner.store.load(session)
         if seq > stored.session.seq:
             raise Unknown
-        told = self.waiting.news(stored.session) if stored.session.seq == seq else None
+        told = self._waiting.news(stored.session) if stored.session.seq == seq else None
         if told is None:
             return stored.reply if stored.session.seq != seq else music_again(stored.reply, said)
         turn = self.runner.feed(stored.session, told, seq=seq, render=self.fold.reply)
-        self.waiting.elsewhere(turn)
+        self._waiting.elsewhere(turn)
         return self._settle(turn)
 
     def wait(self, session: str, seq: int, boot: str) -> str:
@@ -176,17 +174,11 @@ class Calls:
         return self._took(self.runner.feed(session, given, seq=seq, render=render or self.fold.reply), given)
 
     def _took(self, turn: Turn, given: Input) -> Turn:
-        told = self.assisting is not None and turn.fresh and "assisted" in turn.session.capabilities
-        return self.assisting.took(turn, given) if self.assisting is not None and told else turn
+        told = turn.fresh and "assisted" in turn.session.capabilities
+        return self._assisting.took(turn, given) if told else turn
 
     def _may(self, session: Session, action: RunAction) -> bool:
-        return (
-            self.assisting is None or "assisted" not in session.capabilities or self.assisting.charges(session, action)
-        )
-
-    def _stop(self, session: Session) -> Turn:
-        assert self.assisting is not None
-        return self.assisting.stop(session)
+        return "assisted" not in session.capabilities or self._assisting.charges(session, action)
 
     def _settle(self, turn: Turn, *, full: bool = False) -> str:
         """See to the actions that the turn asks for, as long as the caller may be kept waiting in silence."""
@@ -195,14 +187,14 @@ class Calls:
         while turn.fresh:
             done: Input | None
             if (action := turn.action) is None:
-                done = self.waiting.answer(turn)
+                done = self._waiting.answer(turn)
                 if done is None:
                     break
                 says += [effect for effect in turn.effects if isinstance(effect, Say)]
             else:
                 says += [effect for effect in turn.effects if isinstance(effect, Say)]
                 if not self._may(turn.session, action):
-                    turn = self._stop(turn.session)
+                    turn = self._assisting.stop(turn.session)
                     break
                 began = time.monotonic()
                 running = self.runner.begin(turn.session, action)
@@ -213,7 +205,7 @@ class Calls:
                     return self.fold.still_waiting(turn.session, [*says, *filler])
             turn = self._feed(turn.session, done, render=self._render(tuple(says), full=full))
         if turn.fresh and turn.session.ended:
-            self.waiting.over(turn.session, turn.session.outcome or "flow")
+            self._waiting.over(turn.session, turn.session.outcome or "flow")
         self._remember(turn.session)
         return turn.reply
 
@@ -235,7 +227,7 @@ class Calls:
                     if self._may(turn.session, turn.action):
                         self._later(turn.session, turn.action, self.runner.begin(turn.session, turn.action))
                     else:
-                        self._stop(turn.session)
+                        self._assisting.stop(turn.session)
             except Exception:  # the next poll runs it again
                 log.exception("the end of an action could not be stored", session=session.id, action=action.name)
             finally:

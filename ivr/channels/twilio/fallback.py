@@ -22,8 +22,8 @@ _WORDS = {
 class Fallback:
     """`flows` is the version whose words are used, kept while the database is away; without it, plain English."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.flows: FlowSet | None = None
+    def __init__(self, settings: Settings, flows: FlowSet | None) -> None:
+        self.flows = flows
         self._number = settings.fallback_number
         self._base_url = settings.base_url
         self._voices = voices(settings.twilio_voices)

@@ -1,8 +1,8 @@
 """The documents of a payment that an agent takes: the customer's call comes out of the conference, is asked for the
 card by the company's payment flow, and goes back.
 
-The flow's own questions are those of any call (`calls`, `routes`); here is how it begins and ends, and what its steps
-mean to the conversation. All of Twilio's requests may come twice, late, and to any process.
+The flow's own questions are those of any call (`calls`, `routes`), what its steps mean to the conversation is in
+`payment_steps`; here is how it begins and ends. All of Twilio's requests may come twice, late, and to any process.
 """
 
 from __future__ import annotations
@@ -15,20 +15,18 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import VoiceResponse
 
-from ivr.bridge import progress
 from ivr.bridge.parts import Paid
-from ivr.bridge.state import CUSTOMER, Charging
+from ivr.bridge.state import CUSTOMER
 from ivr.channels.twilio import addresses, happenings
 from ivr.channels.twilio.agents import Talks
 from ivr.channels.twilio.calls import CHANNEL, Calls
 from ivr.channels.twilio.documents import goodbye
 from ivr.channels.twilio.links import Link
+from ivr.channels.twilio.payment_steps import PaymentSteps, is_its_payment
 from ivr.channels.twilio.payments import Payments
 from ivr.channels.twilio.talk import Payment, Talk
-from ivr.flow.effects import Effect, RunAction
-from ivr.flow.inputs import HungUp, Input, Keys
 from ivr.flow.session import Session
-from ivr.runner import NoPaymentFlow, Turn
+from ivr.runner import NoPaymentFlow
 
 log = structlog.get_logger("callwright.twilio")
 
@@ -37,10 +35,8 @@ class Paying:
     """`talks` gives `None` while there are no queues. Gives TwiML; raises `redis.RedisError` and SQLAlchemy's errors
     where it doesn't say otherwise."""
 
-    def __init__(self, calls: Calls, talks: Callable[[], Talks | None]) -> None:
-        self._calls, self._talks = calls, talks
-
-    # What the customer's call asks
+    def __init__(self, calls: Calls, talks: Callable[[], Talks | None], steps: PaymentSteps) -> None:
+        self._calls, self._talks, self._steps = calls, talks, steps
 
     def begin(self, talks: Talks, link: Link, order: str) -> str:
         """The call is out of the conference: the first question, or the one that it is at."""
@@ -86,7 +82,7 @@ class Paying:
             return self._ended(talks, link, payment, Paid("stopped"))
         if stored.session.ended or talks.conversations.payments.charging(stored.session) is not None:
             return stored.reply
-        return self.stop(stored.session).reply
+        return self._steps.stop(stored.session).reply
 
     def over(self, session_id: str, call: str) -> str:
         """The flow is at its end: back to whom the customer talked to. Raises `Unknown`, and LookupError where nothing
@@ -103,7 +99,7 @@ class Paying:
 
         def back(talk: Talk) -> Talk:
             talk = talk.arrived(path)
-            return happenings.paid(talk, paid, now) if _is(talk, stored.session) else talk
+            return happenings.paid(talk, paid, now) if is_its_payment(talk, stored.session) else talk
 
         talks.conversations.changed(link.offer, back)
         return self._elsewhere(talks, link)
@@ -135,83 +131,6 @@ class Paying:
                 talks.conversations.over(offer, CUSTOMER, "completed")
         except redis.RedisError as error:
             log.warning("the end of a call can't be told", call=call, error=type(error).__name__)
-
-    # What the flow's steps mean (`ivr.channels.twilio.calls.Assisting`); without Redis the payment goes on
-
-    def charges(self, session: Session, action: RunAction) -> bool:
-        """From now on it can't be stopped; False where it has been."""
-        talks = self._talks()
-        if talks is None or not talks.conversations.payments.changes_world(session, action):
-            return True
-        conversations = talks.conversations
-
-        def charging(talk: Talk) -> Talk:
-            able = _is(talk, session) and talk.state.paying in ("asking", "charging")
-            return talk.stepped(Charging(True), conversations.clock()) if able else talk
-
-        try:
-            offer = talks.links.talking_to(session.contact_id)
-            talk = conversations.changed(offer, charging) if offer else None
-        except redis.RedisError as error:
-            log.warning("a charge can't be told", contact=session.contact_id, error=type(error).__name__)
-            return True
-        if talk is None:
-            return True
-        if not _is(talk, session) or talk.state.paying != "charging" or talk.payment is None:
-            return False
-        conversations.payments.charges(talk.payment, session)
-        return True
-
-    def took(self, turn: Turn, given: Input) -> Turn:
-        session = turn.session
-        try:
-            talks = self._talks()
-            offer = talks.links.talking_to(session.contact_id) if talks is not None else ""
-            talk = talks.conversations.get(offer) if talks is not None and offer else None
-            if talks is None or talk is None:
-                return turn
-            return self._told(talks, talk, turn, given)
-        except redis.RedisError as error:
-            log.warning("a payment's step can't be told", contact=session.contact_id, error=type(error).__name__)
-            return turn
-
-    def _told(self, talks: Talks, talk: Talk, turn: Turn, given: Input) -> Turn:
-        session, payments, payment = turn.session, talks.conversations.payments, talk.payment
-        ours = payment is not None and _is(talk, session)
-        if payment is not None and ours:
-            if session.ended:
-                payments.ended(session.contact_id, payment, payments.outcome(session))
-            else:
-                payments.took(payment, session, lambda shown: _shown(shown, given, turn.effects))
-            if talk.state.paying == "charging" and payments.charging(session) is None:
-                now = talks.conversations.clock()
-                changed = talks.conversations.changed(
-                    talk.id, lambda found: found.stepped(Charging(False), now) if _is(found, session) else found
-                )
-                talk = changed or talk
-        asks = not session.ended and turn.action is None
-        wanted = ours and talk.state.paying in ("asking", "charging") and not (payment is None or payment.stopped)
-        return self.stop(session) if asks and not wanted else turn
-
-    def stop(self, session: Session) -> Turn:
-        turn = self._calls.runner.feed(session, HungUp(), render=self._sorry)
-        talks = self._talks()
-        if talks is not None and turn.fresh:
-            talk = talks.conversations.get(talks.links.talking_to(session.contact_id))
-            if talk is not None and talk.payment is not None and _is(talk, session):
-                payments = talks.conversations.payments
-                payments.ended(session.contact_id, talk.payment, payments.outcome(turn.session))
-        return turn
-
-    def _sorry(self, session: Session, effects: object) -> str:
-        """That it was stopped, and back."""
-        response = VoiceResponse()
-        talks = self._talks()
-        if talks is not None:
-            for element in talks.words.of("system.payment_stopped", session.language):
-                response.append(element)
-        response.redirect(self._calls.fold.base_url + addresses.after_payment(session.id))
-        return str(response)
 
     # Where the call goes on
 
@@ -260,14 +179,3 @@ def _known(payments: Payments, talk: Talk) -> Paid:
     except SQLAlchemyError as error:
         log.warning("a payment can't be read", error=type(error).__name__)
     return Paid("pending" if talk.state.paying == "charging" else "failed")
-
-
-def _is(talk: Talk, session: Session) -> bool:
-    return talk.payment is not None and talk.payment.session == session.id
-
-
-def _shown(shown: progress.Shown, given: Input, effects: tuple[Effect, ...]) -> dict[str, object]:
-    """What Twilio tells of keys it tells after the last of them."""
-    count = len(given.digits) if isinstance(given, Keys) and given.digits.isdigit() else 0
-    keyed = progress.keyed(shown, count) if count else {}
-    return {**keyed, **progress.took({**shown, **keyed}, effects)}

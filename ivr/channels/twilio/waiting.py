@@ -9,42 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.etree import ElementTree
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from ivr.assembly import make_queueing
-from ivr.embedded import NoRedis
 from ivr.flow.effects import Enqueue, RequestCallback
 from ivr.flow.inputs import CallbackBooked, Input, Refused
 from ivr.flow.session import QUEUE, Session
 from ivr.queueing import Queueing
-from ivr.runner import Runner, Turn
-from ivr.settings import Settings
+from ivr.runner import Turn
 
 OF_SPEECH = ("hints", "language", "speechTimeout")
 """What <Gather> is told for recognising speech (`twiml._listening`)."""
 
 
-class LazyQueueing:
-    """What flows want of queues, when it is first asked for; `None` while there is no store."""
-
-    def __init__(self, settings: Settings, runner: Runner) -> None:
-        self._settings, self._runner = settings, runner
-        self._made: Queueing | None = None
-
-    def __call__(self) -> Queueing | None:
-        if self._made is None:
-            try:
-                # No holder: the leg is Twilio's, and outlives any process of ours.
-                self._made = make_queueing(self._settings, self._runner)
-            except (NoRedis, SQLAlchemyError):
-                return None
-        return self._made
-
-
 class Waiting:
-    """What calls ask of the queues. Everything here blocks, and never raises."""
+    """What calls ask of the queues; `queueing` gives `None` while there are none. Everything here blocks, and never
+    raises."""
 
-    def __init__(self, queueing: Callable[[], Queueing | None] = lambda: None) -> None:
+    def __init__(self, queueing: Callable[[], Queueing | None]) -> None:
         self._queueing = queueing
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ivr.flow.campaigns import LISTED
 from ivr.flow.checks._reads import proves
 from ivr.flow.lint import View
 from ivr.flow.model import SPECIAL, StepModel
@@ -45,6 +46,10 @@ class DataFlow:
             for slot in view.fills(name, step):
                 self.ever.add(slot)
                 self._learn(slot, step)
+        for given in view.called_out.values():
+            for slot in given.union(LISTED):
+                self.ever.add(slot)
+                self.parts.setdefault(slot, set())
         self.before: dict[Place, Filled] = {}
         self._returns: dict[str, dict[str, Filled]] = {}
         self._entries: dict[str, Filled] = {}
@@ -70,7 +75,8 @@ class DataFlow:
         """Until nothing changes: states only lose `must` and gain `may`, so this ends."""
         flows = self.view.flows.flows
         for root in self.view.roots:
-            self._entries[root] = Filled()
+            given = self.view.called_out.get(root)
+            self._entries[root] = Filled() if given is None else Filled().plus(given, frozenset(LISTED))
         changed = True
         while changed:
             changed = False

@@ -15,8 +15,9 @@ def unsupported(view: View) -> Iterator[Problem]:
     channels = dict(CHANNELS)
     if view.company.payment is not None:
         channels["a call whose agent takes a payment"] = ASSISTED
-    for channel, capabilities in channels.items():
-        start = view.company.start_for(capabilities)
+    starts = [(channel, can, view.company.start_for(can)) for channel, can in channels.items()]
+    starts += [("a call of a campaign", CHANNELS["voice"], flow) for flow in view.called_out]
+    for channel, capabilities, start in starts:
         for flow, name in view.reachable([start], capabilities):
             step = view.flows.flows[flow].steps[name]
             if not view.needs(step) <= capabilities and "unsupported" not in step.exits:
