@@ -21,6 +21,7 @@ from callcenter.db import migrate, open_database, reading
 from callcenter.tables import events, messages, sessions
 from ivr.actions import specs
 from ivr.channels.twilio import say, twiml
+from ivr.channels.twilio.waiting import Waiting
 from ivr.flow.effects import Enqueue, RequestCallback, RunAction
 from ivr.flow.inputs import ActionDone, Input
 from ivr.flow.load import load
@@ -162,9 +163,8 @@ def test_scripted_call(
     runner = ScriptedRunner(engine, Pinned(flows), Vault(), chosen, clock=now)  # type: ignore[arg-type]
     runner.actions = ScriptedActions(script, sandbox.fresh(flows, script.begin))
     announce(engine, script)
-    app = create_app(chosen, runner)
-    queueing = ScriptedQueueing(script, clock)
-    app.extensions["twilio_queueing"] = lambda: queueing
+    queueing: Any = ScriptedQueueing(script, clock)
+    app = create_app(chosen, runner, waiting=Waiting(lambda: queueing))
     twilio = Twilio(FlaskTransport(app), TOKEN, BASE_URL, duplicate=duplicate)
     transfers = scripted_transfers(script)
     call = twilio.call(
