@@ -76,7 +76,8 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 
 def test_what_failed_is_tried_again_and_then_parked(engine: Engine, subscribed: str) -> None:
-    receiver = Receiver(*([500, OSError("refused"), 302] * 4)[: len(webhooks.BACK_OFF) + 1])
+    answers: list[int | Exception] = [500, OSError("refused"), 302]
+    receiver = Receiver(*(answers * 4)[: len(webhooks.BACK_OFF) + 1])
     now = NOW
     for wait in webhooks.BACK_OFF:
         assert webhooks.sweep(engine, now, post=receiver) == 0

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
 
 from callcenter import events, outbox
 from callcenter.contacts import start as started
@@ -25,6 +24,7 @@ from ivr.channels.mail.service import make_intake
 from tests.carriers import Carrier
 from tests.conversations.support import Desk, _desk, carrier
 from tests.mail import made
+from tests.smtp import FreePort
 from tests.twilio.support import NOON, prepare, settings
 
 __all__ = [
@@ -131,16 +131,10 @@ class Mailbox:
         return self.mails.get(timeout=60)
 
 
-class FreePort(Controller):
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # the system's choice
-        super()._trigger_server()
-
-
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     found = Mailbox()
-    controller = FreePort(found, hostname="127.0.0.1", port=0)
+    controller = FreePort(found)
     controller.start()
     found.port = controller.port
     yield found

@@ -26,8 +26,8 @@ from callcenter import events, outbox
 from callcenter.db import reading
 from callcenter.messages.attempt import LEASE
 from callcenter.tables import messages
-from tests.smtp import FreePort
 from tests.servers import Handler, serving
+from tests.smtp import FreePort
 
 ROOT = Path(__file__).parents[3]
 COUNT = 500

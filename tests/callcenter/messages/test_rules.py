@@ -97,7 +97,7 @@ def test_a_customer_who_moved(sqlite_engine: Engine) -> None:
 def test_consent(sqlite_engine: Engine, decision: Any, answer: str, notice: str, reminder: str) -> None:
     with sqlite_engine.begin() as conn:
         consent.put(conn, known(conn), "sms", source="test", at=NOON, **decision)
-    rows = [send(sqlite_engine, NOON, purpose=purpose) for purpose in ("answer", "notice", "reminder")]  # type: ignore[arg-type]
+    rows = [send(sqlite_engine, NOON, purpose=purpose) for purpose in ("answer", "notice", "reminder")]
     assert [row.status for row in rows] == [answer, notice, reminder]
     assert all(row.error for row in rows if row.status == "parked")
     parked = [row for row in rows if row.status == "parked"]
