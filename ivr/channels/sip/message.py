@@ -25,6 +25,9 @@ logging.getLogger("aiosipua").setLevel(logging.ERROR)
 MAX_BYTES = 65_535
 _REQUEST_LINE = re.compile(rb"^([A-Za-z0-9\-.!%*_+`'~]{1,32}) ([^\s<>]+) SIP/([0-9]+\.[0-9]+)\r?$")
 _STATUS_LINE = re.compile(rb"^SIP/2\.0 ([1-6][0-9][0-9])(?: [^\r\n]*)?\r?$", re.IGNORECASE)
+_END = re.compile(rb"\r?\n\r?\n")
+_AMBIGUOUS = re.compile(rb"\r(?!\n)|\0|\n(?![A-Za-z0-9\-.!%*_+`'~]+[ \t]*:|[ \t]|\r?\Z)")
+"""In the headers: a CR alone, a NUL, a line that begins neither with a header's name nor with a blank."""
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
 _COMPACT = {"session-expires": "x", "refer-to": "r", "event": "o", "referred-by": "b"}
 
@@ -138,7 +141,7 @@ def parse(data: bytes, flow: Flow) -> Request | Response:
             raise Malformed("not a SIP message")
         data = b"%b %b SIP/2.0\n" % (parts[0], parts[1]) + data[len(line) + 1 :]
     try:
-        message = SipMessage.parse(data)
+        message = SipMessage.parse(_unambiguous(data))
         vias = message.headers.get("via")
         via = parse_via(vias[0])
         cseq, method = parse_cseq(header(message, "cseq"))
@@ -153,6 +156,17 @@ def parse(data: bytes, flow: Flow) -> Request | Response:
     request = Request(message, flow, via, message.method, message.uri, call_id, cseq, sender, to)
     _check(request, method, data, request_line)
     return request
+
+
+def _unambiguous(data: bytes) -> bytes:
+    """The message in which everybody finds the same headers. A proxy that takes P-Asserted-Identity out of what its
+    users send must not miss one that we read: aiosipua ends lines at a CR alone, cuts control characters and Unicode's
+    blanks off a header's name, and finds CRLF CRLF in a body whose headers ended with LF LF. Raises ValueError."""
+    end = _END.search(data)
+    head, body = (data[: end.start()], data[end.end() :]) if end else (data, b"")
+    if _AMBIGUOUS.search(head):
+        raise ValueError("a line that isn't a header")
+    return b"%b\r\n\r\n%b" % (head, body) if end else head
 
 
 def _check(request: Request, cseq_method: str, data: bytes, request_line: re.Match[bytes] | None) -> None:

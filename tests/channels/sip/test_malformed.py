@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from unittest.mock import MagicMock
 
 import pytest
 
+from ivr.channels.sip import message
+from ivr.channels.sip.udp import UdpFlow
 from tests.channels.sip import torture
 from tests.channels.sip.raw_client import RawClient
 from tests.channels.sip.server import Server, calling
@@ -103,3 +106,40 @@ async def test_junk_of_every_length() -> None:
             if size % 50 == 0:
                 await asyncio.sleep(0)
         await still_serves(server, client)
+
+
+SMUGGLED = b"P-Asserted-Identity: <sip:+12125550199@bank.example>"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        b"Subject: x\r" + SMUGGLED + b"\r\n\r\n",
+        b"\x1c" + SMUGGLED + b"\r\n\r\n",
+        b"\xc2\x85" + SMUGGLED + b"\r\n\r\n",
+        SMUGGLED.replace(b":", b"\x1f:", 1) + b"\r\n\r\n",
+        b"Subject: x\0\r\n" + SMUGGLED + b"\r\n\r\n",
+        b"no header\r\n" + SMUGGLED + b"\r\n\r\n",
+    ],
+)
+async def test_a_header_that_a_proxy_does_not_see_is_none(hidden: bytes) -> None:
+    """Who may send us P-Asserted-Identity, a proxy decides: it must not read less in a message than we do."""
+    async with calling() as (server, client):
+        invite = client.request("INVITE", client.sdp())
+        head, _, body = invite.partition(b"\r\n\r\n")
+        client.send(head + b"\r\n" + hidden + body)
+        assert (await client.final("INVITE")).status == 400
+        assert not server.endpoint.live
+        await still_serves(server, client)
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\n\r\n", b"\r\n\n"])
+def test_headers_end_with_the_first_empty_line(end: bytes) -> None:
+    """However its line is ended: what comes after is the body, whatever it looks like."""
+    head = (
+        b"MESSAGE sip:ivr@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        b"To: <sip:ivr@b>\r\nCall-ID: c\r\nCSeq: 1 MESSAGE"
+    )
+    found = message.parse(head + end + SMUGGLED + b"\r\n\r\nmore", UdpFlow(MagicMock(), ("192.0.2.1", 5060), ("::", 1)))
+    assert found.header("p-asserted-identity") == ""
+    assert found.body == SMUGGLED + b"\r\n\r\nmore"
