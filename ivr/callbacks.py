@@ -98,7 +98,8 @@ class Callbacks:
         return clock_time(callback.at, self._timezone()) if callback.at else ""
 
     def book(self, session: Session, request: RequestCallback) -> CallbackBooked:
-        """Book, move or give up. Raises ValueError for a number that nobody can have, `NotInQueue`, `UnknownQueue`,
+        """Book, move or give up. Raises ValueError for a number that nobody can have or that we don't call because a
+        stranger says so, `NotInQueue`, `UnknownQueue`,
         `redis.RedisError`."""
         person, now = self.person(session), self._queues.clock()
         others = [one for one in self.waiting(person) if one.contact_id != session.contact_id]
@@ -107,6 +108,9 @@ class Callbacks:
             ids = [one.contact_id for one in ([own] if own is not None else []) + others]
             given_up = [self._queues.cancel_callback(contact_id) for contact_id in ids]
             return CallbackBooked(True) if any(given_up) else CallbackBooked(False, "none")
+        if not self._queues.may_dial(request.number):
+            log.info("no callback to a costly number", contact=session.contact_id)
+            raise ValueError("no stranger has us call that number")
         here = self._queues.entry(session.contact_id).get("state") in IN_QUEUE
         moved = None if here or not others else others[0]
         queue = self._queues.entry(session.contact_id)["queue"] if here else moved.queue if moved else request.queue

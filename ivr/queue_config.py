@@ -112,6 +112,7 @@ class PublishedQueues:
             config = self.queues.config
         self._flows, self._hash = flows, flows.hash
         self.queues.region = flows.company.country
+        self.queues.dial_countries = frozenset(flows.company.dial_countries)
         self.queues.config = config
 
     def message(self, kind: str, queue: str, language: str) -> str:

@@ -95,6 +95,7 @@ class Base:
         self.clock = clock
         self.hours: Hours = hours or AlwaysOpen()
         self.region = region
+        self.dial_countries: frozenset[str] = frozenset()
         self.timing = timing
         self._scripts: dict[str, Script] = {}
 

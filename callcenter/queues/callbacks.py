@@ -11,13 +11,14 @@ from typing import Any, Unpack
 
 from sqlalchemy.engine import Connection
 
-from callcenter import customers, identifiers
+from callcenter import customers, identifiers, tolls
 from callcenter.acd.model import Place
 from callcenter.queues.base import Base, UnknownQueue
 from callcenter.queues.described import Described
 from callcenter.queues.entries import Entries
 from callcenter.queues.redis_hash import entry_fields, moment, text
 from callcenter.queues.scripts import callbacks as scripts
+from callcenter.queues.scripts.identifying import IDENTIFY
 
 RESULTS = ("no_answer", "busy", "machine", "failed")
 IN_QUEUE = ("waiting", "offered", "accepted")
@@ -190,6 +191,12 @@ class Callbacks(Entries, Base):
             json.loads(entry.get("data") or "{}").get("campaign", {}).get("name", ""),
         )  # fmt: skip
 
+    def identify(self, contact_id: str, customer_id: str, known_as: Iterable[str]) -> bool:
+        """Whom a contact turns out to be with, after it has joined; both are as in `Described`. Callbacks that the
+        person asked for before a conversation in this contact began are cancelled. False if it is in no queue and
+        hasn't been served for a day."""
+        return bool(self.run(IDENTIFY, self.now(), contact_id, customer_id, " ".join(known_as)) != "no")
+
     def restore_dial(
         self, offer_id: str, contact_id: str, agent_id: str, *, device: str, holder: str, accepted: bool
     ) -> bool | None:
@@ -225,6 +232,10 @@ class Callbacks(Entries, Base):
         if re.fullmatch(r"sips?:[^\s@]+@\S+", number):
             return number
         return identifiers.normalise("phone", number, self.region)
+
+    def may_dial(self, number: str) -> bool:
+        """Whether a stranger may have us call there (`callcenter.tolls`)."""
+        return tolls.may_dial(number, self.region, self.dial_countries)
 
     def open_at(self, queue: str, at: float) -> bool:
         """Whether callbacks of this queue are made then. Raises `UnknownQueue`."""

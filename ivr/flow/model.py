@@ -206,6 +206,11 @@ class Company(Model):
     timezone: str = "UTC"
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     country: str = Field("US", pattern=r"^[A-Z]{2}$", description="for telephone numbers written without a country")
+    dial_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = Field(
+        default_factory=list,
+        description="the countries where customers may be called back at numbers they gave: [US, CA]; by default that "
+        "of `country`",
+    )
     languages: list[str] = Field(default_factory=lambda: ["en"], min_length=1, description="the first is the default")
     start: str = Field("main", description="the flow that answers")
     channels: dict[Literal["voice", "text"], str] = Field(

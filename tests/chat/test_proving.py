@@ -86,6 +86,17 @@ async def test_an_address_that_nobody_has_makes_a_customer(context: Context, eng
     assert contact(engine).customer_id == made.id
 
 
+async def test_strangers_have_no_costly_number_texted(context: Context, engine: Engine, carrier: Carrier) -> None:
+    """Numbers that pay their owner for what arrives; a customer abroad is one all the same."""
+    customer(engine, "Klara", phone="+491711234567")
+    async with serving(context) as live, visiting(live) as page:
+        for value in ("+18764567890", "+19002345678", "+491711234568", "+882161234567"):
+            assert await step(page, kind="phone", value=value) == {"state": "invalid"}
+        assert await step(page, kind="phone", value="+49 171 1234567") == {"state": "sent", "to": "…567"}
+        await sent(context, carrier)
+    assert [one.to for one in carrier.sent] == ["+491711234567"]
+
+
 async def test_of_several_one_is_asked_for(context: Context, engine: Engine, carrier: Carrier) -> None:
     ana = customer(engine, "Ana", email="home@example.org", account="1001")
     customer(engine, "Bea", email="home@example.org", account="1002")

@@ -209,6 +209,23 @@ def test_asking_again_elsewhere_is_no_second_callback(desk: Desk, queues: Queues
     assert (one.contact_id, one.number) == (contact, HOME)
 
 
+@pytest.mark.parametrize(
+    "number", ["+19002345678", "+18095551234", "+4420 7946 0123", "sip:+19002345678@trunk.example"]
+)
+def test_nobody_has_us_call_a_costly_number(desk: Desk, queues: Queues, number: str) -> None:
+    """Neither as a new callback nor by moving one, nor by being written as the address of a SIP trunk."""
+    session = desk.runner.store.find("sms", desk.text("agent").contact_id).session
+    queueing = desk.conversations._queueing
+    assert queueing is not None
+    for _ in range(2):
+        told = queueing.book(session, RequestCallback("general", number))
+        assert (told.booked, told.why) == (False, "bad_number")
+        assert queueing.book(session, RequestCallback("general", DANA)).booked
+    assert [one.number for one in queues.callbacks_of(DANA)] == [DANA]
+    queues.dial_countries = frozenset({"US", "GB"})
+    assert queueing.book(session, RequestCallback("general", number)).booked is number.startswith("+44")
+
+
 def test_of_a_shared_telephone_each_has_their_own(desk: Desk, queues: Queues, dana: str) -> None:
     """A callback that another customer asked for on the same telephone isn't told to Dana, or moved."""
     with desk.engine.begin() as conn:

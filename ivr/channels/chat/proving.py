@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
-from callcenter import identifiers, one_time_codes, outbox, verifying
+from callcenter import identifiers, one_time_codes, outbox, tolls, verifying
 from callcenter.db import reading
 from callcenter.messages import NotConfiguredError, open_sender
 from callcenter.one_time_codes import CHANNEL, TooManyCodes
@@ -18,6 +18,7 @@ from ivr.channels.chat import identity
 from ivr.channels.chat.rates import Rates
 from ivr.flow.model import FlowSet
 from ivr.published import NothingPublished
+from ivr.settings import Settings
 
 if TYPE_CHECKING:
     from ivr.live.context import Context
@@ -73,6 +74,11 @@ class Proving:
             return visit.proof, {"state": "invalid"}
         if kind not in available(context.settings):
             return visit.proof, {"state": "unavailable"}
+        if kind == "phone" and not tolls.may_dial(value, region, flows.company.dial_countries if flows else ()):
+            with reading(context.engine) as conn:  # a stranger's texts to numbers that pay their owner
+                known = [one for one in identifiers.identify(conn, kind, value) if not one.provisional]
+            if not known:
+                return visit.proof, {"state": "invalid"}
         self._rates.count("code", visitor=visit.visitor, network=visit.network)
         company = flows.company.name if flows is not None else ""
         subject, body = (
@@ -128,7 +134,7 @@ class Proving:
         return tried, {"state": "question", "wrong": True}
 
 
-def available(settings: Any) -> tuple[str, ...]:
+def available(settings: Settings) -> tuple[str, ...]:
     """The kinds of address that a code can be sent to, as the senders are configured."""
     found = []
     for kind, channel in CHANNEL.items():
