@@ -91,13 +91,13 @@ def test_a_special_opening_adds_hours_but_not_to_a_closure() -> None:
 
 
 def test_past_midnight_belongs_to_the_day_it_began() -> None:
-    night = {"weekly": {"friday": "20:00-02:00"}, "holidays": [{"date": "2026-11-21", "name": "Fair"}]}
-    now = at("2026-11-21T01:00", **night)
+    weekly, holidays = {"friday": "20:00-02:00"}, [{"date": "2026-11-21", "name": "Fair"}]
+    now = at("2026-11-21T01:00", weekly=weekly, holidays=holidays)
     assert (now.open_now, now.today) == (True, (Open("00:00", "02:00"),))
     assert now.closes_at == datetime(2026, 11, 21, 2, tzinfo=CHICAGO)
-    evening = at("2026-11-20T19:00", **night)
+    evening = at("2026-11-20T19:00", weekly=weekly, holidays=holidays)
     assert (evening.today, evening.next_is) == ((Open("20:00", "02:00"),), "today")
-    assert at("2026-11-21T12:00", **night).today == ()
+    assert at("2026-11-21T12:00", weekly=weekly, holidays=holidays).today == ()
 
 
 def test_always_open_never_closes() -> None:

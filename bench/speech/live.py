@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import deque
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bench.measuring import cpu_seconds
@@ -175,7 +176,7 @@ class Talker(Call):
 
 
 @contextlib.asynccontextmanager
-async def talkers(server: Server, count: int):
+async def talkers(server: Server, count: int) -> AsyncIterator[list[Talker]]:
     """So many callers, connected a little apart."""
     callers = await Callers.open(("127.0.0.1", server.port))
     made = [Talker(callers) for _ in range(count)]

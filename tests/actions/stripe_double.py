@@ -92,10 +92,11 @@ class StripeDouble:
                 return self.make_method(given)
             case "POST", ["payment_intents"]:
                 self.only(given, CREATE)
-                intent = {"id": f"pi_{uuid.uuid4().hex}", "object": "payment_intent", "amount": int(given["amount"]),
+                id = f"pi_{uuid.uuid4().hex}"
+                intent = {"id": id, "object": "payment_intent", "amount": int(given["amount"]),
                           "currency": given["currency"], "status": "requires_payment_method",
                           "latest_charge": None}  # fmt: skip
-                self.intents[intent["id"]] = intent
+                self.intents[id] = intent
                 return dict(intent)
             case "GET", ["payment_intents", name]:
                 self.only(given, {"expand[0]"})

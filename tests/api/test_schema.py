@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -76,7 +77,7 @@ def test_every_operation_keeps_to_its_description(
 
     @settings(max_examples=6, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=found.as_strategy(generation_mode=mode))
-    def keeps(case: schemathesis.Case) -> None:
+    def keeps(case: schemathesis.Case[Any]) -> None:
         if mode is GenerationMode.POSITIVE:  # of what exists: chance finds no id
             for given in (case.path_parameters, case.body):
                 if isinstance(given, dict):

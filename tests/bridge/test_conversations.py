@@ -69,7 +69,7 @@ async def test_hold_mute_keys_and_orders_that_can_not_be(valkey: Valkey, tmp_pat
         customer.press("7")
         await ann.until(lambda: ann.keys == "7", "keys")
         for verb, to in (("merge", None), ("dance", None), ("transfer", {"queue": "nowhere"}), ("transfer", {})):
-            order = here.order(verb, **({} if to is None else {"to": to}))
+            order = here.order(verb) if to is None else here.order(verb, to=to)
             answer = await here.fact("call.answer", order=order)
             assert not answer.data["ok"]
             assert answer.data["why"]

@@ -38,7 +38,8 @@ async def test_a_conversation(
         await customer.hears(ANN)
         await ann.hears(CUSTOMER)
         legs = {leg.placed: leg for leg in here.endpoint.live}
-        assert [bool(legs[placed].agreed.keys) for placed in (False, True)] == [customers, agents]
+        agreed = [legs[placed].agreed for placed in (False, True)]
+        assert [one is not None and bool(one.keys) for one in agreed] == [customers, agents]
         customer.press("5")
         await ann.until(lambda: ann.keys == "5", "the key")
         here.order("hold")

@@ -99,7 +99,7 @@ class Widget:
         self.page: Page = context.new_page()
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
         self.page.goto(url)
 
     @property

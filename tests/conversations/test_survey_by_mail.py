@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,7 +61,7 @@ def begun(desk: Desk, channel: str = "sip") -> str:
         return contacts.start(conn, channel=channel, caller="+12025550143", called="1", at=desk.clock[0])
 
 
-def answers(desk: Desk, contact: str) -> list[dict[str, Any]]:
+def answers(desk: Desk, contact: str) -> list[Mapping[str, Any]]:
     with reading(desk.engine) as conn:
         return [event.data for event in events.of_contact(conn, contact) if event.kind == "survey"]
 
@@ -207,10 +207,10 @@ def test_the_page_in_a_browser(chromium: Browser, desk: Desk, url: str) -> None:
     contact = begun(desk)
     complaints: list[str] = []
     page = chromium.new_page()
-    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.goto(f"{url}{path(desk, contact, 'nps')}?score=9")
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         found = Axe().run(page).response["violations"]
         assert [(one["id"], [node["html"][:100] for node in one["nodes"]]) for one in found] == []
         if shots := os.environ.get("SHOTS"):

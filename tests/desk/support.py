@@ -236,7 +236,7 @@ def make_desk(
         engine, config, flows, messaging, schema=SCHEMA, clock=clock or watch, switchboard=switchboard,
         hours=hours, prompts=prompts,
     ))  # fmt: skip
-    people = {}
+    people: dict[str, users.User] = {}
     with engine.begin() as conn:
         for role in ROLES:
             agent = {"agent": "maria", "supervisor": "sam"}.get(role)

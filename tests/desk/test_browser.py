@@ -92,7 +92,7 @@ class Tab:
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda line: line.type == "error" and self.complaints.append(line.text))
+        self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         self.page.on("request", lambda request: self.hosts.add(re.sub(r"^(\w+://[^/]+).*", r"\1", request.url)))
         if login:
             self.page.goto("/desk/login")

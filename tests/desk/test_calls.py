@@ -19,7 +19,7 @@ from callcenter.desk.calling import Calling
 from callcenter.queues.store import Queues
 from callcenter.softphones import Softphones
 from tests.desk.support import NOW, Browser, Desk, make_desk
-from tests.valkey import Valkey
+from tests.valkey import Valkey, stream
 
 CONFIG = Config.from_files(
     {
@@ -70,6 +70,10 @@ def post(browser: Browser, path: str, **body: Any) -> Any:
     return answer
 
 
+def got(browser: Browser, path: str) -> Any:
+    return browser.get(path).get_json()
+
+
 def offered(desk: Desk, board: Board, channel: str = "chat") -> tuple[str, str]:
     """A contact that is offered to maria, and the offer."""
     with desk.engine.begin() as conn:
@@ -82,7 +86,7 @@ def offered(desk: Desk, board: Board, channel: str = "chat") -> tuple[str, str]:
 
 def test_presence(desk: Desk, board: Board) -> None:
     maria = desk.browser("agent")
-    assert maria.get("/desk/agent").json["presence"] == "offline"
+    assert got(maria, "/desk/agent")["presence"] == "offline"
     assert post(maria, "/desk/agent/presence", presence="available").json["state"] == "idle"
     assert post(maria, "/desk/agent/presence", presence="unavailable", reason="lunch").json["reason"] == "lunch"
     assert post(maria, "/desk/agent/presence", presence="asleep").status_code == 422
@@ -99,7 +103,7 @@ def test_a_chat_is_offered_taken_and_wrapped_up(desk: Desk, board: Board) -> Non
     maria = desk.browser("agent")
     post(maria, "/desk/agent/presence", presence="available")
     contact, offer = offered(desk, board)
-    [shown] = maria.get("/desk/agent").json["offers"]
+    [shown] = got(maria, "/desk/agent")["offers"]
     assert (shown["id"], shown["state"], shown["label"], shown["guide"]) == (offer, "offered", "Sales", "Be **kind**.")
     answer = post(maria, f"/desk/offers/{offer}/accept")
     assert answer.json["go"] == f"/desk/contacts/{contact}"
@@ -145,8 +149,8 @@ def test_orders_to_ones_own_call_only(desk: Desk, board: Board) -> None:
     assert post(maria, f"/desk/calls/{contact}/order", verb="hold", args="[1]").status_code == 422
     assert post(sam, f"/desk/calls/{contact}/order", verb="hold").status_code == 422
     assert post(sam, f"/desk/calls/{contact}/order", verb="listen").status_code == 200
-    entries = board.queues().client.xrange(control.key(contact))
-    assert [fields[b"verb"] for _, fields in entries] == [b"transfer", b"listen"]  # type: ignore[union-attr]
+    entries = stream(board.queues().client, control.key(contact))
+    assert [fields[b"verb"] for _, fields in entries] == [b"transfer", b"listen"]
     with reading(desk.engine) as conn:
         actions = [entry.action for entry in audit.everything(conn)]
     assert {"call.transfer", "call.listen", "agent.presence"} <= set(actions)
@@ -199,7 +203,7 @@ def test_what_every_page_asks_for_costs_the_same_however_many_agents_there_are(
     client = valkey.client()
 
     def commands() -> int:
-        before = client.info("stats")["total_commands_processed"]
+        before = int(client.info("stats")["total_commands_processed"])
         assert maria.get("/desk/agent").status_code == 200
         return int(client.info("stats")["total_commands_processed"]) - before
 
@@ -208,7 +212,7 @@ def test_what_every_page_asks_for_costs_the_same_however_many_agents_there_are(
     for number in range(40):
         board.queues().sign_in(f"agent{number}")
     assert commands() == alone
-    told = maria.get("/desk/agent/targets").json
+    told = got(maria, "/desk/agent/targets")
     assert told["queues"] == {"sales": "sales"}
     assert told["agents"] == {id: one["name"] for id, one in people.items()}
     client.close()

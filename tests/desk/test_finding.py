@@ -75,7 +75,8 @@ def test_canned_answers_of_any_shape() -> None:
                         "b": {"text": 7}, "c": ["x"], "d": {"text": "for mail", "channels": "email"}}}  # fmt: skip
     made = answers(data, channel="sms", language="en", values={"customer": "{agent} Ana"})
     assert [(one.id, one.title, one.text) for one in made] == [("a", "Hola", "Hello {agent} Ana")]
-    for nothing in (None, [], {"answers": []}, "text"):
+    nothings: list[object] = [None, [], {"answers": []}, "text"]
+    for nothing in nothings:
         assert answers(nothing, channel="sms", language="en", values={}) == []
 
 

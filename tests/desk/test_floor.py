@@ -16,7 +16,7 @@ from callcenter.desk import audit
 from callcenter.queues import closing
 from tests.desk.floors import Board, arrive, drain, post, talk
 from tests.desk.support import Desk, make_desk
-from tests.valkey import Valkey
+from tests.valkey import Valkey, stream
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_supervisor_without_a_telephone_is_told(desk: Desk, board: Board) -> N
         assert post(sam, path, verb=verb).status_code == 200
     for verb in ("hold", "transfer", "explode", ""):
         assert post(sam, path, verb=verb).status_code == 422
-    ordered: Any = queues.client.xrange(control.key(contact))
+    ordered = stream(queues.client, control.key(contact))
     assert [(fields[b"verb"], fields[b"by"]) for _, fields in ordered] == [
         (verb, b"sam") for verb in (b"listen", b"whisper", b"join", b"take_over", b"hang_up")
     ]
@@ -172,7 +172,7 @@ def test_anothers_call_is_ended_for_both(desk: Desk, board: Board) -> None:
     talk(queues, contact, "maria")
     assert "Say why" in post(sam, path).json["error"]
     assert post(sam, path, why="abuse").status_code == 200
-    [(_, order)] = queues.client.xrange(control.key(contact))  # type: ignore[union-attr]
+    [(_, order)] = stream(queues.client, control.key(contact))
     assert (order[b"verb"], order[b"by"]) == (b"hang_up", b"maria")
     with reading(desk.engine) as conn:
         [entry] = [one for one in audit.everything(conn) if one.action == "call.ended"]

@@ -17,7 +17,7 @@ from callcenter import control
 from tests.desk.floors import Board, arrive, drain, talk
 from tests.desk.support import make_desk
 from tests.desk.test_browser import Quiet, Served, Tab, chromium
-from tests.valkey import Valkey
+from tests.valkey import Valkey, stream
 
 __all__ = ["chromium"]
 
@@ -206,7 +206,7 @@ def test_skills_and_presence_are_changed_and_a_call_ended(chromium: Browser, ser
     talking.get_by_label("Why").fill("threats")
     talking.get_by_role("button", name="End the call for both").click()
     expect(page.get_by_text("Done.")).to_be_visible()
-    [(_, order)] = queues.client.xrange(control.key(ids["talks"]))  # type: ignore[union-attr]
+    [(_, order)] = stream(queues.client, control.key(ids["talks"]))
     assert (order[b"verb"], order[b"by"]) == (b"hang_up", b"maria")
     assert tab.complaints == []
     tab.context.close()

@@ -16,7 +16,7 @@ from callcenter.tables import contacts as contacts_table
 from ivr.actions.bills.importing import DEMO, import_bills
 from tests.desk.floors import Board, drain, post, talk
 from tests.desk.support import NOW, Browser, Desk, make_desk
-from tests.valkey import Valkey
+from tests.valkey import Valkey, stream
 
 JSON = {"Accept": "application/json"}
 
@@ -90,7 +90,7 @@ def test_the_order_goes_to_the_line(desk: Desk, board: Board, maria: Browser) ->
     assert post(maria, f"/desk/calls/{contact}/order", verb="pay_stop").status_code == 200
     supervisor = desk.browser("supervisor")
     assert post(supervisor, f"/desk/calls/{contact}/order", verb="pay_stop").status_code == 422
-    entries: Any = board.queues().client.xrange(control.key(contact))
+    entries = stream(board.queues().client, control.key(contact))
     assert [fields[b"verb"] for _, fields in entries] == [b"pay", b"pay_stop"]
     assert json.loads(entries[0][1][b"args"]) == args
 

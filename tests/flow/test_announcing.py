@@ -118,7 +118,7 @@ def test_a_prompt_is_said_as_its_recording_while_its_words_are_the_same(flows: F
 def test_who_waits_hears_it_once_in_their_language_and_waits_on(flows: FlowSet) -> None:
     waiting, _ = run(flows, new(flows), Started(), Keys("11"), Queued())
     for then in ("continue", "hang_up", "voicemail"):
-        told, effects = run(flows, waiting, Announced(Announcement("1", WORDS, then=then)))  # type: ignore[arg-type]
+        told, effects = run(flows, waiting, Announced(Announcement("1", WORDS, then=then)))
         assert (said(effects), told.stack, told.ended) == ([("en", WORDS["en"])], waiting.stack, False)
         again, effects = run(flows, told, Announced(Announcement("1", WORDS)))
         assert said(effects) == []

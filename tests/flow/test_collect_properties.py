@@ -35,7 +35,8 @@ class Runner:
     """Drives the collector as a channel does, and keeps the books: keys in, keys out."""
 
     def __init__(self) -> None:
-        self.state, self.now, self.answers = Collector(), 0.0, []
+        self.state, self.now = Collector(), 0.0
+        self.answers: list[str] = []
         self.pressed = ""
 
     def move(self, kind: str, value: object) -> None:

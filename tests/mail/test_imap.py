@@ -84,6 +84,7 @@ def dovecot() -> Iterator[str]:
     drop: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
     command = [need("dovecot", "dovecot-imapd"), "-F", "-c", str(config)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, **drop)
+    assert process.stderr is not None
     try:
         for _ in range(600):
             try:

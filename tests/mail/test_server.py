@@ -82,7 +82,7 @@ def test_mails_for_others_are_refused() -> None:
         client.mail(DANA)
         assert client.rcpt("somebody@elsewhere.example")[0] == 550
         assert client.rcpt("support@evil-example.com")[0] == 550
-        assert client.data.__self__.docmd("DATA")[0] == 503  # no recipient is left
+        assert client.docmd("DATA")[0] == 503  # no recipient is left
     assert kept.taken == []
 
 

@@ -79,7 +79,7 @@ def test_the_clock_fills_the_queues_and_a_worker_empties_them(settings: Settings
     clock = subprocess.Popen([sys.executable, "-m", "ivr.cli", "clock"], cwd=ROOT)
     try:
         with embedded.connect(settings) as client:
-            seen: set[str] = set()
+            seen: set[str | None] = set()
             while len(seen) < len(jobs.PERIODIC):
                 for name in (jobs.URGENT, jobs.DEFAULT):
                     seen |= {job.func_name for job in Queue(name, connection=client).jobs}

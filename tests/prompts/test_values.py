@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.prompts.languages import known
-from ivr.prompts.parts import KINDS, Part, Prompt
+from ivr.prompts.parts import KINDS, Kind, Part, Prompt
 from ivr.prompts.spoken import PAUSE, Piece, pieces, spoken
 from ivr.prompts.values import digit_groups
 from ivr.prompts.written import written
@@ -200,7 +200,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("kind", "value", "currency", "en", "en_text", "es", "es_text"), TABLE)
-def test_said_and_written(kind, value, currency, en, en_text, es, es_text) -> None:
+def test_said_and_written(
+    kind: Kind, value: str | int | float, currency: str, en: str, en_text: str, es: str, es_text: str
+) -> None:
     for language, said, text in (("en", en, en_text), ("es", es, es_text)):
         prompt = Prompt((Part(kind, value, currency),), language)
         assert spoken(prompt) == said
@@ -220,7 +222,7 @@ def test_the_table_has_every_kind() -> None:
         ("de", "number", "2.5", "2,5"),
     ],
 )
-def test_regions_and_languages_without_a_file(language, kind, value, said) -> None:
+def test_regions_and_languages_without_a_file(language: str, kind: Kind, value: str | int, said: str) -> None:
     assert spoken(Prompt((Part(kind, value),), language)) == said
 
 
@@ -236,7 +238,7 @@ def test_regions_and_languages_without_a_file(language, kind, value, said) -> No
         ("phone", "-"),
     ],
 )
-def test_what_a_kind_cannot_be_is_said_as_it_stands(kind, value) -> None:
+def test_what_a_kind_cannot_be_is_said_as_it_stands(kind: Kind, value: str | int | float) -> None:
     prompt = Prompt((Part(kind, value, "USD" if kind == "money" else ""),), "en")
     assert written(prompt) == str(value)
     if kind != "phone":
@@ -293,7 +295,7 @@ any_parts = st.builds(Part, st.sampled_from(KINDS), st.one_of(words, st.integers
 
 
 @given(st.lists(st.one_of(valid_parts, any_parts), max_size=4), st.sampled_from(LANGUAGES))
-def test_anything_can_be_said_and_written(parts, language) -> None:
+def test_anything_can_be_said_and_written(parts: list[Part], language: str) -> None:
     prompt = Prompt(tuple(parts), language)
     assert isinstance(spoken(prompt), str)
     assert isinstance(written(prompt), str)
@@ -305,7 +307,7 @@ def test_anything_can_be_said_and_written(parts, language) -> None:
 
 
 @given(valid_parts.filter(lambda part: part.kind not in ("text", "digits")), st.sampled_from(["en", "es"]))
-def test_values_are_said_in_words(part, language) -> None:
+def test_values_are_said_in_words(part: Part, language: str) -> None:
     """No figures are left over in what a voice says, but for what nobody says in words (15 figures and more)."""
     said = spoken(Prompt((part,), language))
     assert said

@@ -10,7 +10,7 @@ from callcenter.acd.config import Config
 from callcenter.queues.store import Queues
 from tests.databases import database_url, engine, sqlite_engine
 from tests.postgres import postgres
-from tests.valkey import Valkey, mortal_valkey, valkey, valkey_server
+from tests.valkey import Valkey, mortal_valkey, stream, valkey, valkey_server
 
 __all__ = ["database_url", "engine", "mortal_valkey", "postgres", "sqlite_engine", "valkey", "valkey_server"]
 
@@ -79,6 +79,6 @@ def kinds(client: redis.Redis) -> Callable[[], list[str]]:
     """The kinds of all journal entries."""
 
     def read() -> list[str]:
-        return [fields[b"kind"].decode() for _, fields in client.xrange("cw:journal")]
+        return [fields[b"kind"].decode() for _, fields in stream(client, "cw:journal")]
 
     return read

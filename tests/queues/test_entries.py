@@ -16,6 +16,7 @@ from callcenter.queues import reaper
 from callcenter.queues.store import Queues
 from tests.queues.conftest import Clock
 from tests.queues.support import placed
+from tests.valkey import stream
 
 Kinds = Callable[[], list[str]]
 
@@ -166,7 +167,7 @@ def test_what_was_said_is_remembered_and_promised_once(queues: Queues, clock: Cl
     said = queues.announced("a")
     assert said is not None
     assert (said.at, said.position, said.seconds) == (clock.now, 2, 125.0)
-    promised = [fields for _, fields in client.xrange("cw:journal") if fields[b"kind"] == b"estimate.promised"]
+    promised = [fields for _, fields in stream(client, "cw:journal") if fields[b"kind"] == b"estimate.promised"]
     assert len(promised) == 1
     assert json.loads(promised[0][b"data"]) == {
         "seconds": 125.0, "low": 60.0, "high": 200.0, "share": 0.8, "position": 3,

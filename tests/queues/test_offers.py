@@ -181,7 +181,7 @@ def test_two_agents_accept_at_once(valkey: Valkey, config: Config) -> None:
             offers = queues.claim(Proposal(contact, "everybody", "voice", ("ana", "ben", "cleo")))
             assert sum(pool.map(queues.accept, offers * 2)) == 2  # the winner's, said twice
             won = [offer for offer in offers if queues.offer(offer).state == "accepted"]
-            assert sum(pool.map(queues.connected, offers * 2)) == 2
+            assert list(pool.map(queues.connected, offers * 2)).count(True) == 2
             queues.complete(won[0])
 
 

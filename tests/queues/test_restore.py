@@ -19,6 +19,7 @@ from callcenter.tables import queue_entries
 from tests.queues.conftest import Clock
 from tests.queues.support import placed
 from tests.queues.test_journal import NUMBER, drain, kinds_stored, row
+from tests.valkey import stream
 
 
 @pytest.fixture
@@ -52,7 +53,8 @@ def test_what_the_store_lost_is_put_back(engine: Engine, queues: Queues, lost: f
     for contact in ("call", "chat", "back"):
         place = queues.place(contact)
         assert place is not None
-        assert (place.state, place.joined_at) == ("waiting", pytest.approx(lost))
+        assert place.state == "waiting"
+        assert place.joined_at == pytest.approx(lost)
     call = queues.snapshot().waiting.get("call")
     assert call is not None
     assert (call.priority, call.skills) == (7, (("billing", 5),))
@@ -87,7 +89,7 @@ def test_whoever_was_served_before_the_store_died_is_not_called_back(
     queues.join("line", "billing", channel="sip", holder="sip1", customer_id="k2")
     served(queues, "line")
     cancelled = {"callback.cancelled", "queue.left"}
-    for id, fields in client.xrange(journal.STREAM):
+    for id, fields in stream(client, journal.STREAM):
         if as_hash(fields)["kind"] in cancelled:
             client.xdel(journal.STREAM, id)
     drain(engine, queues)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from callcenter.acd.config import Config
 from callcenter.acd.match import match
-from callcenter.acd.model import Proposal
+from callcenter.acd.model import Proposal, Snapshot
 from callcenter.queues import journal
 from callcenter.queues import router as routing
 from callcenter.queues.router import Drain, Router
@@ -135,7 +135,8 @@ def test_two_routers_offer_nothing_twice(valkey: Valkey, config: Config) -> None
     queues, agents = Queues(clients[0], config), Queues(clients[1], config)
     for agent in config.agents:
         queues.sign_in(agent)
-    total, served = 150, []
+    total = 150
+    served: list[str] = []
     tail = journal.Tail(clients[2], journal.START)
     with running(Router(Queues(clients[3], config)), Router(Queues(clients[4], config))):
         for number in range(total):
@@ -188,8 +189,13 @@ def test_a_server_that_forgot_its_scripts_learns_them_again(queues: Queues) -> N
 
 
 def test_what_can_come_to_nothing_is_not_matched(queues: Queues, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-    monkeypatch.setattr(routing, "match", lambda snapshot, now: tried.append(now) or match(snapshot, now))
+    tried: list[float] = []
+
+    def noted(snapshot: Snapshot, now: float) -> list[Proposal]:
+        tried.append(now)
+        return match(snapshot, now)
+
+    monkeypatch.setattr(routing, "match", noted)
     router = Router(queues)
     for contact in ("c1", "c2"):
         queues.join(contact, "billing", channel="sip")

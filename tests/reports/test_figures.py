@@ -96,7 +96,8 @@ def test_what_the_store_lost_and_put_back_is_one_visit(conn: Connection) -> None
     one.passes(30)
     one.fact("offer.connected", queue="billing", agent="ana", offer="o", waited=60)
     found = counted(conn, figures.together)["all"]
-    assert (found.offered, found.answered, found.waited) == (1, 1, pytest.approx(60))
+    assert (found.offered, found.answered) == (1, 1)
+    assert found.waited == pytest.approx(60)
 
 
 def test_surveys(conn: Connection) -> None:

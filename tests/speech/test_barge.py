@@ -27,7 +27,8 @@ def voice(seconds: float, pitch: float, seed: int, level: float = 0.1) -> Floats
     sound = np.convolve(pulses, ring)[:count] + 0.005 * random.standard_normal(count)
     syllables = (np.arange(count) % 2080) < 1600
     sound = sound * syllables
-    return sound * (level / np.sqrt((sound[syllables[: len(sound)]] ** 2).mean()))
+    loudness = float(np.sqrt((sound[syllables[: len(sound)]] ** 2).mean()))
+    return sound * (level / loudness)
 
 
 def coded(sound: Floats) -> bytes:

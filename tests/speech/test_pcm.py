@@ -42,7 +42,7 @@ def test_loudness_is_the_same_whatever_came_in(size: float) -> None:
 
 def test_peaks_are_bent_not_clipped() -> None:
     rng = np.random.default_rng(7)
-    peaky = (rng.laplace(size=16000) ** 3).astype(np.float32) / 1000
+    peaky = (rng.laplace(size=16000) ** 3).astype(np.float32) / np.float32(1000)
     assert np.abs(pcm.level(peaky)).max() < 1.0
 
 

@@ -49,7 +49,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
         "twilio_account_sid": ACCOUNT_SID,
         **changes,
     }
-    return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+    return Settings(_env_file=None, **given)
 
 
 def prepare(chosen: Settings, flows: Path | None = None, prompts: Path | None = None) -> Engine:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from callcenter.tables import contacts, events, messages, payments, recordings, sessions
 from ivr.channels.twilio import recordings as fetching
 from ivr.channels.twilio.twiml import Fold
-from ivr.rehearsal.twilio_double import Media
+from ivr.rehearsal.twilio_double import Call, Media
 from tests.twilio.support import ACCOUNT, ACCOUNT_SID, BASE_URL, CARD, CODE, EXPIRY, TOKEN, Line, other_process, words
 
 
-def pay(call) -> None:
+def pay(call: Call) -> None:
     call.press("1")
     call.press(ACCOUNT)
     call.press("1")
@@ -52,7 +52,7 @@ def test_every_request_sent_twice_changes_nothing(phone_line: Line) -> None:
     assert len(phone_line.rows(contacts)) == len(phone_line.rows(messages)) == 1
     for exchange in phone_line.twilio.exchanges:
         assert exchange.answer is not None
-        assert [again.body for again in exchange.repeats] == [exchange.answer.body]
+        assert [again.body for again in exchange.repeats if again is not None] == [exchange.answer.body]
 
 
 def test_a_late_request_gets_the_stored_reply(phone_line: Line) -> None:

@@ -12,24 +12,26 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tuned
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from callcenter.tables import contacts
 from ivr.rehearsal.twilio_double import Call, HttpTransport, Twilio
-from ivr.rehearsal.twilio_double.transport import FailedWebhook
+from ivr.rehearsal.twilio_double.transport import FailedWebhook, Params
 from tests.secrecy import assert_lands_nowhere
 from tests.twilio.server import web_server
 from tests.twilio.support import BASE_URL, CARD, TOKEN, Line, line, settings
 
 FORM = "application/x-www-form-urlencoded"
 SID = "CA" + "1" * 32
+Victim = tuple[Line, Call]
 
 
-def send(made: Line, path: str, body: bytes | str, **headers: str):
+def send(made: Line, path: str, body: bytes | str, **headers: str) -> TestResponse:
     return made.app.test_client().post(path, data=body, content_type=FORM, headers=headers)
 
 
-def signed(made: Line, path: str, params: dict[str, object]):
-    signature = made.twilio.signature(BASE_URL + path, params)  # type: ignore[arg-type]
+def signed(made: Line, path: str, params: Params) -> TestResponse:
+    signature = made.twilio.signature(BASE_URL + path, params)
     body = urlencode(params, doseq=True, errors="surrogatepass")
     return send(made, path, body, **{"X-Twilio-Signature": signature})
 
@@ -89,12 +91,12 @@ def test_oversized_bodies_are_refused(phone_line: Line) -> None:
 
 
 @pytest.mark.parametrize("params", [{}, {"CallSid": ""}, {"CallSid": "CA1"}, {"CallSid": SID + "\n"}])
-def test_a_form_without_a_call_is_refused(phone_line: Line, params: dict[str, object]) -> None:
+def test_a_form_without_a_call_is_refused(phone_line: Line, params: dict[str, str]) -> None:
     assert signed(phone_line, "/twilio/voice", params).status_code == 400
 
 
 @pytest.fixture(scope="module")
-def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, Call]]:
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     made = line(settings(tmp_path_factory.mktemp("victim")))
     call = made.call()
     call.press("1")
@@ -120,7 +122,9 @@ WHERE = st.tuples(
 
 @given(params=PARAMS, where=WHERE, known=st.booleans(), sid=st.booleans())
 @tuned(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_nothing_that_is_posted_breaks_a_call(victim, params, where, known, sid) -> None:
+def test_nothing_that_is_posted_breaks_a_call(
+    victim: Victim, params: Params, where: tuple[str, int], known: bool, sid: bool
+) -> None:
     made, call = victim
     row = made.session(call)
     what, seq = where
@@ -138,7 +142,7 @@ def test_nothing_that_is_posted_breaks_a_call(victim, params, where, known, sid)
     ),
 )
 @tuned(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_route_answers_500(victim, params, path) -> None:  # fmt: skip
+def test_no_route_answers_500(victim: Victim, params: Params, path: str) -> None:
     made, call = victim
     row = made.session(call)
     answer = signed(made, f"/twilio/{path}", {**params, "CallSid": SID})
@@ -148,7 +152,7 @@ def test_no_route_answers_500(victim, params, path) -> None:  # fmt: skip
 
 @given(body=st.binary(max_size=300))
 @tuned(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_refused(victim, body: bytes) -> None:
+def test_any_bytes_are_refused(victim: Victim, body: bytes) -> None:
     made, call = victim
     row = made.session(call)
     assert send(made, "/twilio/voice", body).status_code == 403
@@ -157,7 +161,7 @@ def test_any_bytes_are_refused(victim, body: bytes) -> None:
 
 @given(keys=st.text("0123456789*#wA", max_size=200), what=st.sampled_from(["menu", "number8", "amount10"]))
 @tuned(max_examples=60)
-def test_any_keys_leave_a_call_that_can_go_on(victim, keys: str, what: str) -> None:
+def test_any_keys_leave_a_call_that_can_go_on(victim: Victim, keys: str, what: str) -> None:
     """What is due, however odd, is taken; afterwards the call still asks or has ended in words."""
     made, _ = victim
     call = made.call()

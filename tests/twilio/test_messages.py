@@ -115,7 +115,7 @@ def test_twilio_may_repeat_itself(sms: Line, api: Api) -> None:
 )
 def test_what_is_no_message_is_refused(sms: Line, wrong: dict[str, str]) -> None:
     with pytest.raises(FailedWebhook, match="HTTP 400"):
-        text(sms, "hi", **wrong)
+        text(sms, "hi", 1, **wrong)
     assert sms.rows(messages) == []
 
 

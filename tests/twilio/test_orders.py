@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ivr.rehearsal.twilio_double import Call
@@ -30,7 +32,7 @@ def test_hold_and_mute(open_office: Open) -> None:
     ("verb", "args"),
     [("secret_start", {}), ("transfer", {"to": {"number": BANK}, "refer": True}), ("dance", {})],
 )
-def test_what_twilio_cannot_do_is_said(open_office: Open, verb: str, args: dict[str, object]) -> None:
+def test_what_twilio_cannot_do_is_said(open_office: Open, verb: str, args: dict[str, Any]) -> None:
     office = open_office("ana")
     dana, ana = office.conversation()
     assert "by Twilio" in office.ordered(dana, verb, **args)

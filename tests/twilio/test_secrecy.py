@@ -98,5 +98,12 @@ def test_the_agent_and_the_recording_hear_no_card(
     office.step()
     ours = [exchange.answer.body for exchange in office.twilio.exchanges if exchange.answer is not None]
     asked = [exchange.url for exchange in office.twilio.exchanges]
-    texts = [*everything_in(valkey), logged.getvalue(), *ours, *asked, repr(here.shown), repr(here.ended)]
+    texts: list[str | bytes] = [
+        *everything_in(valkey),
+        logged.getvalue(),
+        *ours,
+        *asked,
+        repr(here.shown),
+        repr(here.ended),
+    ]
     assert_lands_nowhere(written(office.line.chosen.data_dir), SECRETS, texts=texts)

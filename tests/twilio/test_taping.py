@@ -22,7 +22,7 @@ def rows(office: Office, contact: str) -> list[Any]:
 
 def kept(office: Office, contact: str) -> list[Any]:
     """The recordings, once all of them have been fetched."""
-    return until(lambda: (found := rows(office, contact)) and all(row.sha256 for row in found) and found)
+    return until(lambda: found if (found := rows(office, contact)) and all(row.sha256 for row in found) else [])
 
 
 def told(call: Call) -> int:

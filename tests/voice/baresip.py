@@ -13,6 +13,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ class Baresip:
         (folder / "config").write_text(text)
         (folder / "accounts").write_text("<sip:phone@127.0.0.1>;regint=0;answermode=auto;ptime=20\n")
 
-    def __enter__(self) -> Baresip:
+    def __enter__(self) -> Self:
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [self._program, "-f", str(self._folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,8 +68,9 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, 
 
 @pytest.fixture(params=["optional", "required"])
 def line(request: pytest.FixtureRequest, tmp_path: Path, audio: Path, certificate: tuple[Path, Path]) -> Iterator[Line]:
-    settings = {"sip_tls_cert": str(certificate[0]), "sip_tls_key": str(certificate[1]), "sip_tls_port": 0}
-    with Line(tmp_path, audio, sip_srtp=f"off,127.0.0.0/8={request.param}", **settings) as line:
+    certified: dict[str, Any] = {"sip_tls_cert": str(certificate[0]), "sip_tls_key": str(certificate[1])}
+    srtp = f"off,127.0.0.0/8={request.param}"
+    with Line(tmp_path, audio, sip_srtp=srtp, sip_tls_port=0, **certified) as line:
         yield line
 
 

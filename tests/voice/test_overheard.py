@@ -33,8 +33,8 @@ class FakeEar(Ear):
     """Hears what the test says."""
 
     def __init__(self, up: bool = True) -> None:
-        self.up, self.told, self.closed, self.asked = up, [], False, 0
-        self.told: list[int]
+        self.up, self.closed, self.asked = up, False, 0
+        self.told: list[int] = []
         self.heard = self._events = asyncio.Queue[ListenEvent]()
         self._next = None
 

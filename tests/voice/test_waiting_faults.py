@@ -13,6 +13,7 @@ import pytest
 from callcenter.queues.router import Drain
 from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.channels.voice import keeper
+from tests.bridge.paying import everything_in
 from tests.bridge.phones import TonePhone
 from tests.secrecy import assert_lands_nowhere
 from tests.valkey import Copy, Valkey
@@ -149,23 +150,8 @@ def test_a_card_that_was_keyed_before_is_told_to_nobody(tmp_path: Path, audio: P
             steps = [event.data["step"] for event in await made.tells("offer.made") if event.kind == "step"]
             assert "card" in steps
             assert "expiry" in steps
-            client = made.queues.client
-            kept = [repr(_everything(client, key)) for key in client.keys("*")]  # type: ignore[union-attr]
+            kept = everything_in(mortal_valkey)
             assert any("pay_bill.card" in text for text in kept), "agents aren't told where the caller was"
             assert_lands_nowhere([tmp_path / "office", mortal_valkey.folder], [CARD, EXPIRY], texts=kept)
 
     asyncio.run(story())
-
-
-def _everything(client: object, key: bytes) -> object:
-    kind = client.type(key).decode()  # type: ignore[attr-defined]
-    read = {
-        "string": "get",
-        "hash": "hgetall",
-        "list": "lrange",
-        "set": "smembers",
-        "zset": "zrange",
-        "stream": "xrange",
-    }
-    more = (0, -1) if kind in ("list", "zset") else ()
-    return key, getattr(client, read[kind])(key, *more)

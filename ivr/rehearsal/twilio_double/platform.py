@@ -55,7 +55,7 @@ class Twilio:
     """What the REST API has taken and not done yet."""
     held: list[Callable[[], None]] | None = None
     """Callbacks that a test lets come when it likes; `None`: they come at once."""
-    before: Callable[[str], None] = lambda url: None
+    before: Callable[[str], object] = lambda url: None
     """Called with the URL before each request: a test's chance to break something."""
 
     def call(self, caller: str = "+15550001111", called: str = "+15559990000", **options: object) -> Call:

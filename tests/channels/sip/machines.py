@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ivr.channels.sip.transaction import (
     Action,
     InviteClient,
@@ -14,7 +12,7 @@ from ivr.channels.sip.transaction import (
 )
 
 Machine = InviteClient | NonInviteClient | InviteServer | NonInviteServer
-CLIENTS, SERVERS = (InviteClient, NonInviteClient), (InviteServer, NonInviteServer)
+SERVERS = (InviteServer, NonInviteServer)
 
 
 def make(kind: type[Machine], reliable: bool = False) -> Machine:
@@ -27,16 +25,19 @@ def make(kind: type[Machine], reliable: bool = False) -> Machine:
     return NonInviteServer(reliable, Timers())
 
 
-def happen(machine: Any, event: str) -> list[Action]:
-    """`180` is a response (received by a client, sent by a server), `!` a transport error, a letter that timer."""
+def happen(machine: Machine, event: str) -> list[Action]:
+    """`180` is a response (received by a client, sent by a server), `again` and `ack` are requests that a server
+    receives, `!` a transport error, a letter that timer."""
     if event.isdigit():
         status = int(event)
-        return (
-            machine.response(status, event) if isinstance(machine, CLIENTS) else machine.respond(status, event.encode())
-        )
+        if isinstance(machine, InviteClient | NonInviteClient):
+            return machine.response(status, event)
+        return machine.respond(status, event.encode())
     if event == "again":
+        assert isinstance(machine, InviteServer | NonInviteServer)
         return machine.request()
     if event == "ack":
+        assert isinstance(machine, InviteServer)
         return machine.ack("ack")
     return machine.transport_error() if event == "!" else machine.timer(event)
 

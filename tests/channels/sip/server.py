@@ -27,6 +27,10 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> No
             await asyncio.sleep(0.005)
 
 
+async def answered(leg: SipLeg) -> None:
+    await leg.answer()
+
+
 class Server:
     """`legs` are the calls in order; `events[i]` collects what the i-th told the application."""
 
@@ -37,6 +41,7 @@ class Server:
         self.legs: list[SipLeg] = []
         self.events: list[list[LegEvent]] = []
         self.arrived = asyncio.Event()
+        self.handle: Callable[[SipLeg], Awaitable[None]] = answered
 
     async def on_call(self, leg: SipLeg) -> None:
         self.legs.append(leg)
@@ -44,9 +49,6 @@ class Server:
         self.arrived.set()
         await self.handle(leg)
         await self.collect(leg)
-
-    async def handle(self, leg: SipLeg) -> None:
-        await leg.answer()
 
     async def collect(self, leg: SipLeg) -> None:
         events = self.events[self.legs.index(leg)]
@@ -78,7 +80,7 @@ async def serving(
     settings = replace(SipSettings(host="127.0.0.1", port=0, timers=FAST, tcp=False), **changes)
     server = Server(media or FakeMedia())
     if handle:
-        server.handle = handle  # type: ignore[method-assign]
+        server.handle = handle
     server.endpoint = await SipEndpoint.start(settings, server.media, server.on_call)
     try:
         yield server

@@ -149,7 +149,8 @@ async def test_a_dead_media_process_ends_its_calls_and_the_next_one_works() -> N
         server.media.died.set()
         client.answer(await client.asked("BYE"), 200)
         assert await server.over() == HungUp("error", "media lost")
-        server.endpoint.media = server.media = FakeMedia()
+        server.media = FakeMedia()
+        server.endpoint.media = server.media
         client.renew()
         assert (await client.call()).status == 200
         await client.bye()

@@ -91,7 +91,12 @@ async def test_over_udp_where_the_admin_says_so_and_no_key_is_logged(
 @pytest.mark.parametrize("mode", ["optional", "required"])
 async def test_calls_over_tls_are_encrypted_both_ways(certificate: tuple[Path, Path], mode: Any) -> None:
     """One endpoint calls another: offered as RTP/AVP with keys where optional, RTP/SAVP where required."""
-    tls = {"tls_certificate": certificate[0], "tls_key": certificate[1], "tls_port": 0, "tls_verify": False}
+    tls: dict[str, Any] = {
+        "tls_certificate": certificate[0],
+        "tls_key": certificate[1],
+        "tls_port": 0,
+        "tls_verify": False,
+    }
     srtp = Srtp(mode, ((ipaddress.ip_network("127.0.0.0/8"), mode),))
     async with serving(tcp=True, srtp=srtp, **tls) as server, serving(srtp=srtp, **tls) as caller:
         port = server.endpoint.transports.ports["TLS"]

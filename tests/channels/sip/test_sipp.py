@@ -101,7 +101,7 @@ async def test_hold_and_resume_at_another_address(tmp_path: Path) -> None:
             await leg.answer()
             connections.append(server.media.streams[0].connections)
 
-        server.handle = keep  # type: ignore[method-assign]
+        server.handle = keep
         await sipp.run("hold_resume", server.endpoint.address, tmp_path, media_port="40000", new_port="40004")
         await server.over()
         assert [(remote[1], send) for remote, _, _, send, _ in connections[0]] == [

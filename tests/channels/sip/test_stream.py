@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -216,7 +217,12 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.mark.sip
 async def test_calls_over_tls(certificate: tuple[Path, Path]) -> None:
-    tls = {"tls_certificate": certificate[0], "tls_key": certificate[1], "tls_port": 0, "tls_verify": False}
+    tls: dict[str, Any] = {
+        "tls_certificate": certificate[0],
+        "tls_key": certificate[1],
+        "tls_port": 0,
+        "tls_verify": False,
+    }
     async with serving(tcp=True, **tls) as server, serving(**tls) as caller:
         port = server.endpoint.transports.ports["TLS"]
         leg = await caller.endpoint.dial(f"sips:ivr@127.0.0.1:{port}")

@@ -35,11 +35,11 @@ class Floor:
         self.over: set[str] = set()
         self.offers = 0
         self._holders = {f"sip{number}.0": set[str]() for number in range(3)}
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._number = 0
         self._tail = Tail(client, START)
 
-    def at(self, seconds: float, action: Callable[[], None]) -> None:
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
         self._number += 1
         heapq.heappush(self._later, (time.monotonic() + seconds, self._number, action))
 
@@ -112,7 +112,7 @@ class Floor:
 
     def _do_something_else(self, contact: str) -> None:
         if self.sure(self.queues.pause, contact):
-            self.at(self.chance.uniform(0.1, 2), lambda: self.sure(self.queues.resume, contact) and None)
+            self.at(self.chance.uniform(0.1, 2), lambda: self.sure(self.queues.resume, contact))
 
     # Processes with legs
 
@@ -143,7 +143,7 @@ class Floor:
             case "callback.due":
                 self.at(self.chance.uniform(0, 0.2), lambda: self._dial(fact))
             case "agent.unavailable":
-                self.at(1, lambda: self.sure(self.queues.set_presence, fact.agent, "available") and None)
+                self.at(1, lambda: self.sure(self.queues.set_presence, fact.agent, "available"))
             case "offer.done" | "queue.left":
                 self.over.add(fact.contact)
             case "queue.joined":

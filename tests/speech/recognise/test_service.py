@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ivr.speech.recognise import Heard, NoRecogniser, RecogniserBusy, RecogniserDied, RecogniserLate, Want
+from ivr.speech.recognise.pool import HANG_SECONDS
 from ivr.speech.recognise.service import Listening, RecognitionService
 from tests.speech.recognise import fakes
 from tests.speech.recognise.fakes import FakeRecogniser, worker
@@ -21,11 +22,21 @@ WANT = Want(kind="open")
 
 @asynccontextmanager
 async def running(
-    command: Callable[[str, str], list[str]], *engines: FakeRecogniser, workers: int = 1, **options: float
+    command: Callable[[str, str], list[str]],
+    *engines: FakeRecogniser,
+    workers: int = 1,
+    queue: int = 12,
+    hang_seconds: float = HANG_SECONDS,
 ) -> AsyncIterator[RecognitionService]:
     service = RecognitionService(
-        ["en"], known=engines or (FakeRecogniser(),), command=command, workers=workers, **{"deadline": 30.0, **options}
-    )  # type: ignore[arg-type]
+        ["en"],
+        known=engines or (FakeRecogniser(),),
+        command=command,
+        workers=workers,
+        queue=queue,
+        deadline=30.0,
+        hang_seconds=hang_seconds,
+    )
     await service.start()
     await asyncio.gather(*(pool.ready(every=True) for pool in service.pools))
     try:
