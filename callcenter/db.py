@@ -101,7 +101,7 @@ def open_database(url: str) -> Engine:
 
 def _open_sqlite(url: URL) -> Engine:
     assert url.database
-    Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # The connection that was used last knows most pages of the file.
     engine = sa.create_engine(url, pool_timeout=TIMEOUT, pool_use_lifo=True, connect_args={"timeout": TIMEOUT})
 

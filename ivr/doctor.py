@@ -18,7 +18,7 @@ from ivr.actions import specs
 from ivr.assembly import make_published
 from ivr.channels.mail.imap import ImapAccount
 from ivr.channels.sip import encryption
-from ivr.finding import Finding
+from ivr.finding import Finding, readable_by_others
 from ivr.flow.load import read_folders
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import NothingPublished
@@ -101,6 +101,11 @@ def _data(settings: Settings) -> Iterator[Finding]:
     enough = free > 500_000_000
     fix = "" if enough else "make room: recordings and rendered prompts go there"
     yield Finding("DATA_DIR", enough, f"{place}, {free / 1e9:.1f} GB free", fix)
+    for name, path in (("DATA_DIR", place), (".env", Path(".env")), ("SIP_TLS_KEY", Path(settings.sip_tls_key))):
+        if path.is_file() or (name == "DATA_DIR" and path.is_dir()):
+            open_to = readable_by_others(path)
+            said = f"{path} can be read by everybody on this machine" if open_to else f"{path} is closed to others"
+            yield Finding(f"{name} access", None if open_to else True, said, f"chmod o-rwx {path}" if open_to else "")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

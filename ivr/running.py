@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ivr.finding import readable_by_others
 from ivr.settings import Settings
 from ivr.startup import CannotStart
 
@@ -19,6 +20,9 @@ def only_one(data_dir: Path) -> Iterator[Callable[[int], None]]:
     """Hold `data_dir`'s lock; gives what to tell the web server's port to. Raises `CannotStart` where another run has
     it."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if open_to := readable_by_others(data_dir):
+        with suppress(OSError):  # another user's folder: the doctor says it
+            data_dir.chmod(data_dir.stat().st_mode & ~open_to)
     with (data_dir / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
