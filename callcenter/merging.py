@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from callcenter import locks, webhooks
 from callcenter.customers import UnknownCustomer, root
 from callcenter.identifiers import STRONG, normalise
+from callcenter.queues import identifying
 from callcenter.tables import customers, identifiers, merges
 
 LOCK = "merging"
@@ -81,6 +82,8 @@ def merge(
     )
     conn.execute(sa.update(customers).where(customers.c.id == absorbed).values(merged_into=survivor))
     conn.execute(sa.update(customers).where(customers.c.root_id == absorbed).values(root_id=survivor))
+    members = sa.select(customers.c.id).where(customers.c.root_id == survivor)
+    identifying.merged(conn, conn.execute(members).scalars(), at)
     data = {"merge_id": merge_id, "customer_id": survivor, "absorbed_id": absorbed}
     webhooks.emit(conn, "customer.merged", data, at)
     return merge_id

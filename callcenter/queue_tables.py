@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from callcenter.db import Json, UtcDateTime
-from callcenter.metadata import metadata
+from callcenter.metadata import RowNumber, metadata
 
 journal_position = sa.Table(
     "journal_position",
@@ -44,6 +44,14 @@ queue_entries = sa.Table(
     sa.Index(None, "customer_id", "callback"),
     sa.Index(None, "number", "callback"),
     sa.Index(None, "agent", "connected_at"),
+)
+
+# Contacts of whom somebody has settled who they are with: what the store of queues is told next.
+settled_contacts = sa.Table(
+    "settled_contacts",
+    metadata,
+    sa.Column("id", RowNumber, primary_key=True),
+    sa.Column("contact_id", sa.Text, nullable=False),
 )
 
 agent_presence = sa.Table(

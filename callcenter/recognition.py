@@ -13,6 +13,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from callcenter import attestation, customers, events, identifiers, locks, webhooks
 from callcenter.identifiers import Candidate, InvalidIdentifier, Kind, Proof
+from callcenter.queues import identifying
 from callcenter.tables import cases, contacts, notes
 from callcenter.tables import customers as customers_table
 from callcenter.tables import identifiers as identifiers_table
@@ -150,6 +151,7 @@ def settle(
         # What was proven is who speaks, not whose phone it is; only a visitor's browser is theirs alone.
         identifiers.add(conn, owner, kind, value, at=at, proof=proof if kind in ANONYMOUS else _proof(kind))
     _assign(conn, contact_id, owner, proof=proof, by=by, at=at)
+    identifying.settled(conn, contact_id)
     if found and before is not None and before != owner:
         _release(conn, before, *found)
 
@@ -157,6 +159,7 @@ def settle(
 def assume(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, at: datetime) -> None:
     """This one contact is with that customer. Its address stays as it is: what told us is not about the address."""
     _assign(conn, contact_id, customer_id, proof=proof, by="", at=at)
+    identifying.settled(conn, contact_id)
 
 
 def _assign(conn: Connection, contact_id: str, customer_id: str, *, proof: Proof, by: str, at: datetime) -> None:

@@ -30,6 +30,7 @@ from callcenter.queue_tables import (
     emergencies,
     journal_position,
     queue_entries,
+    settled_contacts,
     skills_today,
     switches,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "sandbox_charges",
     "search_words",
     "sessions",
+    "settled_contacts",
     "skills_today",
     "snoozes",
     "suppressions",

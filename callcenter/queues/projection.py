@@ -105,6 +105,15 @@ def _moved(conn: Connection, fact: Fact) -> None:
     _update(conn, fact, queue=fact.queue)
 
 
+@_on("queue.identified")
+def _identified(conn: Connection, fact: Fact) -> None:
+    known = sa.select(queue_entries.c.data).where(queue_entries.c.contact_id == fact.contact)
+    data = conn.execute(known).scalar_one_or_none()
+    if data is not None:
+        known_as = str(fact.data["known_as"]).split()
+        _update(conn, fact, customer_id=fact.data["customer_id"], data={**data, "known_as": known_as})
+
+
 @_on("queue.priority")
 def _priority(conn: Connection, fact: Fact) -> None:
     _update(conn, fact, priority=int(fact.data["priority"]))

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter.acd.match import match
 from callcenter.acd.model import Proposal
 from callcenter.acd.overflow import overflows
-from callcenter.queues import journal, projection, reaper
+from callcenter.queues import identifying, journal, projection, reaper
 from callcenter.queues.base import UnknownQueue
 from callcenter.queues.journal import Fact
 from callcenter.queues.mirror import Mirror
@@ -199,7 +199,8 @@ class Router:
 
 
 class Drain:
-    """Brings the journal into the database, in a thread of its own: a slow database delays no offer."""
+    """Brings the journal into the database, and who contacts turn out to be from there into the store; in a thread of
+    its own: a slow database delays no offer."""
 
     def __init__(self, engine: Engine, queues: Queues, messages: projection.Messages | None = None) -> None:
         self.engine, self.queues, self.messages = engine, queues, messages
@@ -208,6 +209,7 @@ class Drain:
     def once(self) -> int:
         """What is there; gives how many entries."""
         done = journal.drain(self.engine, self.queues, self.messages)
+        identifying.follow(self.engine, self.queues)
         if time.monotonic() - self._trimmed_at > journal.KEPT / 10:
             journal.trim(self.engine, self.queues.client)
             self._trimmed_at = time.monotonic()
