@@ -14,9 +14,10 @@ from pathlib import Path
 
 from callcenter.desk.ports import CannotWrite, FileProblem, OtherChanges
 from ivr.actions import specs
+from ivr.flow.knowledge.articles import FOLDER as KNOWLEDGE
 from ivr.flow.load import load
 from ivr.flow.problems import FlowError, Mark, Problem
-from ivr.published import NothingPublished, Published, yaml_files
+from ivr.published import NothingPublished, Published, version_files
 from ivr.settings import Settings
 
 
@@ -30,7 +31,7 @@ class FlowFiles:
         """Called when another version answers new calls."""
 
     def unpublished(self) -> tuple[str, ...]:
-        """Names of the YAML files at hand that differ from the published version's, those that one side lacks
+        """Names of the files at hand that differ from the published version's, those that one side lacks
         included: `flows/main.yaml`. All of them where nothing is published."""
         at_hand = {name: _content(path) for name, path in self._at_hand().items()}
         try:
@@ -118,6 +119,8 @@ class FlowFiles:
             copy = Path(made)
             for path in folder.glob("*.y*ml"):
                 shutil.copyfile(path, copy / path.name)
+            if (folder / KNOWLEDGE).is_dir():
+                shutil.copytree(folder / KNOWLEDGE, copy / KNOWLEDGE)
             (copy / name).write_bytes(content)
             try:
                 load(copy, self.settings.prompts_dir, specs())
@@ -125,7 +128,7 @@ class FlowFiles:
                 raise FlowError(_moved(problem, copy, folder) for problem in error.problems) from None
 
     def _at_hand(self) -> dict[str, Path]:
-        return yaml_files(self.settings.flows_dir, self.settings.prompts_dir)
+        return version_files(self.settings.flows_dir, self.settings.prompts_dir)
 
     @staticmethod
     def _read(path: Path) -> bytes:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from callcenter.db import reading, reading_quickly
 from callcenter.prepared import Prepared
 from callcenter.tables import flow_versions
+from ivr.flow.knowledge.articles import files as article_files
 from ivr.flow.load import load, read_folders
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError, Mark, Problem
@@ -53,6 +54,7 @@ class Published:
                 again = sa.update(flow_versions).where(flow_versions.c.hash == loaded.hash)
                 connection.execute(again.values(published_at=at))
         loaded.intents.train()
+        loaded.knowledge.prepare()
         self._loaded[loaded.hash] = loaded
         return loaded
 
@@ -71,7 +73,8 @@ class Published:
             return [(row.hash, row.published_at) for row in rows]
 
     def files(self, hash: str) -> dict[str, bytes]:
-        """The YAML files of a version, as `flows/NAME` and `prompts/LANGUAGE/NAME`. Raises `KeyError`."""
+        """The files of a version, as `flows/NAME`, `flows/knowledge/LANGUAGE/NAME` and `prompts/LANGUAGE/NAME`. Raises
+        `KeyError`."""
         with reading(self._engine) as connection:
             content = connection.execute(
                 sa.select(flow_versions.c.content).where(flow_versions.c.hash == hash)
@@ -113,6 +116,7 @@ class Published:
                 raise FlowError([*errors, Problem(where, "this version can't be read any more", "publish again")])
             loaded = replace(loaded, hash=hash)
             loaded.intents.train()  # here, not while the first caller waits
+            loaded.knowledge.prepare()
             self._loaded[hash] = loaded
             return loaded
 
@@ -141,18 +145,16 @@ _CURRENT = sa.select(flow_versions.c.hash).order_by(*_NEWEST).limit(1)
 
 
 def _packed(flows: Path, prompts: Path) -> bytes:
-    """The YAML files as a zip. Recordings stay where they are: rendered audio is addressed by its content."""
+    """The files as a zip. Recordings stay where they are: rendered audio is addressed by its content."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in yaml_files(flows, prompts).items():
+        for name, path in version_files(flows, prompts).items():
             archive.write(path, name)
     return packed.getvalue()
 
 
-def yaml_files(flows: Path, prompts: Path) -> dict[str, Path]:
-    """What a version consists of, by its name there."""
-    return {
-        f"{name}/{path.relative_to(root)}": path
-        for name, root in (("flows", flows), ("prompts", prompts))
-        for path in sorted(root.rglob("*.y*ml"))
-    }
+def version_files(flows: Path, prompts: Path) -> dict[str, Path]:
+    """What a version consists of, YAML files and articles, by its name there."""
+    roots = (("flows", flows), ("prompts", prompts))
+    found = {f"{name}/{path.relative_to(root)}": path for name, root in roots for path in sorted(root.rglob("*.y*ml"))}
+    return found | {f"flows/{path.relative_to(flows)}": path for path in article_files(flows)}

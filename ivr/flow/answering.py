@@ -87,8 +87,10 @@ def ask_again(
     why: str | None = None,
     extra: Mapping[str, Any] | None = None,
     given: Input | None = None,
+    **state: Any,
 ) -> Leave:
-    """Count a failed attempt (no_input or no_match); say why and ask again, or leave by `kind`.
+    """Count a failed attempt (no_input or no_match); say why and ask again, or leave by `kind`. `state` comes back with
+    the answer.
 
     Without `why` the usual words are said, or the step's own `again` prompt alone. Words that weren't understood
     count towards taking only keys.
@@ -104,17 +106,18 @@ def ask_again(
         turn.say("system.keys_only")
     elif why is not None or not step.again:
         turn.say(why or f"system.{kind}", extra)
-    return ask(turn, step.collect(turn))
+    return ask(turn, step.collect(turn), **state)
 
 
-def unheard(turn: Turn, step: Question) -> Leave:
-    """The caller spoke and we couldn't listen: say so, and go on with keys alone. No attempt is counted."""
+def unheard(turn: Turn, step: Question, **state: Any) -> Leave:
+    """The caller spoke and we couldn't listen: say so, and go on with keys alone. No attempt is counted; `state` comes
+    back with the answer."""
     turn.event("unheard", step=turn.stack[-1][1])
     if not step.keyed(turn) or not turn.can("keys"):
         return "failed"
     turn.tries["speech"] = turn.company.defaults.keys_only_after
     turn.say("system.keys_only")
-    return ask(turn, step.collect(turn))
+    return ask(turn, step.collect(turn), **state)
 
 
 def ask(turn: Turn, collect: Collect, **state: Any) -> Leave:

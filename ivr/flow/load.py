@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ivr.flow.knowledge.articles import files as article_files
+from ivr.flow.knowledge.articles import read_articles
 from ivr.flow.model import NAME, Company, Flow, FlowSet, StepModel
 from ivr.flow.problems import FlowError, Mark, Problem, nearest
 from ivr.flow.registry import verbs
@@ -74,10 +76,12 @@ def read_folders(flows: Path, prompts: Path, actions: Mapping[str, ActionSpec]) 
             where = catalogue.where(language, id)
             if where is not None:
                 marks[language, id] = Mark(str(where.file), where.line, where.column)
+    articles, mistakes = read_articles(flows)
+    problems += mistakes
     digest = hashlib.sha256(catalogue.digest.encode())
-    for path in paths:
-        digest.update(path.name.encode() + b"\0" + _content(path))
-    loaded = FlowSet(company, found, texts, marks, actions, files, nodes, digest.hexdigest()[:16])
+    for path in (*paths, *article_files(flows)):
+        digest.update(path.relative_to(flows).as_posix().encode() + b"\0" + _content(path))
+    loaded = FlowSet(company, found, texts, marks, actions, files, nodes, digest.hexdigest()[:16], articles)
     return loaded, problems
 
 

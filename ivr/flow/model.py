@@ -21,6 +21,8 @@ from ivr.flow.yaml_source import Node
 if TYPE_CHECKING:
     from ivr.flow.inputs import Input
     from ivr.flow.intents import Intents
+    from ivr.flow.knowledge.articles import Articles
+    from ivr.flow.knowledge.library import Knowledge
     from ivr.flow.turn import Leave, Turn
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -263,6 +265,15 @@ class FlowSet:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     """What those files and company.yaml hold, with places, by name."""
     hash: str = ""
+    articles: Articles = field(default_factory=dict)
+    """The knowledge base's articles by language and name."""
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What finds articles by somebody's words. Its indexes are made when they are first used."""
+        from ivr.flow.knowledge.library import Knowledge
+
+        return Knowledge(self)
 
     @cached_property
     def intents(self) -> Intents:

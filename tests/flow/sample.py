@@ -96,6 +96,8 @@ system:
   queue_say: Or say it.
   did_you_say: "Did you say {answer}?"
   did_you_want: "Do you want to {label}?"
+  did_it_help: Did that help?
+  is_it_about: "Is it about this: {title}?"
   try_again: Once more, then.
   keys_only: Use the keys.
   option_choice: "For {label}, press {key}."

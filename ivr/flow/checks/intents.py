@@ -18,7 +18,7 @@ from ivr.flow.verbs.ask import Ask
 
 FEWEST = 5
 """Examples of one intent in one language, below which nothing can be learnt."""
-RESERVED = ("no_input", "no_match", "failed", "unsupported", "done")
+RESERVED = ("no_input", "no_match", "failed", "unsupported", "done", "knowledge")
 FOUND_IN_SPEECH = ("money", "date", "number", "digits", "phone", "one_of")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ivr.flow.answering import ask, ask_again, global_answer, global_keys, global_phrases
 from ivr.flow.effects import Collect
@@ -25,7 +25,13 @@ class Listen(OpenQuestion):
 
     verb: ClassVar[str] = "listen"
     listen: PromptRef
-    intents: dict[str, Target] = Field(min_length=1, description="where each intent of intents.yaml leads")
+    intents: dict[str, Target] = Field(default_factory=dict, description="where each intent of intents.yaml leads")
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Listen:
+        if not self.wishes:
+            raise ValueError("leads nowhere: it needs `intents` or `knowledge`")
+        return self
 
     @property
     def asking(self) -> str:
@@ -35,7 +41,7 @@ class Listen(OpenQuestion):
         return frozenset({"words"})
 
     def ways_out(self, flows: FlowSet) -> tuple[str, ...]:
-        return (*self.intents, "no_input", "no_match")
+        return (*self.wishes, "no_input", "no_match")
 
     def says(self) -> Iterator[tuple[tuple[Any, ...], str]]:
         yield ("listen",), self.listen

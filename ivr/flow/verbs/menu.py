@@ -54,7 +54,7 @@ class Menu(OpenQuestion):
         return self.menu
 
     def ways_out(self, flows: FlowSet) -> tuple[str, ...]:
-        return (*(choice.key for choice in self.choices), *self.intents, "no_input", "no_match")
+        return (*(choice.key for choice in self.choices), *self.wishes, "no_input", "no_match")
 
     def targets(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
         for index, choice in enumerate(self.choices):
@@ -110,7 +110,7 @@ class Menu(OpenQuestion):
             ),
             hints=(*(word for choice in self.choices for word in choice.words), *self.hints(turn)),
             phrases=tuple(dict.fromkeys((*phrases, *self.key_phrases(turn), *global_phrases(turn)))),
-            open=bool(self.intents),
+            open=bool(self.wishes),
             **self.manner(turn, END_SILENCE, MAX_SECONDS),
         )
 
@@ -138,7 +138,7 @@ class Menu(OpenQuestion):
         """A choice by its words, else an intent. A sentence that an intent fits surely is that intent, although a
         word of it may be a choice's."""
         chosen = self.choose(turn, words)
-        if chosen is not None and (chosen.exact or not self.intents):
+        if chosen is not None and (chosen.exact or not self.wishes):
             return chosen
         intent = super().wish(turn, words)
         if intent is None or (chosen is not None and intent.sure < self.bands(turn).accept):
