@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import redis
@@ -46,6 +47,11 @@ class Queueing:
         self._engine = engine
         self._callbacks = Callbacks(self.queues, engine, timezone)
         self.announcements = emergency.Announcements(engine)
+
+    def calls_out(self, queue: str, at: datetime) -> bool:
+        """Whether the queue's hours and holidays allow calls by us then. Raises `redis.RedisError`."""
+        self._refresh()
+        return queue in self.queues.config.queues and self.queues.open_at(queue, at.timestamp())
 
     def enter(self, session: Session, effect: Enqueue, *, joined_at: float | None = None) -> Queued | Refused:
         """A place for this contact, or why there is none, and what is announced there. One that has a place keeps it;

@@ -18,10 +18,6 @@ from callcenter.campaigns.people import Person
 from callcenter.queues.callbacks import known_as
 
 CHANNEL: Final = "sip"
-BY_AGENTS, BY_FLOW = "campaign", "called_by"
-"""Under which name a queue's entry has the campaign's settings: of somebody whom an agent is to call, and of somebody
-whom a flow has called, and who waits for an agent as any caller does."""
-
 Waiting = Callable[..., Sequence[object]]
 """The callbacks that these keys (`known_as` without its kinds) wait for: `Queues.callbacks_of`."""
 

@@ -12,6 +12,10 @@ from callcenter.acd.fields import Model, Name, Seconds
 from callcenter.messages.rules import QuietHours
 
 FILE: Final = "campaigns"
+BY_AGENTS: Final = "campaign"
+BY_FLOW: Final = "called_by"
+"""Under which name a queue's entry has the campaign's settings: of somebody whom an agent is to call, and of somebody
+whom a flow has called, and who waits for an agent as any caller does."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Means = Literal["do_not_contact", "no_answer", "busy", "machine", "failed"]

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter import locks
 from callcenter.campaigns import calls, deciding, people
-from callcenter.campaigns.config import Campaign
+from callcenter.campaigns.config import BY_AGENTS, Campaign
 from callcenter.campaigns.deciding import Lists
 from callcenter.campaigns.people import Person
 from callcenter.db import reading
@@ -164,7 +164,7 @@ class Feeder:
             language, keys = calls.language_of(conn, person) or lists.language, known_as(conn, person.customer_id)
         now = self.queues.clock()
         settings = calls.settings_of(lists, person, campaign, language)
-        data = {"slots": calls.slots_of(person), calls.BY_AGENTS: settings}
+        data = {"slots": calls.slots_of(person), BY_AGENTS: settings}
         fields = entry_fields(
             {"customer_id": person.customer_id, "language": language, "priority": BEHIND,
              "data": data, "known_as": keys},
@@ -175,5 +175,5 @@ class Feeder:
 
 def of_entry(entry: Hash) -> Mapping[str, Any]:
     """What a queue's entry says of its campaign (see `calls.settings_of`); empty for an inbound contact."""
-    found: Mapping[str, Any] = json.loads(entry.get("data") or "{}").get(calls.BY_AGENTS) or {}
+    found: Mapping[str, Any] = json.loads(entry.get("data") or "{}").get(BY_AGENTS) or {}
     return found

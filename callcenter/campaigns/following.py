@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from callcenter import contacts, outbox
-from callcenter.campaigns import calls, people
+from callcenter.campaigns import people
+from callcenter.campaigns.config import BY_AGENTS, BY_FLOW
 from callcenter.campaigns.deciding import UNSURE
 from callcenter.campaigns.people import Person
 from callcenter.tables import queue_entries
@@ -118,5 +119,5 @@ def _settings(conn: Connection, contact_id: str) -> Mapping[str, Any]:
     query = sa.select(queue_entries.c.data).where(queue_entries.c.contact_id == contact_id)
     data = conn.execute(query).scalar_one_or_none() or {}
     given = data.get("data") or {}
-    found: Mapping[str, Any] = given.get(calls.BY_AGENTS) or given.get(calls.BY_FLOW) or {}
+    found: Mapping[str, Any] = given.get(BY_AGENTS) or given.get(BY_FLOW) or {}
     return found

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from callcenter import customers, recognition
 from callcenter.acd.config import Queue
 from callcenter.acd.model import Offer
+from callcenter.campaigns.config import BY_AGENTS, BY_FLOW
 from callcenter.identifiers import STRONG
 from callcenter.queues.redis_hash import Hash
 from callcenter.tables import accounts, bills, cases, contacts, events, queue_entries
@@ -178,7 +179,7 @@ def build(
         slots=_slots(given.get("slots"), facts),
         queue=_in_queue(offer, entry, queue, at, conn, given),
         callback=_callback(offer, entry),
-        campaign=_campaign(given.get("campaign")),
+        campaign=_campaign(_by_campaign(given)),
         next_step=suggestion,
     )
 
@@ -298,7 +299,7 @@ def _in_queue(
         priority=int(entry.get("priority", 0)),
         waited=round(max(0.0, at - float(entry.get("joined_at", at))), 1),
         promised=promised,
-        guide=str((given.get("campaign") or {}).get("guide") or "") or (queue.guide if queue else ""),
+        guide=str(_by_campaign(given).get("guide") or "") or (queue.guide if queue else ""),
     )
 
 
@@ -313,12 +314,17 @@ def _callback(offer: Offer, entry: Hash) -> CallbackHistory | None:
     )
 
 
-def _campaign(given: Any) -> OnCampaign | None:
-    if not isinstance(given, Mapping):
+def _by_campaign(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The campaign by which an agent calls them, or a flow has called them."""
+    return given.get(BY_AGENTS) or given.get(BY_FLOW) or {}
+
+
+def _campaign(given: Mapping[str, Any]) -> OnCampaign | None:
+    if not given:
         return None
     return OnCampaign(**{name: given[name] for name in OnCampaign.model_fields})
 
 
 def _called(entry: Hash, given: Mapping[str, Any]) -> str:
     """Whom a campaign calls has not called us."""
-    return entry.get("number", "") if "campaign" in given else ""
+    return entry.get("number", "") if BY_AGENTS in given else ""

@@ -101,6 +101,11 @@ class SipEndpoint(Agent):
         """Calls that are not over."""
         return len(self.live)
 
+    @property
+    def room(self) -> int:
+        """How many calls it can take or place besides."""
+        return 0 if self.draining else max(0, self.settings.max_calls - self.calls)
+
     async def dial(
         self,
         target: str,

@@ -16,18 +16,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter import assisted, recordings
 from callcenter.acd.config import Config
 from callcenter.campaigns import deciding
+from callcenter.campaigns.placing import Call
 from callcenter.live import Live
 from ivr.assembly import make_queueing
 from ivr.bridge.conversation import Bridge
 from ivr.campaigns import published_lists
+from ivr.channels.leg import CallLeg
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.twilio.calls import CHANNEL
 from ivr.channels.twilio.reach import Reach
 from ivr.channels.voice.assisted import Assistance
+from ivr.channels.voice.campaign_call import CampaignCall, Said
 from ivr.channels.voice.devices import Devices
 from ivr.channels.voice.dialback import Dialback
 from ivr.channels.voice.extensions import Extensions
 from ivr.channels.voice.manners import Manners
+from ivr.channels.voice.outbound import Means, Outbound
 from ivr.channels.voice.passing import Passing
 from ivr.channels.voice.waiting import Lobby
 from ivr.embedded import redis_url
@@ -55,6 +59,7 @@ class Switchboard:
         self.bridge: Bridge | None = None
         self.lobby: Lobby | None = None
         self.dialback: Dialback | None = None
+        self.outbound: Outbound | None = None
         self._warming: asyncio.Future[None] | None = None
         self._live: Live | None = None
 
@@ -92,13 +97,32 @@ class Switchboard:
         )  # fmt: skip
         self.lobby.start(self.dialback)
         self._warming = asyncio.ensure_future(manners.warm())
+        self.outbound = Outbound(self._means(endpoint, manners.said), self._executor)
+        self.outbound.start()
         return self.lobby
+
+    def _means(self, endpoint: SipEndpoint, said: Said) -> Means:
+        """Of campaigns whose calls run a flow."""
+        runner = self._runner
+
+        async def serve(leg: CallLeg, call: Call) -> None:
+            folder = self._settings.recordings_dir.absolute()
+            await CampaignCall(
+                leg, call, runner, self._renderer, self._executor, said, recordings_dir=folder, lobby=self.lobby
+            ).run()
+
+        return Means(
+            runner.engine, lambda: published_lists(runner.published), runner.now, lambda: endpoint.room,
+            self.queueing.calls_out, self.queues.callbacks_of, endpoint.dial, serve,
+        )  # fmt: skip
 
     async def close(self) -> None:
         """After the endpoint has hung up: nothing more is to be told."""
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
+        if self.outbound is not None:
+            await self.outbound.close()
         if self.dialback is not None:
             await self.dialback.close()
         if self.lobby is not None:

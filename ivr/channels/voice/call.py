@@ -116,7 +116,11 @@ class VoiceCall:
             given = await self._carry_out(turn.effects)
             if given is None:
                 return
-            turn = await self._stored(functools.partial(self.runner.feed, turn.session, given))
+            turn = await self._stored(functools.partial(self._step, turn.session, given))
+
+    def _step(self, session: Session, given: Input) -> Turn:
+        """One step of the session; blocks."""
+        return self.runner.feed(session, given)
 
     async def _stored(self, work: Callable[[], Turn]) -> Turn:
         """Run a step. While the database can't be reached the caller hears that it takes a moment, and it is tried
@@ -210,7 +214,7 @@ class VoiceCall:
         session = self._session
         if ended.reason == "error" or session is None:
             return Recorded("", 0.0)
-        keep = functools.partial(recorder.keep, self.runner.engine, effect, ended, session.contact_id, self.leg.caller)
+        keep = functools.partial(recorder.keep, self.runner.engine, effect, ended, session.contact_id, session.caller)
         try:
             return Recorded(await self._blocking(keep), ended.seconds)
         except (SQLAlchemyError, OSError):
@@ -263,7 +267,7 @@ class VoiceCall:
         if self._session is None or self._session.ended:
             return
         try:
-            turn = await self._blocking(functools.partial(self.runner.feed, self._session, given))
+            turn = await self._blocking(functools.partial(self._step, self._session, given))
             self._session = turn.session
         except Exception as error:
             log.error("the end of a call could not be stored", kind=type(error).__name__)

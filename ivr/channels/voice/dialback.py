@@ -20,9 +20,10 @@ from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.journal import Fact
 from callcenter.queues.store import Queues
 from ivr.bridge.parts import Accepted, Dialler, Manner, Offer
-from ivr.channels.leg import Answered, CallLeg, Clip, Digit, HungUp, LegOver, PlayEnded
+from ivr.channels.leg import CallLeg, Clip, Digit, HungUp, LegOver, PlayEnded
 from ivr.channels.voice.line import Gone, Line
 from ivr.channels.voice.manners import Manners
+from ivr.channels.voice.placed import picked_up
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow.effects import Enqueue
 from ivr.flow.inputs import Served
@@ -41,7 +42,6 @@ DECLINE_KEY = "9"
 """By which whom a campaign calls asks for no more calls."""
 SPARE_SECONDS = 5.0
 """For last words to begin and end."""
-BUSY = ("486", "600")
 PATIENCE = 10.0
 """Seconds in which a callback that the store has lost is put back, or was none any more."""
 
@@ -304,13 +304,9 @@ class Dialback:
 
 async def _greet(leg: CallLeg, greeting: Sequence[Clip], campaign: Mapping[str, Any]) -> str:
     """What whoever is called does: see `Dialback._answered`."""
-    event = await leg.next_event()
-    while not isinstance(event, Answered | HungUp):
-        event = await leg.next_event()
-    if isinstance(event, HungUp):
-        if event.by == "us":
-            return "no_answer"
-        return "busy" if event.reason.startswith(BUSY) else "no_answer" if event.by == "peer" else "failed"
+    missed = await picked_up(leg)
+    if missed:
+        return missed
     if campaign.get("answered") == "at_once":
         return "answered"
     leg.play(greeting, loop=True)
