@@ -125,7 +125,6 @@ class Ours(Server):
         """Publish the flow; call it once before `start`."""
         prompts = self.folder / "prompts"
         shutil.copytree(HERE / "prompts", prompts)
-        shutil.copy(HERE.parent.parent / "prompts" / "en" / "system.yaml", prompts / "en")
         write_recordings(prompts, *self.seconds)
         thanks = pcm.ulaw(recordings.convert(prompts / "en" / "recordings" / "bench.thanks.wav"))
         self.lead = (len(thanks) - len(thanks.lstrip(b"\xff"))) // 160 * 0.02

@@ -41,7 +41,6 @@ class Server(Ours):
         """Publish the flow and render its prompts, which are kept for the next time."""
         prompts = self.folder / "prompts"
         shutil.copytree(HERE / "prompts", prompts)
-        shutil.copy(HERE.parent.parent / "prompts" / "en" / "system.yaml", prompts / "en")
         kept = CACHE / "prompts"
         kept.mkdir(parents=True, exist_ok=True)
         (self.folder / "var").mkdir()

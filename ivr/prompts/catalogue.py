@@ -3,6 +3,9 @@
 A YAML file maps ids to texts; nested mappings give dotted ids (`pay: {thanks: ...}` is `pay.thanks`). A recording
 is named after the id of its prompt: `recordings/pay.thanks.wav`. `{...}` in a text is left as it stands here:
 `ivr.flow.template` fills it.
+
+What Callwright itself says (`system....`) comes with it in the languages of `ENGINE`. A text of the admin's by the same
+id stands in for it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import hashlib
 import re
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +31,8 @@ AUDIO_SUFFIXES = (
     ".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".mp4", ".aac", ".wma", ".aif", ".aiff", ".aifc", ".au",
     ".caf", ".amr", ".gsm", ".webm", ".mka",
 )  # fmt: skip
+ENGINE = Path(__file__).with_name("engine")
+"""What Callwright itself says: `<language>.yaml`, in the shape of the admin's files."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*\Z")
@@ -79,7 +84,8 @@ class Catalogue:
             children = sorted(child for child in folder.iterdir() if child.is_dir() and child.name[0] not in "._")
         except OSError as error:
             what = f"the prompts folder can't be read ({error.strerror})"
-            catalogue._problem(Mark(str(folder)), what, "check its name: it holds one folder per language")
+            fix = "make it, with a folder for each language in it, such as en; or name another one in PROMPTS_DIR"
+            catalogue._problem(Mark(str(folder)), what, fix)
             return catalogue
         for child in children:
             if _LANGUAGE.match(child.name):
@@ -88,7 +94,7 @@ class Catalogue:
                 fix = "name it after a language, such as en, es or pt-BR, or start its name with '_' to have it ignored"
                 catalogue._problem(Mark(str(child)), f"'{child.name}' is not a language code", fix)
         if not catalogue._texts and not catalogue.problems:
-            fix = "add a folder per language with a YAML file in it, such as en/main.yaml"
+            fix = "add a folder per language, such as en"
             catalogue._problem(Mark(str(folder)), "no prompts are here", fix)
         return catalogue
 
@@ -105,8 +111,11 @@ class Catalogue:
         return found.text if found else None
 
     def where(self, language: str, id: str) -> Where | None:
+        """The place of one of the admin's texts; None for what Callwright itself says."""
         found = self._texts.get(language, {}).get(id)
-        return Where(found.file, found.mark.line, found.mark.column) if found else None
+        if found is None or found is _engine(language).get(id):
+            return None
+        return Where(found.file, found.mark.line, found.mark.column)
 
     def recording(self, language: str, id: str) -> Path | None:
         """The recording of a prompt, as its folder is now: one look at the folder's time."""
@@ -147,6 +156,7 @@ class Catalogue:
                     self._read_texts(language, path, read(path))
                 except FlowError as error:
                     self.problems.extend(error.problems)
+        self._texts[language] = {**_engine(language), **self._texts[language]}
         if (folder / "recordings").is_dir():
             self._read_recordings(language, folder / "recordings")
 
@@ -210,6 +220,18 @@ class Catalogue:
                 if text is None:
                     fix = f"add '{path.stem}' to the language's YAML with the words that are said, or rename the file"
                     self._problem(mark, "no prompt has this name, so nothing plays it", fix, warning=True)
+
+
+@cache
+def _engine(language: str) -> dict[str, _Text]:
+    """What Callwright says in a language, or in the one that it is a variety of; empty where it has no words."""
+    path = ENGINE / f"{re.split('[-_]', language)[0]}.yaml"
+    if not path.exists():
+        return {}
+    catalogue = Catalogue(ENGINE, _texts={language: {}})
+    catalogue._read_texts(language, path, read(path))
+    assert not catalogue.problems, catalogue.problems  # a test reads them all
+    return catalogue._texts[language]
 
 
 def _time(folder: Path) -> int:

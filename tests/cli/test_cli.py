@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +47,7 @@ expect: {outcome: completed, actions: [find_bill]}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small company on the real actions, with the demo's system prompts."""
+    """A small company on the real actions."""
     files = {
         "flows/company.yaml": "name: Sample\nperson: helpdesk\n",
         "flows/main.yaml": FLOW,
@@ -60,7 +59,6 @@ def folder(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    shutil.copy(ROOT / "prompts" / "en" / "system.yaml", tmp_path / "prompts" / "en" / "system.yaml")
     return tmp_path
 
 

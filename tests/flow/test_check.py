@@ -22,7 +22,7 @@ def test_the_sample_is_well(tmp_path: Path) -> None:
 
 
 MAIN, BILL, COMPANY = "flows/main.yaml", "flows/bill.yaml", "flows/company.yaml"
-EN, ES, SYSTEM = "prompts/en/main.yaml", "prompts/es/main.yaml", "prompts/en/system.yaml"
+EN, ES = "prompts/en/main.yaml", "prompts/es/main.yaml"
 SAY = "    say: main.welcome\n"
 
 
@@ -44,7 +44,6 @@ SAY = "    say: main.welcome\n"
         (MAIN, "say: main.welcome", "language: fr", "unknown_language", "3:5", "languages"),
         (COMPANY, "person: helpdesk", "person: helpdesk\nvoicemail: leave", "unknown_flow", "4:1", "voicemail names"),
         (COMPANY, "person: helpdesk", "person: helpdesk\npayment: pay", "unknown_flow", "4:1", "payment names"),
-        (COMPANY, "person: helpdesk", "person: helpdesk\npayment: bill", "unknown_prompt", "4:1", "payment_stopped"),
         (EN, "main:", "emergency:\n  fire: A fire.\nmain:", "missing_translation", "2:9", "missing in 'es'"),
         (EN, "main:", "emergency:\n  fire: 'Hello {caller}'\nmain:", "announcement_values", "2:10", "without {braces}"),
         (MAIN, "key: 2", "key: 1", "equal_keys", "9:10", "stands for two choices"),
@@ -83,7 +82,6 @@ SAY = "    say: main.welcome\n"
         (EN, "card: Your card number?", "card: A?\n  odd: B", "unused_prompt", "6:8", "bill.odd"),
         (EN, "{bill.balance|money}", "{bill.balance|mony}", "bad_template", "4:", "mony"),
         (EN, "{bill.balance|money}", "{bill.balence|money}", "unknown_slot", "4:", "did you mean 'balance'?"),
-        (SYSTEM, "  one_moment: One moment.\n", "", "missing_translation", "", "missing in 'en'"),
     ],
 )  # fmt: skip
 def test_mistake(tmp_path: Path, file: str, old: str, new: str, code: str, place: str, words: str) -> None:
@@ -92,6 +90,19 @@ def test_mistake(tmp_path: Path, file: str, old: str, new: str, code: str, place
     assert any(words in str(problem) for problem in found), [str(problem) for problem in found]
     shown = [str(problem.mark).removeprefix(f"{tmp_path}/") for problem in found]
     assert any(f":{place}" in mark for mark in shown), shown
+
+
+def test_callwrights_own_words_are_missing_only_where_it_has_none(tmp_path: Path) -> None:
+    """They come with it in English and Spanish; any other language brings its own."""
+    none: dict[str, str | None] = dict.fromkeys(("prompts/en/system.yaml", "prompts/es/system.yaml"))
+    assert sample.flow_set(tmp_path / "both", none)[1] == []
+    fewer = sample.SYSTEM.replace("  one_moment: One moment.\n", "")
+    french = none | {"prompts/fr/system.yaml": fewer, "prompts/fr/main.yaml": sample.PROMPTS}
+    company = {"flows/company.yaml": sample.COMPANY.replace("[en, es]", "[en, fr]")}
+    found = sample.flow_set(tmp_path / "one", french | company)[1]
+    assert [problem.what for problem in found if not problem.warning] == [
+        "the prompt 'system.one_moment' is missing in 'fr'"
+    ]
 
 
 def test_a_condition_that_asks_first_is_enough(tmp_path: Path) -> None:

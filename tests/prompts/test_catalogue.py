@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivr.flow.problems import FlowError
-from ivr.prompts.catalogue import Catalogue
+from ivr.prompts.catalogue import ENGINE, Catalogue
 
 GOOD = {
     "en/main.yaml": "greeting: Welcome to Northwind.\npay:\n  thanks: 'Thanks: you paid {amount|money}.'\n",
@@ -29,10 +30,14 @@ def mistakes(folder: Path) -> list[str]:
     return [str(problem).removeprefix(f"{folder}/") for problem in caught.value.problems]
 
 
+def own(catalogue: Catalogue, language: str) -> list[str]:
+    return [id for id in catalogue.ids(language) if catalogue.where(language, id)]
+
+
 def test_texts_places_and_recordings(tmp_path: Path) -> None:
     catalogue = Catalogue.load(write(tmp_path, GOOD))
     assert catalogue.languages == ("en", "es")
-    assert catalogue.ids("en") == ("bye", "greeting", "pay.thanks")
+    assert own(catalogue, "en") == ["bye", "greeting", "pay.thanks"]
     assert catalogue.text("en", "pay.thanks") == "Thanks: you paid {amount|money}."
     assert catalogue.where("en", "pay.thanks") == (tmp_path / "en/main.yaml", 3, 12)
     assert catalogue.text("es", "bye") is None
@@ -41,6 +46,31 @@ def test_texts_places_and_recordings(tmp_path: Path) -> None:
     assert catalogue.missing() == [("es", "bye"), ("es", "pay.thanks")]
     assert catalogue.recording("en", "greeting") == tmp_path / "en/recordings/greeting.wav"
     assert catalogue.recording("es", "greeting") is None
+
+
+def test_what_callwright_itself_says_comes_with_it(tmp_path: Path) -> None:
+    sorry = {"es-MX/main.yaml": "system: {sorry: Qué pena.}\n", "fr/main.yaml": "bonjour: Bonjour.\n"}
+    write(tmp_path, sorry | {"en/recordings/system.sorry.wav": "sound"})
+    catalogue = Catalogue.load(tmp_path)
+    assert catalogue.languages == ("en", "es-MX", "fr")
+    assert catalogue.problems == []
+    assert catalogue.text("en", "system.words.repeat") == "repeat, again, say that again"
+    assert catalogue.where("en", "system.sorry") is None
+    assert catalogue.recording("en", "system.sorry") == tmp_path / "en/recordings/system.sorry.wav"
+    assert catalogue.text("es-MX", "system.sorry") == "Qué pena."
+    assert own(catalogue, "es-MX") == ["system.sorry"]
+    assert set(catalogue.ids("es-MX")) == set(catalogue.ids("en"))
+    assert catalogue.ids("fr") == ("bonjour",)
+
+
+@pytest.mark.parametrize("path", sorted(ENGINE.iterdir()), ids=lambda path: path.stem)
+def test_callwright_says_the_same_in_each_language(path: Path, tmp_path: Path) -> None:
+    (tmp_path / path.stem).mkdir()
+    shutil.copy(path, tmp_path / path.stem)
+    catalogue = Catalogue.load(tmp_path)
+    assert set(own(catalogue, path.stem)) == set(Catalogue.load(write(tmp_path, {"en/a.yaml": "a: b"})).ids("en")) - {
+        "a"
+    }
 
 
 def test_digest_changes_with_texts_and_recordings_only(tmp_path: Path) -> None:
