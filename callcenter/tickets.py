@@ -48,6 +48,8 @@ class Tickets:
         """What a ticket for this purpose says, if it is no older than `max_age` seconds. Raises `BadTicket`."""
         if len(text) > LONGEST:
             raise BadTicket("it is too long")
+        if not text.isascii():
+            raise BadTicket("it isn't ours")
         try:
             subject, topics, data = self._serializer(purpose).loads(text, max_age=int(max_age))
         except SignatureExpired:

@@ -27,9 +27,17 @@ def fault(request: Request, expected: str, base_url: str) -> str:
     if site not in ("same-origin", "none"):
         return "it was sent from another site"
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc not in (request.host, urlsplit(base_url).netloc):
+    if origin is not None and _host(origin) not in (request.host, urlsplit(base_url).netloc):
         return "it was sent from another site"
     given = request.headers.get(HEADER) or ("" if request.is_json else request.form.get(FIELD, ""))
     if not expected or not same(given, expected):
         return "the page is too old, or not ours"
     return ""
+
+
+def _host(origin: str) -> str:
+    """Host and port; "" for what is no origin."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -64,23 +64,19 @@ class Visit:
     def form(self, name: str, longest: int = 2000) -> str:
         """A form's or a JSON body's field; "" where it wasn't sent. Raises BadRequest for one that is too long or
         isn't text."""
-        if request.is_json:
-            data = request.get_json()
-            value = data.get(name, "") if isinstance(data, dict) else None
-        else:
-            value = request.form.get(name, "")
-        if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        value = _fields().get(name, "")
+        if not isinstance(value, str) or len(value) > longest or not _storable(value):
             raise BadRequest(f"the field {name} is too long or no text")
         return value
 
     def has(self, name: str) -> bool:
         """Whether a form or a JSON body has a field."""
-        return name in ((request.get_json() or {}) if request.is_json else request.form)
+        return name in _fields()
 
     def arg(self, name: str, longest: int = 400) -> str:
         """A parameter of the address; what can't be one is taken for missing."""
         value = request.args.get(name, "")
-        return "" if len(value) > longest or "\0" in value else value
+        return "" if len(value) > longest or not _storable(value) else value
 
     def log(self, action: str, target: str, user: User | None = None, **data: Any) -> None:
         """Write to the audit log, with what the page does, or before its answer leaves."""
@@ -138,11 +134,33 @@ class Visit:
 
     def back(self) -> str:
         """The page that a form was on, home where we don't know."""
-        return local_path(urlsplit(request.referrer or "").path) or self.url("home")
+        try:
+            path = urlsplit(request.referrer or "").path
+        except ValueError:  # no browser sends such an address
+            path = ""
+        return local_path(path) or self.url("home")
 
     def set_cookie(self, name: str, value: str, *, max_age: int | None = None) -> None:
         """`max_age` in seconds; without it, until the browser is closed; 0 takes it away."""
         self.cookies.append((name, value, {"max_age": max_age, "samesite": "Lax"}))
+
+
+def _fields() -> Mapping[str, Any]:
+    """The form, or the JSON object that was sent instead. Raises BadRequest for other JSON."""
+    if not request.is_json:
+        return request.form
+    try:
+        data = request.get_json()
+    except RecursionError:
+        data = None
+    if not isinstance(data, dict):
+        raise BadRequest("the body is no JSON object")
+    return data
+
+
+def _storable(text: str) -> bool:
+    """Whether every database takes it: no NUL, no half of a surrogate pair (JSON may hold both)."""
+    return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def local_path(path: str) -> str:

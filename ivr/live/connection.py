@@ -147,6 +147,8 @@ def parse(text: str | bytes) -> Mapping[str, Any]:
         raise ValueError("messages are text")
     try:
         message = json.loads(text)
+        if "\\ud" in text.lower():  # half a surrogate pair, which nothing stores: a page has cut an emoji in two
+            message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise ValueError("that is not JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):

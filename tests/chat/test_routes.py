@@ -77,10 +77,18 @@ def test_a_site_of_ours_may_read_the_answer(client: FlaskClient) -> None:
     )
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{", '"x"', "null"])
+@pytest.mark.parametrize("body", ["", "[]", "{", '"x"', "null", "[" * 60_000])
 def test_what_is_no_request(client: FlaskClient, body: str) -> None:
     answer = client.post("/chat/ticket", data=body, content_type="application/json", headers={"Origin": SHOP})
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["visitor", "link", "token"])
+def test_half_a_surrogate_pair_is_no_ticket(client: FlaskClient, name: str) -> None:
+    body = f'{{"{name}": "\\ud83d"}}'
+    answer = client.post("/chat/ticket", data=body, content_type="application/json", headers={"Origin": SHOP})
+    assert answer.status_code == (403 if name == "token" else 200)
+    assert name == "token" or answer.get_json()["visitor"].isascii()
 
 
 def test_tickets_are_limited_by_network(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -276,3 +276,35 @@ def test_a_ticket_is_for_what_is_asked_and_allowed(desk: Desk, ids: dict[str, st
     assert topics("auditor", contact=ids["contact"]) == 403
     assert topics("agent") == ["agent:maria"]
     assert topics("agent", "/desk/floor/ticket") == 403
+
+
+@pytest.mark.parametrize("name", ["Origin", "Referer"])
+def test_an_address_that_is_none_is_another_sites(desk: Desk, name: str) -> None:
+    admin = desk.browser("admin")
+    answer = admin.post("/desk/profile/preferences", {"theme": "dark"}, headers={name: "http://[::"})
+    assert answer.status_code == (403 if name == "Origin" else 303)
+    assert answer.headers.get("Location") in (None, "/desk/")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        "5",
+        "null",
+        '"theme"',
+        '["theme"]',
+        r'{"login": "\ud800"}',
+        r'{"password": "\ud800"}',
+        r'{"login": "\u0000"}',
+    ],
+)
+def test_json_that_no_page_sends_is_a_bad_request(desk: Desk, body: str) -> None:
+    """Before signing in, too: no stranger fills the log with our faults."""
+    for browser, path in ((Browser(desk.app), "/desk/login"), (desk.browser("admin"), "/desk/profile/preferences")):
+        browser.get("/desk/login" if path == "/desk/login" else "/desk/profile")
+        sent = browser.client.post(
+            path, data=body, content_type="application/json", headers={"X-CSRF-Token": browser.csrf},
+            environ_base={"REMOTE_ADDR": browser.address},
+        )  # fmt: skip
+        assert sent.status_code == (400 if path == "/desk/login" or not body.startswith("{") else 303), path

@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ivr.live import connection, server
+from ivr.live.connection import parse
 from ivr.live.context import Context
 from tests.live.conftest import Page, serving
 
@@ -150,6 +151,19 @@ async def test_junk(context: Context, raw: str | bytes) -> None:
     async with serving(context) as live, live.socket() as page:
         await page.socket.send(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw, text=True)
         assert (await closed(page))[0] in (1007, 1008)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (r'{"kind": "x", "text": "cut \ud83d"}', "cut ?"),
+        (r'{"kind": "x", "text": "whole \ud83d\ude00"}', "whole \U0001f600"),
+        (r'{"kind": "x", "text": "said \\ud83d"}', r"said \ud83d"),
+    ],
+)
+def test_half_an_emoji_ends_no_connection(raw: str, text: str) -> None:
+    """A page may cut one in two (JavaScript counts its halves), and no database stores a half."""
+    assert parse(raw)["text"] == text
 
 
 @pytest.mark.parametrize("after", [{"floor": "$"}, {"floor": "9" * 30 + "-1"}, {"floor": None}, [], "0-0"])

@@ -65,7 +65,10 @@ def blueprint(site: Site) -> Blueprint:
             return preflight()
         origin = from_a_site_of_ours()
         site.count("ticket")
-        given = request.get_json(silent=True)
+        try:
+            given = request.get_json(silent=True)
+        except RecursionError:
+            given = None
         if not isinstance(given, dict):
             raise BadRequest
         visitor = visitors.remembered(site.tickets, str(given.get("visitor") or ""))
