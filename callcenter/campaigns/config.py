@@ -96,6 +96,13 @@ class Campaign(Model):
             raise ValueError("`until` is before `from`")
         return self
 
+    @field_validator("columns")
+    @classmethod
+    def _no_number(cls, columns: list[str]) -> list[str]:
+        if "phone" in columns:
+            raise ValueError("every list has a phone; in the flow it is the slot `caller`")
+        return columns
+
     @model_validator(mode="after")
     def _one_way(self) -> Campaign:
         given = self.model_fields_set

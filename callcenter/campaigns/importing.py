@@ -59,28 +59,33 @@ class Imported:
     known: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read(path: Path, region: str = "") -> list[Line]:
-    """The people of a file. `region` is the country (ISO 3166) of numbers that aren't international. Raises `ListError`
-    with every mistake, and OSError."""
+def read(path: Path, region: str = "", needed: Sequence[str] = ()) -> list[Line]:
+    """The people of a file. `region` is the country (ISO 3166) of numbers that aren't international; `needed` are the
+    columns in which everybody must have something (`Campaign.columns`). Raises `ListError` with every mistake, and
+    OSError."""
     if path.stat().st_size > MAX_BYTES:
         raise ListError(f"{path}:1: the file has more than {MAX_BYTES:,} bytes; import it in parts")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ListError(f"{path}:1: not UTF-8 (at byte {error.start}); save it as UTF-8") from None
-    return parse(text, str(path), region)
+    return parse(text, str(path), region, needed)
 
 
-def parse(text: str, file: str, region: str = "") -> list[Line]:
+def parse(text: str, file: str, region: str = "", needed: Sequence[str] = ()) -> list[Line]:
     """The same of text at hand; `file` is what mistakes name."""
     mistakes: list[str] = []
     found: list[Line] = []
-    for number, cells in _rows(text, file, mistakes):
+    for number, cells in _rows(text, file, mistakes, needed):
         if len(found) >= MAX_LINES:
             raise ListError(f"{file}:{number}: the file has more than {MAX_LINES:,} lines; import it in parts")
         long = [name for name, cell in cells.items() if len(cell) > LONGEST]
         if long:
             mistakes.append(f"{file}:{number}: {long[0]} has more than {LONGEST} characters; shorten it")
+            continue
+        lacking = [name for name in needed if not cells[name]]
+        if lacking:
+            mistakes.append(f"{file}:{number}: {lacking[0]} is empty, and the campaign's flow needs it; fill it in")
             continue
         try:
             phone = identifiers.normalise("phone", cells["phone"], region)
@@ -95,11 +100,11 @@ def parse(text: str, file: str, region: str = "") -> list[Line]:
     return found
 
 
-def _rows(text: str, file: str, mistakes: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(text: str, file: str, mistakes: list[str], needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        _check(header, file)
+        _check(header, file, needed)
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -113,9 +118,12 @@ def _rows(text: str, file: str, mistakes: list[str]) -> Iterator[tuple[int, dict
         raise ListError(f"{file}:{reader.line_num}: {error}; save it as CSV with commas") from None
 
 
-def _check(header: Sequence[str], file: str) -> None:
+def _check(header: Sequence[str], file: str, needed: Sequence[str]) -> None:
     if "phone" not in header:
         raise ListError(f"{file}:1: no column `phone`; the first line names the columns: phone,name,reference")
+    for name in needed:
+        if name not in header:
+            raise ListError(f"{file}:1: no column `{name}`, which the campaign's flow needs; add it to every line")
     if len(header) > MAX_COLUMNS:
         raise ListError(f"{file}:1: {len(header)} columns; at most {MAX_COLUMNS} are kept")
     for name in header:

@@ -83,7 +83,7 @@ class Campaigns(Command):
         from callcenter.campaigns.importing import ListError, put, read
 
         try:
-            lines = read(arguments.file, flows.company.country if flows is not None else "")
+            lines = read(arguments.file, flows.company.country if flows is not None else "", campaign.columns)
         except OSError as error:
             raise Failure(f"{arguments.file} can't be read: {error.strerror}") from None
         except ListError as error:
@@ -114,8 +114,9 @@ class Campaigns(Command):
             results = ", ".join(f"{count} {result.replace('_', ' ')}" for result, count in sorted(one.results.items()))
             next_at = f", next {one.next_at.astimezone():%Y-%m-%d %H:%M}" if one.next_at is not None else ""
             done = f"{one.done} of {one.people} done ({one.percent} %)" + (f": {results}" if results else "")
+            under_way = "in the queue" if name not in known or known[name].flow is None else "called now"
             print(f"{name}{state}: {done}; "
-                  f"{one.queued} in the queue, {one.waiting} waiting{next_at}; {one.calls} calls")  # fmt: skip
+                  f"{one.queued} {under_way}, {one.waiting} waiting{next_at}; {one.calls} calls")  # fmt: skip
         if not found:
             print("there are no campaigns; describe one in flows/campaigns.yaml")
         return 0

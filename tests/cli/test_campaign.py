@@ -77,10 +77,27 @@ def test_pause_and_resume(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_campaign_is_named(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     status, said = callwright(capsys, *arguments)
     assert status != 0
-    assert "there is no campaign 'plan' in the published flows; there are payment_plan" in said
+    assert "there is no campaign 'plan' in the published flows; there are payment_plan, bill_due" in said
 
 
 def test_a_file_that_isnt_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, said = callwright(capsys, "import", "payment_plan", tmp_path / "none.csv")
     assert status != 0
     assert "none.csv can't be read: No such file" in said
+
+
+def test_a_list_has_what_the_flow_of_its_campaign_needs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    made = tmp_path / "bills.csv"
+    for text, said in (
+        ("phone,name\n+12125550142,Ana\n", f"{made}:1: no column `account`, which the campaign's flow needs"),
+        (
+            "phone,account\n+12125550142,1\n+12125550143,\n",
+            f"{made}:3: account is empty, and the campaign's flow needs",
+        ),
+    ):
+        made.write_text(text)
+        status, told = callwright(capsys, "import", "bill_due", made)
+        assert (status, told.startswith(said)) == (1, True), told
+    made.write_text("phone,account\n+12125550142,10203040\n")
+    assert "0 to be called, 1 not to be called" in callwright(capsys, "import", "bill_due", made)[1]  # no consent
+    assert "0 called now" in callwright(capsys, "status", "bill_due")[1]

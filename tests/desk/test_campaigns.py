@@ -56,6 +56,16 @@ def test_progress_is_shown_to_those_who_may_and_pausing_to_those_who_control(des
     assert desk.browser("agent").get("/desk/campaigns").status_code == 403
 
 
+def test_a_campaign_that_runs_a_flow_says_so(desk: Desk) -> None:
+    fill(desk)
+    page = desk.browser("supervisor").get("/desk/campaigns").text
+    assert "Called now" not in page
+    desk.flows.files["campaigns"] = {"campaigns": {"plan": {"queue": "billing", "flow": "reminder_call"}}}
+    page = desk.browser("supervisor").get("/desk/campaigns").text
+    assert "reminder_call" in page
+    assert "Called now" in page
+
+
 def test_a_supervisor_pauses_and_resumes(desk: Desk) -> None:
     fill(desk)
     sam = desk.browser("supervisor")

@@ -11,8 +11,20 @@ from tests.flow import sample
 QUEUES = "queues: {billing: {wrap_up: {codes: [paid, no_more_calls]}}}\n"
 
 
+REMIND = """\
+steps:
+  tell:
+    menu: "A bill of {amount}, {name}."
+    choices: [{key: 1, label: go on, go: bye}, {key: 9, label: stop, go: stop}]
+  bye: {hang_up: "{reference}"}
+  stop: {hang_up: Goodbye., outcome: no_more}
+"""
+SILENT = "steps: {tell: {hang_up: Hello.}}\n"
+
+
 def problems(tmp_path: Path, campaigns: str) -> list[str]:
-    files = {"flows/campaigns.yaml": campaigns, "flows/queues.yaml": QUEUES}
+    files = {"flows/campaigns.yaml": campaigns, "flows/queues.yaml": QUEUES, "flows/silent.yaml": SILENT}
+    files["flows/remind.yaml"] = REMIND
     found = sample.flow_set(tmp_path, files)[1]
     return [
         f"{Path(one.mark.file).name}:{one.mark.line}:{one.mark.column} {one.what}; {one.fix}"
@@ -40,8 +52,37 @@ def test_a_good_one(tmp_path: Path) -> None:
         ("{queue: billing, caller_id: 555}", "'caller_id'"),
         ("{queue: billing, greeting: main.none}", "the prompt 'main.none'"),
         ("{attempts: 2}", "'queue'"),
+        ("{queue: billing, flow: helpdek}", "2:26 there is no flow 'helpdek'; did you mean 'helpdesk'?"),
+        ("{queue: billing, flow: silent}", "2:26 the flow 'silent' asks for no key"),
+        ("{queue: billing, flow: remind, codes: {no_mor: busy}}", "no flow ends with it; did you mean 'no_more'?"),
+        ("{queue: billing, flow: remind, columns: [today]}", "the slot 'today' has a meaning of its own"),
+        ("{queue: billing, flow: remind, columns: [phone]}", "it is the slot `caller`"),
+        ("{queue: billing, flow: remind, greeting: hi}", "`greeting` is for calls by agents"),
+        ("{queue: billing, calls_per_minute: 5}", "`calls_per_minute` is for calls that run a flow"),
     ],
 )
 def test_a_mistake(tmp_path: Path, campaign: str, said: str) -> None:
     found = problems(tmp_path, f"campaigns:\n  plan: {campaign}\n")
     assert any(said in one for one in found), found
+
+
+def slots(tmp_path: Path, campaign: str) -> list[str]:
+    files = {"flows/campaigns.yaml": f"campaigns:\n  plan: {campaign}\n", "flows/queues.yaml": QUEUES}
+    found = sample.flow_set(tmp_path, files | {"flows/remind.yaml": REMIND})[1]
+    return [f"{one.code} {one.what}" for one in found if one.mark.file.endswith("remind.yaml")]
+
+
+def test_a_flow_may_use_what_every_list_of_the_campaign_has(tmp_path: Path) -> None:
+    assert slots(tmp_path, "{queue: billing, flow: remind, columns: [amount, name, reference]}") == []
+    told = slots(tmp_path, "{queue: billing, flow: remind, columns: [amount]}")
+    assert [one.partition(" ")[0] for one in told] == ["maybe_unfilled", "maybe_unfilled"]
+    assert any(
+        "unknown_slot nothing fills the slot 'amount'" in one
+        for one in slots(tmp_path, "{queue: billing, flow: remind}")
+    )
+
+
+def test_columns_of_all_campaigns_that_run_the_flow_count(tmp_path: Path) -> None:
+    every = "columns: [amount, name, reference]}"
+    two = f"{{queue: billing, flow: remind, {every}\n  other: {{queue: billing, flow: remind, columns: [amount]}}"
+    assert {one.partition(" ")[0] for one in slots(tmp_path, two)} == {"maybe_unfilled"}

@@ -29,6 +29,7 @@ from ivr.flow.effects import Collect, Effect, End, Enqueue, Record, RequestCallb
 from ivr.flow.inputs import Input, Keys
 from ivr.flow.session import QUEUE, VOICE, Session
 from ivr.flow.step import WrongInput, step
+from ivr.flow.turn import BUILTINS
 from ivr.runner import NoFlow, Runner, Turn
 from ivr.speech.renderer import Renderer
 
@@ -75,7 +76,7 @@ class CampaignCall(VoiceCall):
             caller=self._call.number,
             called=str(self._call.settings.get("caller_id") or ""),
             language=self._call.language,
-            slots=self._call.slots,
+            slots={name: value for name, value in self._call.slots.items() if name not in BUILTINS},
             flow=self._call.flow,
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 from ivr.flow.checks._beside import file_lint, no_queue, queues
 from ivr.flow.lint import View, error, warning
 from ivr.flow.problems import Mark, Problem, nearest
+from ivr.flow.turn import BUILTINS
 from ivr.flow.verbs.call import Call
 from ivr.flow.verbs.hang_up import HangUp
 from ivr.flow.yaml_source import Node
@@ -36,6 +37,11 @@ def campaigns(view: View, node: Node, file: Any) -> Iterator[Problem]:
                 yield error(mark, what, fix, "unknown_code")
         if campaign.flow is not None:
             yield from _flow(view, node.at(("campaigns", name, "flow")), campaign.flow)
+            for index, column in enumerate(campaign.columns):
+                if column in BUILTINS:
+                    mark = node.at(("campaigns", name, "columns", index))
+                    what = f"the slot '{column}' has a meaning of its own, and no column fills it"
+                    yield error(mark, what, "give the column another name", "reserved_slot")
         begins, _, ends = campaign.hours.partition("-")
         if begins < LEGAL[0] or ends > LEGAL[1]:
             mark = node.at(("campaigns", name, "hours"))
