@@ -27,7 +27,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from callcenter import events, opt_outs, undeliverable
 from callcenter.db import reading
 from callcenter.ids import new_id
-from callcenter.messages import Outgoing, OutgoingFile, shape_of
+from callcenter.messages import Outgoing, OutgoingFile, SenderSettings, shape_of
 from callcenter.messages.attempt import LEASE, attempt
 from callcenter.messages.masking import masked, masked_html
 from callcenter.messages.rules import WORDS, Later, Never, Policy, verdict
@@ -115,7 +115,7 @@ def requeue(conn: Connection, message_id: str, at: datetime, *, again: bool = Fa
     return conn.execute(stuck.values(status="queued", attempts=0, next_at=at, error="")).rowcount == 1
 
 
-def sweep(engine: Engine, settings: Any, now: datetime, *, policy: Policy | None = None) -> int:
+def sweep(engine: Engine, settings: SenderSettings, now: datetime, *, policy: Policy | None = None) -> int:
     """Deliver what is due, and settle what was left in `sending` for longer than its lease; returns how many were
     sent. Several may run at once. Goes on with the rest the next time when it takes long."""
     started = time.monotonic()
@@ -130,7 +130,9 @@ def sweep(engine: Engine, settings: Any, now: datetime, *, policy: Policy | None
     return sent
 
 
-def deliver(engine: Engine, settings: Any, message_id: str, now: datetime, *, policy: Policy | None = None) -> str:
+def deliver(
+    engine: Engine, settings: SenderSettings, message_id: str, now: datetime, *, policy: Policy | None = None
+) -> str:
     """Send one message if it is due, allowed, and nobody else has claimed it; returns its status afterwards ("" where
     it isn't ours to send)."""
     with engine.begin() as conn:

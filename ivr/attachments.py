@@ -16,6 +16,7 @@ from callcenter.messages import inbound
 from callcenter.messages.inbound import InboundFile
 from callcenter.tables import messages
 from ivr.runner import Runner
+from ivr.settings import Settings
 
 log = structlog.get_logger("callwright.attachments")
 
@@ -25,7 +26,7 @@ TRIES = 6
 """The timed job tries every ten seconds; then the message is answered without its files, and an event names them."""
 
 Fetched = tuple[list[InboundFile], list[tuple[str, str]]]
-Fetcher = Callable[[Any, list[dict[str, str]]], Fetched]
+Fetcher = Callable[[Settings, list[dict[str, str]]], Fetched]
 _fetchers: dict[str, Fetcher] = {}
 
 
@@ -43,7 +44,7 @@ def fetcher(at: str) -> Callable[[Fetcher], Fetcher]:
     return register
 
 
-def fetch(runner: Runner, settings: Any, message: Any) -> bool:
+def fetch(runner: Runner, settings: Settings, message: Any) -> bool:
     """Fetch what a row of `messages` still lacks; False if it should be tried again later. Raises `OSError` where a
     file can't be written."""
     media = message.meta.get(MEDIA)

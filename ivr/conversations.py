@@ -30,6 +30,7 @@ from ivr.messaging import find_keyword, obey_keyword
 from ivr.published import NothingPublished
 from ivr.queueing import Queueing
 from ivr.runner import Render, Runner, Turn
+from ivr.settings import Settings
 from ivr.store import Stored
 from ivr.tending import Tending
 from ivr.text_queue import QUEUE, TextQueue
@@ -61,7 +62,7 @@ class Conversations(Tending):
     def __init__(
         self,
         runner: Runner,
-        settings: Any,
+        settings: Settings,
         live: Live | None = None,
         *,
         submit: Callable[..., object] | None = None,

@@ -35,6 +35,7 @@ from ivr.flow.secret import Secret
 from ivr.flow.session import ASSISTED, Session
 from ivr.flow.step import WrongInput, step
 from ivr.published import Published
+from ivr.settings import Settings
 from ivr.store import SessionStore, Stored, Unknown
 from ivr.vault import Vault
 
@@ -81,7 +82,7 @@ class Runner:
         engine: Engine,
         published: Published,
         vault: Vault,
-        settings: Any,
+        settings: Settings,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         threads: int = 32,

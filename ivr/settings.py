@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -140,6 +141,11 @@ class Settings(BaseSettings):
     )
     session_hours: float = Field(4, gt=0, description="a call in which nothing happens for so long counts as lost")
     log_format: str = Field("auto", description="json or console; auto: console on a terminal")
+
+    @classmethod
+    def defaults(cls, **given: Any) -> Settings:
+        """The defaults, and what is given as it is, whatever the environment and `.env` say: for rehearsals."""
+        return cls.model_construct(**given)
 
     @cached_property
     def database(self) -> str:

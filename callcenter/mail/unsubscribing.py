@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from callcenter import consent, opt_outs
 from callcenter.desk.secret import key_from
-from callcenter.messages import setting
 from callcenter.messages.keywords import obey
 from callcenter.tables import messages
 from callcenter.tickets import Tickets
@@ -25,14 +24,21 @@ SECONDS = 400 * 24 * 3600.0
 CHANNEL = "email"
 
 
-def links(settings: Any) -> Callable[[str], str] | None:
+class LinkSettings(Protocol):
+    """`public_base_url` is "" where there is none; `session_key` is "" where the key is in `data_dir`."""
+
+    public_base_url: str
+    session_key: str
+    data_dir: Path
+
+
+def links(settings: LinkSettings) -> Callable[[str], str] | None:
     """What makes the link of a message from its id; `None` where there can be none: mail programs only follow https."""
-    public, folder = setting(settings, "PUBLIC_BASE_URL").rstrip("/"), setting(settings, "DATA_DIR")
-    key = setting(settings, "SESSION_KEY")
-    if not public.startswith("https://") or not (key or folder):
+    public = settings.public_base_url.rstrip("/")
+    if not public.startswith("https://"):
         return None
     try:
-        tickets = Tickets(key_from(key, Path(folder) / "session.key").derived("tickets"))
+        tickets = Tickets(key_from(settings.session_key, settings.data_dir / "session.key").derived("tickets"))
     except (ValueError, OSError):
         return None  # the web process says what is wrong with it, and couldn't read our links either
     return lambda message_id: f"{public}/unsubscribe/{tickets.issue(PURPOSE, message_id)}"

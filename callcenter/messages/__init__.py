@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from callcenter.messages.splitting import split
 
@@ -112,7 +112,30 @@ class Shape:
         return split(self.plain(text), self.fits or (lambda piece: len(piece) <= self.length))
 
 
-Factory = Callable[[Any], Sender]
+class SenderSettings(Protocol):
+    """What senders read of the settings. "" is not set."""
+
+    public_base_url: str
+    data_dir: Path
+    session_key: str
+    redis_url: str
+    twilio_account_sid: str
+    twilio_auth_token: str
+    twilio_from: str
+    twilio_whatsapp_from: str
+    twilio_messenger_from: str
+    twilio_api_base: str
+    sms_http_url: str
+    sms_http_token: str
+    sms_http_secret: str
+    sms_http_from: str
+    smtp_url: str
+    mail_from: str
+    mail_addresses: str
+    mail_plus_address: bool
+
+
+Factory = Callable[[SenderSettings], Sender]
 _factories: dict[str, Factory] = {}
 _shapes: dict[str, Shape] = {}
 
@@ -130,7 +153,7 @@ def sender(channel: str) -> Callable[[Factory], Factory]:
 
 
 def _first_of(one: Factory, other: Factory) -> Factory:
-    def either(settings: Any) -> Sender:
+    def either(settings: SenderSettings) -> Sender:
         try:
             return one(settings)
         except NotConfiguredError as error:
@@ -154,7 +177,7 @@ def _import_all() -> None:
         importlib.import_module(f"{__name__}.{module.name}")
 
 
-def open_sender(channel: str, settings: Any) -> Sender:
+def open_sender(channel: str, settings: SenderSettings) -> Sender:
     """Raises NotConfiguredError, also for a channel that nobody knows."""
     _import_all()
     if channel not in _factories:
@@ -166,9 +189,3 @@ def shape_of(channel: str) -> Shape:
     """How messages look there; without limits where no file says."""
     _import_all()
     return _shapes.get(channel, Shape())
-
-
-def setting(settings: Any, name: str) -> str:
-    """A setting by its environment name, from a mapping or from an object's lower-case attribute; "" if missing."""
-    value = settings.get(name) if isinstance(settings, Mapping) else getattr(settings, name.lower(), "")
-    return str(value or "")

@@ -24,10 +24,10 @@ from callcenter.messages import (
     Outgoing,
     RefusedError,
     Sender,
+    SenderSettings,
     TemporaryError,
     UncertainError,
     UndeliverableError,
-    setting,
 )
 
 API = "https://api.twilio.com"
@@ -118,14 +118,14 @@ class TwilioMessages(Sender):
         return str(same[-1].sid) if same else ""
 
 
-def open_twilio(settings: Any, channel: str, own: str, prefix: str = "") -> TwilioMessages:
-    """`own` is the setting that has our address. Raises NotConfiguredError."""
-    needed = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", own)
-    account, token, number = (setting(settings, name) for name in needed)
-    if not (account and token and number):
-        missing = ", ".join(name for name in needed if not setting(settings, name))
+def open_twilio(settings: SenderSettings, channel: str, name: str, own: str, prefix: str = "") -> TwilioMessages:
+    """`own` is our address, which the setting `name` has. Raises NotConfiguredError."""
+    account, token = settings.twilio_account_sid, settings.twilio_auth_token
+    needed = {"TWILIO_ACCOUNT_SID": account, "TWILIO_AUTH_TOKEN": token, name: own}
+    if not all(needed.values()):
+        missing = ", ".join(name for name, value in needed.items() if not value)
         raise NotConfiguredError(f"no {channel} sender is configured: set {missing}")
-    public = setting(settings, "PUBLIC_BASE_URL").rstrip("/")
+    public = settings.public_base_url.rstrip("/")
     callback = f"{public}/twilio/messages/status" if public else ""
-    base = setting(settings, "TWILIO_API_BASE") or API
-    return TwilioMessages(account, token, number.removeprefix(prefix), prefix=prefix, base=base, callback=callback)
+    base = settings.twilio_api_base or API
+    return TwilioMessages(account, token, own.removeprefix(prefix), prefix=prefix, base=base, callback=callback)

@@ -16,6 +16,7 @@ from callcenter.messages import (
     Outgoing,
     RefusedError,
     Sender,
+    SenderSettings,
     TemporaryError,
     UncertainError,
     UndeliverableError,
@@ -58,7 +59,7 @@ class Outcome:
         return changed
 
 
-def attempt(settings: Any, row: Row[Any], message: Outgoing, known: Sequence[str], now: datetime) -> Outcome:
+def attempt(settings: SenderSettings, row: Row[Any], message: Outgoing, known: Sequence[str], now: datetime) -> Outcome:
     """Send it. `row` is the message's before it was claimed: one that was `sending` then has been left by whoever sent
     it. `known` is what the carrier calls other messages that went to the same address since. Never raises."""
     attempts = row.attempts + 1

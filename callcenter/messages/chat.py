@@ -4,10 +4,10 @@ finds it on the next visit."""
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from callcenter.live import Live
-from callcenter.messages import Outgoing, Sender, TemporaryError, sender, setting
+from callcenter.messages import Outgoing, Sender, SenderSettings, TemporaryError, sender
 
 
 def visitor_topic(visitor: str) -> str:
@@ -39,6 +39,5 @@ def _live(url: str) -> Live:
 
 
 @sender("chat")
-def open_chat(settings: Any) -> ChatSender:
-    url = setting(settings, "REDIS_URL")
-    return ChatSender(_live(url) if url else None)
+def open_chat(settings: SenderSettings) -> ChatSender:
+    return ChatSender(_live(settings.redis_url) if settings.redis_url else None)

@@ -17,11 +17,11 @@ from callcenter.messages import (
     Outgoing,
     RefusedError,
     Sender,
+    SenderSettings,
     TemporaryError,
     UncertainError,
     UndeliverableError,
     sender,
-    setting,
 )
 
 TIMEOUT = 15.0
@@ -120,16 +120,16 @@ class SmtpMail(Sender):
 
 
 @sender("email")
-def open_mail(settings: Any) -> Sender:
-    url, address = setting(settings, "SMTP_URL"), setting(settings, "MAIL_FROM")
+def open_mail(settings: SenderSettings) -> Sender:
+    url, address = settings.smtp_url, settings.mail_from
     if not url or not address:
-        missing = ", ".join(name for name in ("SMTP_URL", "MAIL_FROM") if not setting(settings, name))
+        missing = ", ".join(name for name, value in (("SMTP_URL", url), ("MAIL_FROM", address)) if not value)
         raise NotConfiguredError(f"no mail sender is configured: set {missing}")
-    incoming = setting(settings, "MAIL_ADDRESSES")
-    # An answer must not go to an address that nobody has set up to be read.
-    wanted = setting(settings, "MAIL_PLUS_ADDRESS").lower() in ("true", "1", "yes")
     try:
-        ours = OurAddresses.read(incoming) if incoming else None
-        return SmtpMail(url, address, ours, plus_address=wanted, unsubscribe=unsubscribing.links(settings))
+        # An answer must not go to an address that nobody has set up to be read.
+        ours = OurAddresses.read(settings.mail_addresses) if settings.mail_addresses else None
+        return SmtpMail(
+            url, address, ours, plus_address=settings.mail_plus_address, unsubscribe=unsubscribing.links(settings)
+        )
     except ValueError as error:
         raise NotConfiguredError(str(error)) from None

@@ -10,13 +10,21 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import requests
 
 from callcenter import webhooks
-from callcenter.messages import NotConfiguredError, Outgoing, RefusedError, Sender, TemporaryError, sender, setting
+from callcenter.messages import (
+    NotConfiguredError,
+    Outgoing,
+    RefusedError,
+    Sender,
+    SenderSettings,
+    TemporaryError,
+    sender,
+)
 
 TIMEOUT = (5.0, 15.0)
 AGAIN = frozenset({401, 403, 408, 425, 429})
@@ -65,8 +73,8 @@ def _reference(answer: bytes) -> str:
 
 
 @sender("sms")
-def open_http_sms(settings: Any) -> Sender:
-    url, secret = setting(settings, "SMS_HTTP_URL"), setting(settings, "SMS_HTTP_SECRET")
+def open_http_sms(settings: SenderSettings) -> Sender:
+    url, secret = settings.sms_http_url, settings.sms_http_secret
     if not url:
         raise NotConfiguredError("")
     parts = urlsplit(url)
@@ -78,4 +86,4 @@ def open_http_sms(settings: Any) -> Sender:
         raise NotConfiguredError("SMS_HTTP_SECRET must be base64") from None
     if not secret:
         raise NotConfiguredError("no SMS sender is configured: set SMS_HTTP_SECRET")
-    return HttpSms(url, setting(settings, "SMS_HTTP_TOKEN"), secret, setting(settings, "SMS_HTTP_FROM"))
+    return HttpSms(url, settings.sms_http_token, secret, settings.sms_http_from)

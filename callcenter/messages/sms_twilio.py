@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from callcenter.messages import Sender, Shape, sender, shape
+from callcenter.messages import Sender, SenderSettings, Shape, sender, shape
 from callcenter.messages._twilio import open_twilio
 from callcenter.messages.segments import count, plain
 
@@ -17,5 +15,5 @@ shape(
 
 
 @sender("sms")
-def open_sms(settings: Any) -> Sender:
-    return open_twilio(settings, "SMS", "TWILIO_FROM")
+def open_sms(settings: SenderSettings) -> Sender:
+    return open_twilio(settings, "SMS", "TWILIO_FROM", settings.twilio_from)

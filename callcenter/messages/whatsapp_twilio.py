@@ -7,14 +7,13 @@ Free text may be sent for 24 hours after the customer's last message; later only
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from callcenter.messages import Sender, Shape, sender, shape
+from callcenter.messages import Sender, SenderSettings, Shape, sender, shape
 from callcenter.messages._twilio import LENGTH, open_twilio
 
 shape("whatsapp", Shape(length=LENGTH, window=timedelta(hours=24)))
 
 
 @sender("whatsapp")
-def open_whatsapp(settings: Any) -> Sender:
-    return open_twilio(settings, "WhatsApp", "TWILIO_WHATSAPP_FROM", "whatsapp:")
+def open_whatsapp(settings: SenderSettings) -> Sender:
+    return open_twilio(settings, "WhatsApp", "TWILIO_WHATSAPP_FROM", settings.twilio_whatsapp_from, "whatsapp:")

@@ -25,6 +25,7 @@ from sqlalchemy.engine import Engine
 from ivr.flow import secret as flow_secret
 from ivr.flow.model import Company
 from ivr.flow.spec import ActionSpec, Argument
+from ivr.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class ActionContext:
     `now` is in the company's time zone. `idempotency_key` is the same when this very attempt is repeated.
     `files` are the parsed data files beside the flows by stem, such as `business_hours`. `deadline` is in
     `time.monotonic()` seconds. `text` gives a prompt's text by its id, in the caller's language ("" where there is
-    none). `settings` is a mapping or an object; read it through `setting()`.
+    none).
     """
 
     engine: Engine
@@ -59,19 +60,8 @@ class ActionContext:
     company: Company
     files: Mapping[str, Any]
     deadline: float
-    settings: Any = field(repr=False)
+    settings: Settings = field(repr=False)
     text: Callable[[str], str] = field(default=lambda id: "", repr=False)
-
-    def setting(self, name: str, default: str = "") -> str:
-        return read_setting(self.settings, name, default)
-
-
-def read_setting(settings: Any, name: str, default: str = "") -> str:
-    """A setting by its environment name, from a mapping or from an object's lower-case attribute."""
-    value = settings.get(name) if isinstance(settings, Mapping) else getattr(settings, name.lower(), None)
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return default if value is None or value == "" else str(value)
 
 
 @dataclass(frozen=True, slots=True)

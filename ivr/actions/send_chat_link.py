@@ -18,6 +18,7 @@ from callcenter.tables import contacts, sessions
 from callcenter.tickets import Tickets
 from ivr.actions import Action, ActionContext, ActionError, ActionResult, Args, action
 from ivr.actions._who import possible
+from ivr.settings import Settings
 
 PURPOSE = "chat-link"
 """Of the ticket in the link."""
@@ -98,12 +99,10 @@ def _address(conn: Connection, contact: Any, to: str, region: str) -> tuple[str,
     return None
 
 
-def _url(settings: Any, link_id: str) -> str:
+def _url(settings: Settings, link_id: str) -> str:
     """The ticket stands behind the #: browsers send that part to nobody, so no log and no preview has it."""
     from ivr.assembly import make_tickets  # which imports all actions
 
-    if isinstance(settings, Mapping):
-        raise ActionError("no link can be sent: the server's settings are needed")
     tickets: Tickets = make_tickets(settings)
     return f"{settings.base_url}/chat/link#{tickets.issue(PURPOSE, link_id)}"
 

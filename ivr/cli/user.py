@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ivr.cli.command import Command, Failure, command
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.engine import Connection
 
     from callcenter.desk.users import User
+    from ivr.settings import Settings
 
 
 ROLES = ("agent", "supervisor", "admin", "auditor")
@@ -77,7 +80,7 @@ class Users(Command):
         finally:
             engine.dispose()
 
-    def _do(self, conn: Connection, arguments: argparse.Namespace, settings: Any, now: Any) -> int:
+    def _do(self, conn: Connection, arguments: argparse.Namespace, settings: Settings, now: datetime) -> int:
         from callcenter.desk import invitations, second_factor, sessions, users
 
         if arguments.action == "list":
@@ -122,7 +125,7 @@ class Users(Command):
                 self._log(conn, "user.removed", found, now)
         return 0
 
-    def _log(self, conn: Connection, action: str, user: User, now: Any, **data: Any) -> None:
+    def _log(self, conn: Connection, action: str, user: User, now: datetime, **data: Any) -> None:
         from callcenter.desk import audit
 
         entry = audit.Entry(now, None, "command line", "", action, f"user:{user.id}", "", {"login": user.login, **data})

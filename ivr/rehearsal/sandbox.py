@@ -46,6 +46,7 @@ class Sandbox:
         from callcenter.db import open_database
         from ivr import actions
         from ivr.actions.bills.importing import import_bills
+        from ivr.settings import Settings
 
         path = Path(self._folder.name) / f"{uuid.uuid4().hex}.db"
         shutil.copyfile(self._migrated(), path)
@@ -68,7 +69,7 @@ class Sandbox:
                 company=flows.company,
                 files=flows.files,
                 deadline=began + action.budget,
-                settings={"PAYMENT_GATEWAY": "sandbox"},
+                settings=Settings.defaults(data_dir=Path(self._folder.name)),
             )
             result = actions.perform(action.name, context, action.arguments)
             # Whole seconds: what the sandbox gateway makes slow on purpose counts, and the machine's own pace doesn't.

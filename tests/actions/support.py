@@ -16,6 +16,7 @@ from callcenter.tables import payments, sandbox_charges
 from ivr.actions import ActionContext, perform
 from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.flow.model import Company
+from ivr.settings import Settings
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=ZoneInfo("America/Chicago"))
 LATER = NOW + timedelta(minutes=5)
@@ -38,7 +39,7 @@ def context(engine: Engine, key: str = "call-1:1", seconds: float = 20.0, **chan
         "company": Company(name="Riverbend", timezone="America/Chicago"),
         "files": {},
         "deadline": time.monotonic() + seconds,
-        "settings": {},
+        "settings": Settings.defaults(),
     }
     return ActionContext(**(values | changes))
 

@@ -11,11 +11,10 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
 import ivr.actions
-from ivr.actions import Action, ActionContext, ActionResult, Args, Secret, action, actions, perform, read_setting, specs
+from ivr.actions import Action, ActionContext, ActionResult, Args, Secret, action, actions, perform, specs
 from ivr.actions.payments import Card
 from ivr.flow.secret import Secret as FlowSecret
 from tests.actions.support import context
@@ -104,17 +103,6 @@ def test_a_card_shows_nothing_and_stays_in_memory() -> None:
         pickle.dumps(card)
     with pytest.raises(TypeError):
         json.dumps(card)
-
-
-def test_settings_come_from_a_mapping_or_an_object() -> None:
-    class Settings:
-        stripe_api_key = SecretStr("sk")
-        billing_url = ""
-
-    assert read_setting(Settings(), "STRIPE_API_KEY") == "sk"
-    assert read_setting(Settings(), "BILLING_URL", "default") == "default"
-    assert read_setting({"BILLING_URL": "x"}, "BILLING_URL") == "x"
-    assert read_setting({}, "BILLING_URL") == ""
 
 
 def hours(engine: Engine, when: str, files: Any) -> ActionResult:

@@ -24,6 +24,7 @@ from ivr.actions.bills import BillError, open_bill_source
 from ivr.actions.bills.http import HttpBills
 from ivr.actions.bills.importing import BillFileError, Imported, import_bills
 from ivr.actions.payments.reconcile import Settled, reconcile
+from ivr.settings import Settings
 from tests.actions.support import NOW, PAY, charged, context, demo
 from tests.servers import Handler, serving
 
@@ -166,11 +167,11 @@ class Billing:
 
 
 @pytest.fixture
-def billing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Billing, HttpBills, dict[str, str]]]:
+def billing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Billing, HttpBills, Settings]]:
     monkeypatch.setattr("ivr.actions._rest.BACK_OFF", 0.001)
     system = Billing()
     with serving(system) as base:
-        settings_ = {"BILLING_URL": f"{base}/v2/", "BILLING_TOKEN": "s3cret"}
+        settings_ = Settings.defaults(billing_url=f"{base}/v2/", billing_token="s3cret")
         yield system, HttpBills(f"{base}/v2", "s3cret"), settings_
         system.release.set()
 
@@ -270,9 +271,9 @@ def test_a_billing_system_that_fails_is_the_exit_failed(sqlite_engine: Engine, b
 
 def test_the_source_is_chosen_by_settings(sqlite_engine: Engine) -> None:
     with pytest.raises(ValueError, match="there are database, http"):
-        open_bill_source(sqlite_engine, {"BILL_SOURCE": "sap"})
+        open_bill_source(sqlite_engine, Settings.defaults(bill_source="sap"))
     with pytest.raises(ValueError, match="BILLING_URL"):
-        open_bill_source(sqlite_engine, {"BILL_SOURCE": "http"})
+        open_bill_source(sqlite_engine, Settings.defaults(bill_source="http"))
 
 
 # The http action

@@ -15,6 +15,7 @@ from callcenter import cases, contacts, recognition
 from callcenter.db import migrate, open_database, reading
 from ivr.actions import ActionContext, perform
 from ivr.flow.model import Company
+from ivr.settings import Settings
 
 NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 
@@ -36,8 +37,9 @@ def contact(engine: Engine, caller: str = "+12125550100") -> str:
 
 def act(engine: Engine, name: str, of: str, **given: Any) -> tuple[str, str]:
     context = ActionContext(
-        engine, NOW, of, "session", "session:1", Company(name="Riverbend"), {}, time.monotonic() + 5, {}
-    )
+        engine, NOW, of, "session", "session:1", Company(name="Riverbend"), {}, time.monotonic() + 5,
+        Settings.defaults(),
+    )  # fmt: skip
     result = perform(name, context, given)
     return result.exit, result.data.get("id", "")
 

@@ -18,6 +18,7 @@ from ivr.actions.payments import GatewayInDoubt, sandbox
 from ivr.actions.payments.reconcile import reconcile
 from ivr.flow.load import load
 from ivr.flow.model import FlowSet
+from ivr.settings import Settings
 from tests.actions.support import LATER, NOW, PAY, context
 
 
@@ -37,8 +38,8 @@ def test_a_caller_who_could_not_be_told_is_written_once(
     assert perform("pay_bill", context(shop), PAY | {"card": sandbox.LOST}).exit == "pending"
     assert queued(shop) == []
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: reconcile(shop, {}, LATER, flows=flows), range(4)))
-    reconcile(shop, {}, LATER, flows=flows)
+        list(pool.map(lambda _: reconcile(shop, Settings.defaults(), LATER, flows=flows), range(4)))
+    reconcile(shop, Settings.defaults(), LATER, flows=flows)
     (message,) = queued(shop)
     with reading(shop) as conn:
         account = conn.execute(sa.select(accounts).where(accounts.c.number == PAY["account"])).one()
@@ -64,7 +65,7 @@ def test_a_payment_that_failed_is_told_by_mail_where_there_is_no_phone(
     with monkeypatch.context() as broken:
         broken.setattr(sandbox.SandboxGateway, "charge", unreachable)
         assert perform("pay_bill", context(lite_shop), PAY).exit == "pending"
-    assert reconcile(lite_shop, {}, LATER, flows=flows)[0].status == "failed"
+    assert reconcile(lite_shop, Settings.defaults(), LATER, flows=flows)[0].status == "failed"
     (message,) = queued(lite_shop)
     assert (message.channel, message.to) == ("email", "a@b.example")
     assert message.subject == "Your payment to Riverbend Water and Power"
@@ -75,7 +76,7 @@ def test_who_heard_of_the_approval_is_not_written_again(lite_shop: Engine, flows
     assert perform("pay_bill", context(lite_shop), PAY).exit == "approved"
     with lite_shop.begin() as conn:
         conn.execute(sa.update(payments).values(posted_at=None))
-    reconcile(lite_shop, {}, LATER, flows=flows)
+    reconcile(lite_shop, Settings.defaults(), LATER, flows=flows)
     assert queued(lite_shop) == []
 
 

@@ -21,6 +21,7 @@ from callcenter.db import migrate, open_database, reading
 from ivr.actions import perform
 from ivr.actions.payments import sandbox
 from ivr.actions.payments.reconcile import Settled, reconcile
+from ivr.settings import Settings
 from tests.actions.support import CARD, LATER, NOW, PAY, balance, charged, context, demo, statuses
 
 
@@ -30,9 +31,9 @@ def test_a_lost_answer_is_pending_then_paid(shop: Engine) -> None:
     assert first.exit == "pending"
     assert statuses(shop) == ["in_doubt"]
     assert perform("pay_bill", context(shop, "call-2:1"), PAY).exit == "pending"  # not charged a second time
-    assert reconcile(shop, {}, NOW + timedelta(seconds=10)) == []  # somebody may still be at it
-    assert reconcile(shop, {}, LATER) == [Settled("call-1:1", "approved", True)]
-    assert reconcile(shop, {}, LATER) == []
+    assert reconcile(shop, Settings.defaults(), NOW + timedelta(seconds=10)) == []  # somebody may still be at it
+    assert reconcile(shop, Settings.defaults(), LATER) == [Settled("call-1:1", "approved", True)]
+    assert reconcile(shop, Settings.defaults(), LATER) == []
     assert perform("pay_bill", context(shop), PAY).exit == "approved"
     assert perform("pay_bill", context(shop, "call-3:1"), PAY).exit == "already_paid"
     assert charged(shop) == [8450]
@@ -48,7 +49,7 @@ def test_a_slow_gateway_is_approved(lite_shop: Engine) -> None:
 def test_reconciliations_at_once_settle_once(shop: Engine) -> None:
     perform("pay_bill", context(shop), PAY | {"card": sandbox.LOST, "amount": 5000})
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: reconcile(shop, {}, LATER), range(4)))
+        list(pool.map(lambda _: reconcile(shop, Settings.defaults(), LATER), range(4)))
     assert balance(shop) == 3450
     with reading(shop) as conn:
         kinds = [event.kind for event in events.of_contact(conn, "contact")]
@@ -84,7 +85,7 @@ perform("pay_bill", context(open_database({database_url!r})), PAY)
     assert statuses(shop) == ["started"]
     # The caller rings again at once with a new attempt: it must not be charged on top of the one in doubt.
     assert perform("pay_bill", context(shop, "call-2:1"), PAY).exit == "pending"
-    assert reconcile(shop, {}, LATER) == [Settled("call-1:1", status, status == "approved")]
+    assert reconcile(shop, Settings.defaults(), LATER) == [Settled("call-1:1", status, status == "approved")]
     assert charged(shop) == expected
     assert balance(shop) == (0 if expected else 8450)
     last = perform("pay_bill", context(shop, "call-3:1"), PAY)
@@ -105,7 +106,7 @@ def test_a_database_that_dies_after_the_charge_says_pending(lite_shop: Engine, m
     monkeypatch.setattr("ivr.actions.payments.attempts.conclude", dead)
     assert perform("pay_bill", context(lite_shop), PAY).exit == "pending"
     monkeypatch.undo()
-    assert reconcile(lite_shop, {}, LATER) == [Settled("call-1:1", "approved", True)]
+    assert reconcile(lite_shop, Settings.defaults(), LATER) == [Settled("call-1:1", "approved", True)]
 
 
 def test_a_gateway_that_breaks_is_in_doubt(
@@ -141,8 +142,8 @@ def test_any_history_balances(tmp_path_factory: pytest.TempPathFactory, steps: l
         for number, card, amount, settle in steps:
             perform("pay_bill", context(engine, f"call-{number}:1"), PAY | {"card": card, "amount": amount})
             if settle:
-                reconcile(engine, {}, LATER)
-        reconcile(engine, {}, LATER)
+                reconcile(engine, Settings.defaults(), LATER)
+        reconcile(engine, Settings.defaults(), LATER)
     assert balance(engine) == 8450 - sum(charged(engine))
     assert not {"started", "in_doubt"} & set(statuses(engine))
     engine.dispose()

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from ivr.actions import ActionResult, perform
 from ivr.actions.payments import open_gateway
 from ivr.actions.payments.reconcile import Settled, reconcile
+from ivr.settings import Settings
 from tests.actions.stripe_double import KEY, StripeDouble
 from tests.actions.support import CARD, NOW, PAY, context, demo, statuses
 from tests.servers import serving
@@ -25,7 +26,7 @@ LATER = NOW + timedelta(minutes=5)
 class Shop:
     def __init__(self, engine: Engine, double: StripeDouble, base: str) -> None:
         self.engine, self.double = engine, double
-        self.settings = {"PAYMENT_GATEWAY": "stripe", "STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
+        self.settings = Settings.defaults(payment_gateway="stripe", stripe_api_key=KEY, stripe_api_base=base)
 
     def pay(self, key: str = "call-1:1", **changes: Any) -> ActionResult:
         return perform("pay_bill", context(self.engine, key, settings=self.settings), PAY | changes)
@@ -65,7 +66,7 @@ def test_declines_have_their_reason(shop: Shop, card: str, expected: str) -> Non
 
 
 def test_a_telephone_order_is_marked(shop: Shop) -> None:
-    shop.settings["STRIPE_MOTO"] = "true"
+    shop.settings.stripe_moto = True
     assert shop.pay().exit == "approved"
 
 
@@ -102,7 +103,7 @@ def test_a_rate_limit_charged_nothing(shop: Shop) -> None:
 
 
 def test_a_wrong_key_charged_nothing(shop: Shop) -> None:
-    shop.settings["STRIPE_API_KEY"] = "sk_test_wrong"
+    shop.settings.stripe_api_key = "sk_test_wrong"
     assert shop.pay().exit == "failed"
 
 
@@ -122,9 +123,9 @@ def test_a_bank_that_wants_a_web_page_is_cancelled(shop: Shop) -> None:
 
 def test_settings_are_asked_for(sqlite_engine: Engine) -> None:
     with pytest.raises(ValueError, match="STRIPE_API_KEY"):
-        open_gateway(sqlite_engine, {"PAYMENT_GATEWAY": "stripe"})
+        open_gateway(sqlite_engine, Settings.defaults(payment_gateway="stripe"))
     with pytest.raises(ValueError, match="there are sandbox, stripe"):
-        open_gateway(sqlite_engine, {"PAYMENT_GATEWAY": "paypal"})
+        open_gateway(sqlite_engine, Settings.defaults(payment_gateway="paypal"))
 
 
 def test_the_card_never_lands(

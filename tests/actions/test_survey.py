@@ -13,6 +13,7 @@ from callcenter import contacts, events
 from callcenter.db import migrate, open_database, reading
 from ivr.actions import ActionContext, perform
 from ivr.flow.model import Company
+from ivr.settings import Settings
 
 NOW = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
 
@@ -26,8 +27,9 @@ def engine(tmp_path: Path) -> Engine:
 
 def rate(engine: Engine, contact: str, score: int, kind: str = "csat") -> str:
     context = ActionContext(
-        engine, NOW, contact, "session", "session:1", Company(name="Riverbend"), {}, time.monotonic() + 5, {}
-    )
+        engine, NOW, contact, "session", "session:1", Company(name="Riverbend"), {}, time.monotonic() + 5,
+        Settings.defaults(),
+    )  # fmt: skip
     return perform("survey", context, {"kind": kind, "score": score}).exit
 
 

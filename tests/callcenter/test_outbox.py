@@ -28,6 +28,7 @@ from callcenter.messages import (
 )
 from callcenter.messages.attempt import LEASE
 from callcenter.tables import messages
+from ivr.settings import Settings
 from tests.servers import Handler, serving
 from tests.smtp import FreePort
 
@@ -55,11 +56,12 @@ class Mailbox:
 
 
 @pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, dict[str, str]]]:
+def mailbox() -> Iterator[tuple[Mailbox, Settings]]:
     box = Mailbox()
     controller = FreePort(box)
     controller.start()
-    yield box, {"SMTP_URL": f"smtp://127.0.0.1:{controller.port}", "MAIL_FROM": "Riverbend <bills@example.com>"}
+    address = f"smtp://127.0.0.1:{controller.port}"
+    yield box, Settings.defaults(smtp_url=address, mail_from="Riverbend <bills@example.com>")
     controller.stop()
 
 
@@ -138,7 +140,7 @@ def test_what_can_not_be_sent_is_parked(sqlite_engine: Engine, mailbox: Any, to:
 
 def test_a_password_is_not_sent_in_the_clear(sqlite_engine: Engine, mailbox: Any) -> None:
     _, settings = mailbox
-    settings["SMTP_URL"] = settings["SMTP_URL"].replace("//", "//user:hunter2@")
+    settings.smtp_url = settings.smtp_url.replace("//", "//user:hunter2@")
     message = put(sqlite_engine)
     assert outbox.deliver(sqlite_engine, settings, message, NOW) == "queued"
     assert "no TLS" in row(sqlite_engine, message).error
@@ -147,25 +149,23 @@ def test_a_password_is_not_sent_in_the_clear(sqlite_engine: Engine, mailbox: Any
 def test_a_mail_server_that_is_not_there(sqlite_engine: Engine) -> None:
     with serving(lambda handler: None) as base:
         pass
-    settings = {"SMTP_URL": base.replace("http", "smtp"), "MAIL_FROM": "a@example.com"}
+    settings = Settings.defaults(smtp_url=base.replace("http", "smtp"), mail_from="a@example.com")
     assert outbox.deliver(sqlite_engine, settings, put(sqlite_engine), NOW) == "queued"
 
 
 @pytest.mark.parametrize(
-    ("channel", "settings", "reason"),
+    ("channel", "given", "reason"),
     [
         ("sms", {}, "no SMS sender is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM"),
-        ("sms", {"TWILIO_ACCOUNT_SID": "AC", "TWILIO_AUTH_TOKEN": "t"}, "set TWILIO_FROM"),
+        ("sms", {"twilio_account_sid": "AC", "twilio_auth_token": "t"}, "set TWILIO_FROM"),
         ("email", {}, "no mail sender is configured: set SMTP_URL, MAIL_FROM"),
-        ("email", {"SMTP_URL": "localhost", "MAIL_FROM": "a@b"}, "SMTP_URL must be"),
+        ("email", {"smtp_url": "localhost", "mail_from": "a@b"}, "SMTP_URL must be"),
         ("fax", {}, "there is no sender for 'fax'"),
     ],
 )
-def test_an_unconfigured_channel_parks(
-    sqlite_engine: Engine, channel: str, settings: dict[str, str], reason: str
-) -> None:
+def test_an_unconfigured_channel_parks(sqlite_engine: Engine, channel: str, given: dict[str, str], reason: str) -> None:
     message = put(sqlite_engine, "+15550100", channel)
-    assert outbox.sweep(sqlite_engine, settings, NOW) == 0
+    assert outbox.sweep(sqlite_engine, Settings.defaults(**given), NOW) == 0
     assert row(sqlite_engine, message).status == "parked"
     assert reason in row(sqlite_engine, message).error
 
@@ -176,12 +176,13 @@ def die(database_url: str) -> None:
 import os
 from callcenter import messages, outbox
 from callcenter.db import open_database
+from ivr.settings import Settings
 from tests.callcenter.test_outbox import NOW
 class Killed(messages.Sender):
     def send(self, message): os.kill(os.getpid(), 9)
 messages._import_all()
 messages._factories["email"] = lambda settings: Killed()
-outbox.sweep(open_database({database_url!r}), {{}}, NOW)
+outbox.sweep(open_database({database_url!r}), Settings.defaults(), NOW)
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
 
@@ -229,12 +230,12 @@ def test_what_a_dead_sender_left(
     message = put(engine)
     die(database_url)
     with pytest.raises(NotConfiguredError):
-        open_sender("email", {})
+        open_sender("email", Settings.defaults())
     monkeypatch.setitem(_factories, "email", lambda settings: carrier)
     assert row(engine, message).status == "sending"
-    outbox.sweep(engine, {}, NOW + timedelta(minutes=1))
+    outbox.sweep(engine, Settings.defaults(), NOW + timedelta(minutes=1))
     assert row(engine, message).status == "sending"
-    outbox.sweep(engine, {}, NOW + LEASE)
+    outbox.sweep(engine, Settings.defaults(), NOW + LEASE)
     found = row(engine, message)
     assert (found.status, found.reference, len(carrier.sent)) == (status, reference, sent)
     with engine.begin() as conn:
@@ -253,10 +254,10 @@ def test_nobody_answered_after_it_was_handed_over(sqlite_engine: Engine, monkeyp
 
     monkeypatch.setitem(_factories, "email", lambda settings: Silent())
     message = put(sqlite_engine)
-    assert outbox.deliver(sqlite_engine, {}, message, NOW) == "sending"
-    assert outbox.deliver(sqlite_engine, {}, message, NOW) == ""
-    assert outbox.deliver(sqlite_engine, {}, message, NOW + LEASE) == "unknown"
-    assert outbox.sweep(sqlite_engine, {}, NOW + timedelta(days=1)) == 0
+    assert outbox.deliver(sqlite_engine, Settings.defaults(), message, NOW) == "sending"
+    assert outbox.deliver(sqlite_engine, Settings.defaults(), message, NOW) == ""
+    assert outbox.deliver(sqlite_engine, Settings.defaults(), message, NOW + LEASE) == "unknown"
+    assert outbox.sweep(sqlite_engine, Settings.defaults(), NOW + timedelta(days=1)) == 0
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ def test_a_report_that_is_faster_than_the_answer(sqlite_engine: Engine, monkeypa
 
     monkeypatch.setitem(_factories, "email", lambda settings: Quick())
     message = put(sqlite_engine)
-    outbox.deliver(sqlite_engine, {}, message, NOW)
+    outbox.deliver(sqlite_engine, Settings.defaults(), message, NOW)
     assert (row(sqlite_engine, message).status, row(sqlite_engine, message).reference) == ("delivered", "R")
 
 
@@ -299,7 +300,7 @@ def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeyp
     class Late(Sender):
         def send(self, message: Outgoing) -> str:
             monkeypatch.setitem(_factories, "email", lambda settings: Quick())
-            assert outbox.deliver(sqlite_engine, {}, message.id, NOW + LEASE) == "sent"
+            assert outbox.deliver(sqlite_engine, Settings.defaults(), message.id, NOW + LEASE) == "sent"
             raise TemporaryError("too late")
 
     class Quick(Sender):
@@ -309,10 +310,10 @@ def test_a_late_sender_does_not_undo_the_next_one(sqlite_engine: Engine, monkeyp
             return "quick"
 
     with pytest.raises(Exception, match="no mail sender"):
-        open_sender("email", {})  # everything is registered now
+        open_sender("email", Settings.defaults())  # everything is registered now
     monkeypatch.setitem(_factories, "email", lambda settings: Late())
     message = put(sqlite_engine)
-    outbox.deliver(sqlite_engine, {}, message, NOW)
+    outbox.deliver(sqlite_engine, Settings.defaults(), message, NOW)
     assert (row(sqlite_engine, message).status, row(sqlite_engine, message).reference) == ("sent", "quick")
 
 
@@ -328,8 +329,9 @@ def test_texts_through_twilio(sqlite_engine: Engine, status: int, expected: str)
         handler.reply(status, answer)
 
     with serving(twilio) as base:
-        settings = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+15550199",
-                    "TWILIO_API_BASE": base}  # fmt: skip
+        settings = Settings.defaults(
+            twilio_account_sid="AC1", twilio_auth_token="t", twilio_from="+15550199", twilio_api_base=base
+        )
         message = put(sqlite_engine, "+15550100", "sms")
         assert outbox.deliver(sqlite_engine, settings, message, NOW) == expected
     path, form = seen[0]

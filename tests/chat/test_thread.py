@@ -14,6 +14,7 @@ from callcenter.messages import Outgoing, TemporaryError
 from callcenter.messages.chat import open_chat
 from callcenter.tables import messages
 from ivr.live.context import Context
+from ivr.settings import Settings
 from tests.chat.conftest import ANA, SHOP, contact, kinds, rows, serving, stored, visiting
 
 
@@ -209,12 +210,10 @@ async def test_a_message_left_for_later_becomes_a_mail(context: Context, engine:
 
 
 async def test_the_sender_waits_for_redis(context: Context) -> None:
-    class Away:
-        redis_url = "unix:///nobody/is.here"
-
+    away = Settings.defaults(redis_url="unix:///nobody/is.here")
     with pytest.raises(TemporaryError):
-        open_chat(Away()).send(Outgoing("1", ANA, "", "hello"))
-    assert open_chat({}).send(Outgoing("1", ANA, "", "hello")) == ""
+        open_chat(away).send(Outgoing("1", ANA, "", "hello"))
+    assert open_chat(Settings.defaults()).send(Outgoing("1", ANA, "", "hello")) == ""
 
 
 async def test_messages_in_flight_are_stored_on_a_stop(context: Context, engine: Engine) -> None:

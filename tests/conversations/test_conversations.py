@@ -17,6 +17,7 @@ from callcenter.messages import inbound as inbox
 from callcenter.messages.inbound import Inbound, InboundFile
 from callcenter.tables import contacts as contacts_table
 from callcenter.tables import messages, sessions
+from ivr.settings import Settings
 from tests.carriers import Carrier
 from tests.conversations.support import DANA, US, Desk
 
@@ -239,7 +240,7 @@ other.conversations.take(Inbound(channel="sms", sender={DANA!r}, to={US!r}, text
     if dies_in == "_deliver":
         from callcenter import outbox
 
-        outbox.sweep(desk.engine, {}, desk.clock[0])
+        outbox.sweep(desk.engine, Settings.defaults(), desk.clock[0])
     assert len(carrier.sent) == before + 1
     assert ("How can we help you?" if dies_in == "_begin" else "Your balance is") in carrier.sent[-1].body
     desk.conversations.answer_left()

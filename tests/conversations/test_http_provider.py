@@ -16,6 +16,7 @@ from callcenter.messages import open_sender
 from callcenter.messages.sms_http import HttpSms
 from callcenter.tables import contacts, files, messages
 from ivr.channels.messaging.http import blueprint
+from ivr.settings import Settings
 from tests.carriers import Carrier
 from tests.conversations.support import DANA, US, Desk, _desk
 from tests.servers import Handler, serving
@@ -120,7 +121,7 @@ def test_texts_go_out_signed_and_under_one_key(tmp_path: Path, status: int, expe
         handler.reply(status, b'{"id": "theirs"}')
 
     with serving(provider) as base:
-        own = {"SMS_HTTP_URL": base, "SMS_HTTP_SECRET": SECRET, "SMS_HTTP_TOKEN": "token", "SMS_HTTP_FROM": US}
+        own = Settings.defaults(sms_http_url=base, sms_http_secret=SECRET, sms_http_token="token", sms_http_from=US)
         with engine.begin() as conn:
             message = outbox.queue(conn, channel="sms", to=DANA, body="hello", at=NOON)
         assert outbox.deliver(engine, own, message, NOON) == expected
@@ -133,8 +134,10 @@ def test_texts_go_out_signed_and_under_one_key(tmp_path: Path, status: int, expe
 
 
 def test_which_provider_is_used() -> None:
-    assert isinstance(open_sender("sms", {"SMS_HTTP_URL": "https://x.example", "SMS_HTTP_SECRET": SECRET}), HttpSms)
+    assert isinstance(
+        open_sender("sms", Settings.defaults(sms_http_url="https://x.example", sms_http_secret=SECRET)), HttpSms
+    )
     with pytest.raises(Exception, match="SMS_HTTP_SECRET"):
-        open_sender("sms", {"SMS_HTTP_URL": "https://x.example"})
+        open_sender("sms", Settings.defaults(sms_http_url="https://x.example"))
     with pytest.raises(Exception, match="SMS_HTTP_URL is no"):
-        open_sender("sms", {"SMS_HTTP_URL": "ftp://x.example", "SMS_HTTP_SECRET": SECRET})
+        open_sender("sms", Settings.defaults(sms_http_url="ftp://x.example", sms_http_secret=SECRET))

@@ -10,6 +10,7 @@ import pytest
 from callcenter.mail.addresses import OurAddresses, plain, plus, token
 from callcenter.mail.compose import compose
 from callcenter.messages import NotConfiguredError, Outgoing, OutgoingFile, RefusedError, open_sender
+from ivr.settings import Settings
 
 ID = "0006441b2c3d4e0001a1b2c3d4e5f607"
 OURS = OurAddresses.read("support@example.com")
@@ -130,4 +131,4 @@ def test_plus_addresses() -> None:
 
 def test_settings_that_are_wrong_are_told() -> None:
     with pytest.raises(NotConfiguredError, match="MAIL_ADDRESSES"):
-        open_sender("email", {"SMTP_URL": "smtp://x", "MAIL_FROM": FROM, "MAIL_ADDRESSES": "nonsense"})
+        open_sender("email", Settings.defaults(smtp_url="smtp://x", mail_from=FROM, mail_addresses="nonsense"))

@@ -43,7 +43,7 @@ NOW = datetime.now(UTC)
 class Company:
     """A company that watches its queue."""
 
-    def __init__(self, folder: Path, valkey: Valkey, mail: dict[str, str]) -> None:
+    def __init__(self, folder: Path, valkey: Valkey, mail: Settings) -> None:
         files: dict[str, str | None] = {
             "flows/alerts.yaml": ALERTS,
             "flows/queues.yaml": "queues: {billing: {label: Billing}}\n",
@@ -69,7 +69,7 @@ class Company:
 
 
 @pytest.fixture
-def company(tmp_path: Path, valkey: Valkey, mailbox: tuple[Mailbox, dict[str, str]]) -> Iterator[Company]:
+def company(tmp_path: Path, valkey: Valkey, mailbox: tuple[Mailbox, Settings]) -> Iterator[Company]:
     made = Company(tmp_path, valkey, mailbox[1])
     yield made
     made.client.close()
@@ -96,7 +96,7 @@ def test_people_are_mailed_once_and_told_when_it_is_over(company: Company, mailb
 
 
 def test_while_the_store_is_away_nothing_begins_or_ends(
-    tmp_path: Path, mortal_valkey: Valkey, mailbox: tuple[Mailbox, dict[str, str]]
+    tmp_path: Path, mortal_valkey: Valkey, mailbox: tuple[Mailbox, Settings]
 ) -> None:
     company = Company(tmp_path, mortal_valkey, mailbox[1])
     for contact in ("c1", "c2"):

@@ -6,12 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
-from ivr.actions import read_setting
 from ivr.flow.registry import import_all
+from ivr.settings import Settings
 
 
 class BillError(Exception):
@@ -53,7 +52,7 @@ class BillSource(ABC):
         return None
 
 
-Factory = Callable[[Engine, Any], BillSource]
+Factory = Callable[[Engine, Settings], BillSource]
 _factories: dict[str, Factory] = {}
 
 
@@ -67,11 +66,11 @@ def bill_source(name: str) -> Callable[[Factory], Factory]:
     return register
 
 
-def open_bill_source(engine: Engine, settings: Any) -> BillSource:
+def open_bill_source(engine: Engine, settings: Settings) -> BillSource:
     """The source that the settings name: BILL_SOURCE, else `http` where BILLING_URL is set, else `database`.
     Raises ValueError for a name that isn't known."""
     import_all(__name__)
-    name = read_setting(settings, "BILL_SOURCE", "http" if read_setting(settings, "BILLING_URL") else "database")
+    name = settings.bill_source or ("http" if settings.billing_url else "database")
     if name not in _factories:
         raise ValueError(f"BILL_SOURCE: there is no {name!r}; there are {', '.join(sorted(_factories))}")
     return _factories[name](engine, settings)

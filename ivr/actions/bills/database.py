@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from callcenter.db import reading
 from callcenter.tables import accounts, bills
 from ivr.actions.bills import Bill, BillError, BillSource, bill_source
+from ivr.settings import Settings
 
 
 class DatabaseBills(BillSource):
@@ -59,5 +59,5 @@ class DatabaseBills(BillSource):
 
 
 @bill_source("database")
-def open_database_bills(engine: Engine, settings: Any) -> BillSource:
+def open_database_bills(engine: Engine, settings: Settings) -> BillSource:
     return DatabaseBills(engine)

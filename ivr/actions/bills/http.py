@@ -10,9 +10,9 @@ from babel.numbers import list_currencies
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy.engine import Engine
 
-from ivr.actions import read_setting
 from ivr.actions._rest import Answer, RestError, request
 from ivr.actions.bills import Bill, BillError, BillSource, bill_source
+from ivr.settings import Settings
 
 
 class _Account(BaseModel):
@@ -111,9 +111,9 @@ class HttpBills(BillSource):
 
 
 @bill_source("http")
-def open_http_bills(engine: Engine, settings: Any) -> BillSource:
+def open_http_bills(engine: Engine, settings: Settings) -> BillSource:
     """BILLING_URL is needed, BILLING_TOKEN is sent as a bearer token (RFC 6750). Raises ValueError without them."""
-    base = read_setting(settings, "BILLING_URL")
+    base = settings.billing_url
     if not base.startswith(("http://", "https://")):
         raise ValueError("BILLING_URL must be the http(s) address of the billing system")
-    return HttpBills(base, read_setting(settings, "BILLING_TOKEN"))
+    return HttpBills(base, settings.billing_token)

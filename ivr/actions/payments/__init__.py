@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from sqlalchemy.engine import Engine
 
-from ivr.actions import read_setting
 from ivr.flow.cards import brand
 from ivr.flow.registry import import_all
+from ivr.settings import Settings
 
 ChargeStatus = Literal["approved", "declined", "pending"]
 Reason = Literal["", "declined", "expired_card", "invalid_card", "insufficient_funds", "cancelled"]
@@ -86,7 +86,7 @@ class Gateway(ABC):
         back as declined with reason `cancelled`. Raises GatewayError when it can't be reached."""
 
 
-Factory = Callable[[Engine, Any], Gateway]
+Factory = Callable[[Engine, Settings], Gateway]
 _factories: dict[str, Factory] = {}
 
 
@@ -100,11 +100,11 @@ def gateway(name: str) -> Callable[[Factory], Factory]:
     return register
 
 
-def open_gateway(engine: Engine, settings: Any, name: str = "") -> Gateway:
+def open_gateway(engine: Engine, settings: Settings, name: str = "") -> Gateway:
     """The gateway called `name`, by default the one that PAYMENT_GATEWAY names (sandbox). Raises ValueError for a
     name that isn't known or a gateway that isn't configured."""
     import_all(__name__)
-    name = name or read_setting(settings, "PAYMENT_GATEWAY", "sandbox")
+    name = name or settings.payment_gateway
     if name not in _factories:
         raise ValueError(f"PAYMENT_GATEWAY: there is no {name!r}; there are {', '.join(sorted(_factories))}")
     return _factories[name](engine, settings)

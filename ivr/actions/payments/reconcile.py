@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -19,6 +18,7 @@ from ivr.actions.payments import Gateway, GatewayError, open_gateway
 from ivr.actions.payments.attempts import STALE, UNFINISHED, Notice, Payment, apply, conclude, post
 from ivr.actions.payments.notices import Notices
 from ivr.flow.model import FlowSet
+from ivr.settings import Settings
 
 logger = logging.getLogger(__name__)
 BUDGET = 20.0
@@ -35,7 +35,7 @@ class Settled:
 
 def reconcile(
     engine: Engine,
-    settings: Any,
+    settings: Settings,
     now: datetime,
     *,
     older_than: timedelta = STALE,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from callcenter.tables import sandbox_charges as books
 from ivr.actions.payments import Card, Charge, ChargeStatus, Gateway, GatewayError, GatewayInDoubt, gateway
+from ivr.settings import Settings
 
 APPROVED = frozenset({"4242424242424242", "5555555555554444", "378282246310005"})
 DECLINED = {
@@ -99,5 +100,5 @@ class SandboxGateway(Gateway):
 
 
 @gateway("sandbox")
-def open_sandbox(engine: Engine, settings: Any) -> Gateway:
+def open_sandbox(engine: Engine, settings: Settings) -> Gateway:
     return SandboxGateway(engine)

@@ -16,8 +16,8 @@ import requests
 import stripe
 from sqlalchemy.engine import Engine
 
-from ivr.actions import read_setting
 from ivr.actions.payments import Card, Charge, Gateway, GatewayError, GatewayInDoubt, Reason, gateway
+from ivr.settings import Settings
 
 # https://docs.stripe.com/declines/codes and https://docs.stripe.com/error-codes
 _REASONS: dict[str, Reason] = {
@@ -155,10 +155,8 @@ def _words(error: stripe.StripeError) -> str:
 
 
 @gateway("stripe")
-def open_stripe(engine: Engine, settings: Any) -> Gateway:
+def open_stripe(engine: Engine, settings: Settings) -> Gateway:
     """STRIPE_API_KEY is needed; STRIPE_API_BASE and STRIPE_MOTO aren't. Raises ValueError without a key."""
-    key = read_setting(settings, "STRIPE_API_KEY")
-    if not key:
+    if not settings.stripe_api_key:
         raise ValueError("PAYMENT_GATEWAY=stripe needs STRIPE_API_KEY")
-    moto = read_setting(settings, "STRIPE_MOTO").lower() in ("1", "true", "yes")
-    return StripeGateway(key, read_setting(settings, "STRIPE_API_BASE"), moto)
+    return StripeGateway(settings.stripe_api_key, settings.stripe_api_base, settings.stripe_moto)

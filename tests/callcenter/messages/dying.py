@@ -8,17 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 from callcenter import outbox
 from callcenter.db import open_database
+from ivr.settings import Settings
 
 
 def main(url: str, base: str, kind: str, late: str) -> None:
     """Once the input ends, sweep until nothing is queued, at a clock that is `late` seconds ahead."""
     secret = "c2VjcmV0IGtleSBmb3IgdGVzdHM="
-    settings = {"SMS_HTTP_URL": f"{base}/sms", "SMS_HTTP_SECRET": secret, "SMS_HTTP_FROM": "+12025550100"}
+    settings = Settings.defaults(sms_http_url=f"{base}/sms", sms_http_secret=secret, sms_http_from="+12025550100")
     if kind == "twilio":
-        settings = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+12025550100",
-                    "TWILIO_API_BASE": base}  # fmt: skip
+        settings = Settings.defaults(
+            twilio_account_sid="AC1", twilio_auth_token="t", twilio_from="+12025550100", twilio_api_base=base
+        )
     elif kind == "smtp":
-        settings = {"SMTP_URL": base.replace("http", "smtp"), "MAIL_FROM": "bills@example.com"}
+        settings = Settings.defaults(smtp_url=base.replace("http", "smtp"), mail_from="bills@example.com")
     engine = open_database(url)
     print("up", flush=True)
     sys.stdin.read()

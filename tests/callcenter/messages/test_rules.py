@@ -15,6 +15,7 @@ from callcenter.db import reading
 from callcenter.messages.inbound import Inbound, receive
 from callcenter.messages.rules import Policy, QuietHours
 from callcenter.tables import messages
+from ivr.settings import Settings
 from tests.carriers import carrying
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)  # in New York
@@ -33,7 +34,7 @@ def carrier(monkeypatch: pytest.MonkeyPatch) -> None:
 def send(engine: Engine, at: datetime, to: str = NEW_YORK, channel: str = "sms", **more: Any) -> Any:
     with engine.begin() as conn:
         message = outbox.queue(conn, channel=channel, to=to, body="x", at=at, contact_id="c", **more)
-    outbox.deliver(engine, {}, message, at, policy=POLICY)
+    outbox.deliver(engine, Settings.defaults(), message, at, policy=POLICY)
     with reading(engine) as conn:
         return conn.execute(sa.select(messages).where(messages.c.id == message)).one()
 
@@ -60,8 +61,9 @@ def test_quiet_hours_are_the_customers(sqlite_engine: Engine, to: str, at: datet
     assert (row.status, row.attempts) == (("queued", 0) if until else ("sent", 1))
     if until:
         assert row.next_at == until
-        assert outbox.deliver(sqlite_engine, {}, row.id, until - timedelta(seconds=1), policy=POLICY) == ""
-        assert outbox.deliver(sqlite_engine, {}, row.id, until, policy=POLICY) == "sent"
+        before = until - timedelta(seconds=1)
+        assert outbox.deliver(sqlite_engine, Settings.defaults(), row.id, before, policy=POLICY) == ""
+        assert outbox.deliver(sqlite_engine, Settings.defaults(), row.id, until, policy=POLICY) == "sent"
         with reading(sqlite_engine) as conn:
             delayed = [event.data for event in events.of_contact(conn, "c") if event.kind == "message_delayed"]
         assert [one["why"] for one in delayed] == ["quiet_hours"]
@@ -132,7 +134,7 @@ def test_consent_that_changes_meanwhile(sqlite_engine: Engine) -> None:
     assert row.status == "queued"
     with sqlite_engine.begin() as conn:
         consent.put(conn, customer, "sms", source="test", at=NOON, consent="withdrawn")
-    assert outbox.deliver(sqlite_engine, {}, row.id, row.next_at, policy=POLICY) == "parked"
+    assert outbox.deliver(sqlite_engine, Settings.defaults(), row.id, row.next_at, policy=POLICY) == "parked"
 
 
 def test_the_carriers_window(sqlite_engine: Engine, tmp_path: Any) -> None:

@@ -17,6 +17,7 @@ from callcenter.mail.bounces import says_nobody
 from callcenter.messages import inbound
 from callcenter.messages.inbound import Inbound
 from callcenter.tables import messages
+from ivr.settings import Settings
 from tests.callcenter.test_outbox import mailbox
 from tests.servers import Handler, serving
 
@@ -68,8 +69,9 @@ def test_twilio_refuses_a_number(sqlite_engine: Engine, code: int, marked: bool)
         handler.reply(400, json.dumps({"code": code, "message": "no", "status": 400}).encode())
 
     with serving(refuse) as base:
-        settings = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+12025550100",
-                    "TWILIO_API_BASE": base}  # fmt: skip
+        settings = Settings.defaults(
+            twilio_account_sid="AC1", twilio_auth_token="t", twilio_from="+12025550100", twilio_api_base=base
+        )
         assert outbox.deliver(sqlite_engine, settings, put(sqlite_engine, "sms", PHONE), NOW) == "parked"
     found = mark(sqlite_engine, "sms", PHONE)
     assert (found is not None and found.code == str(code)) == marked
