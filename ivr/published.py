@@ -23,6 +23,7 @@ from ivr.flow.load import load, read_folders
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError, Mark, Problem
 from ivr.flow.spec import ActionSpec
+from ivr.prompts.catalogue import Catalogue
 
 
 class NothingPublished(Exception):
@@ -82,7 +83,7 @@ class Published:
         if content is None:
             raise KeyError(hash)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+            return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
 
     def current(self) -> FlowSet:
         """The version that answers new calls. Raises `NothingPublished`."""
@@ -145,9 +146,12 @@ _CURRENT = sa.select(flow_versions.c.hash).order_by(*_NEWEST).limit(1)
 
 
 def _packed(flows: Path, prompts: Path) -> bytes:
-    """The files as a zip. Recordings stay where they are: rendered audio is addressed by its content."""
+    """The files as a zip, and the languages' folders, which may have none. Recordings stay where they are: rendered
+    audio is addressed by its content."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for language in Catalogue.read(prompts).languages:
+            archive.mkdir(f"prompts/{language}")
         for name, path in version_files(flows, prompts).items():
             archive.write(path, name)
     return packed.getvalue()

@@ -87,9 +87,6 @@ class Service:
             self.say("system", note)
         engine = startup.open_migrated(self.settings)
         try:
-            imported = startup.import_demo(engine, self.settings, date.today())
-            if imported:
-                self.say("system", f"the demo company has {imported.accounts} accounts, {imported.bills} bills")
             made = startup.publish(
                 make_published(self.settings, engine), self.settings.flows_dir, self.settings.prompts_dir
             )
@@ -97,6 +94,9 @@ class Service:
                 for problem in made.refused.problems:
                     self.say("system", str(problem))
                 self.say("system", f"the flows have mistakes, so version {made.flows.hash} goes on answering calls")
+            imported = startup.import_demo(engine, self.settings, made.flows.company.name, date.today())
+            if imported:
+                self.say("system", f"the demo company has {imported.accounts} accounts, {imported.bills} bills")
             with engine.begin() as connection:
                 token = invitations.for_first_admin(connection, datetime.now(UTC))
                 self.first_run = invitations.path(token) if token else ""

@@ -17,6 +17,9 @@ from ivr.flow.problems import FlowError
 from ivr.published import NothingPublished, Published
 from ivr.settings import Settings
 
+DEMO_COMPANY = "Riverbend Water and Power"
+"""The name in the demo's company.yaml: no other company gets its bills."""
+
 
 class CannotStart(Exception):
     """Calls can't be answered yet; the message says what to do."""
@@ -42,9 +45,9 @@ def open_migrated(settings: Settings) -> Engine:
     return engine
 
 
-def import_demo(engine: Engine, settings: Settings, today: date) -> Imported | None:
-    """The demo company's bills, where there are none yet and no billing system is set."""
-    if settings.billing_url:
+def import_demo(engine: Engine, settings: Settings, company: str, today: date) -> Imported | None:
+    """The demo company's bills, if `company` is its name, there are none yet and no billing system is set."""
+    if settings.billing_url or company != DEMO_COMPANY:
         return None
     with reading(engine) as connection:
         if connection.execute(sa.select(accounts.c.number).limit(1)).first():
