@@ -16,6 +16,8 @@ from ivr.speech.errors import RecordingError
 MAX_SECONDS = 600
 ENOUGH_RATE = 16_000
 """Samples a second that hold all that a telephone carries, wideband too."""
+RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000})
+"""Of a WAV that is read without ffmpeg: the filter for another, 4294967295 say, would take all the memory there is."""
 DECODING_SECONDS = 120.0
 """How long ffmpeg may take for one recording; ten minutes of music take it some seconds."""
 
@@ -78,6 +80,6 @@ def _of_ffmpeg(path: Path, kind: str | None) -> pcm.Samples:
 def _is_pcm_wav(path: Path) -> bool:
     try:
         with wave.open(str(path), "rb") as sound:
-            return sound.getsampwidth() in (1, 2, 3, 4)
+            return sound.getsampwidth() in (1, 2, 3, 4) and sound.getframerate() in RATES
     except (wave.Error, EOFError, OSError):
         return False

@@ -1,6 +1,7 @@
 """Recordings that replace the voice, and what is wrong with some of them."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import struct
@@ -17,7 +18,7 @@ from ivr.prompts.parts import Part, Prompt
 from ivr.speech import pcm
 from ivr.speech.errors import RecordingError
 from ivr.speech.prerender import prerender, static_prompts
-from ivr.speech.recordings import convert
+from ivr.speech.recordings import convert, decoded
 from ivr.speech.renderer import Renderer
 from tests.speech.fakes import SPEAKS, FakeVoice, fake_command
 from tests.tools import need
@@ -77,6 +78,22 @@ def test_broken_silent_and_endless_recordings(tmp_path: Path) -> None:
     ):
         with pytest.raises(RecordingError, match=why):
             convert(path)
+
+
+@pytest.mark.parametrize("rate", [1, 191_999, 1_999_993, 0xFFFF_FFFF])
+def test_no_rate_takes_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: int) -> None:
+    """A header of 44 bytes names any rate, and our filter grows with it: a few kilobytes would have ended the process
+    that serves calls."""
+    path = wav(tmp_path / "rate.wav", rate=8000, channels=1)
+    data = bytearray(path.read_bytes())
+    data[24:28] = struct.pack("<I", rate)
+    path.write_bytes(data)
+    monkeypatch.setattr(pcm, "_filters", lambda up, down: pytest.fail(f"a filter for {up}/{down}"))
+    with contextlib.suppress(RecordingError):
+        decoded(path, "wav")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RecordingError, match="needs ffmpeg"):
+        convert(path)
 
 
 @pytest.fixture
