@@ -159,6 +159,9 @@ sessions = sa.Table(
     sa.Index(None, "ended", "updated_at"),
 )
 
+ANSWERS = sa.text("kind IN ('answer_shown', 'answer_helped', 'answer_not_helped', 'answer_unknown', 'answer_inserted')")
+"""What became of articles of the knowledge base: few events, which one index finds."""
+
 events = sa.Table(
     "events",
     metadata,
@@ -169,6 +172,7 @@ events = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("data", Json, nullable=False),
     sa.Index(None, "contact_id", "id"),
+    sa.Index("ix_events_answers", "at", sqlite_where=ANSWERS, postgresql_where=ANSWERS),
     sqlite_autoincrement=True,
 )
 

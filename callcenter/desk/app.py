@@ -27,6 +27,8 @@ from callcenter.desk.secret import new_token
 from callcenter.desk.sessions import Session
 from callcenter.desk.visit import Refused, Visit, local_path
 from callcenter.desk.words import LANGUAGES
+from callcenter.knowledge import NONE as NO_KNOWLEDGE
+from callcenter.knowledge import Knowledge
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +48,11 @@ def blueprint(
     switchboard: Switchboard | None = None,
     hours: Hours | None = None,
     prompts: Prompts | None = None,
+    knowledge: Knowledge = NO_KNOWLEDGE,
 ) -> Blueprint:
     """The desk on a database. `schema` is that of the customers' attributes; without a `switchboard` nobody takes
     calls here, and without `hours` or `prompts` there is no such page."""
-    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard, hours, prompts)
+    desk = Desk(engine, config, flows, messaging, schema, clock, switchboard, hours, prompts, knowledge)
     csp = headers.policy(config.live_url)
     routes = Blueprint("desk", __name__, url_prefix=PREFIX)
 

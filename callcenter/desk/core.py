@@ -27,6 +27,7 @@ from callcenter.desk.routing import all_links
 from callcenter.desk.users import PREFERENCES
 from callcenter.desk.visit import Visit
 from callcenter.desk.words import LANGUAGES, Words
+from callcenter.knowledge import NONE, Knowledge
 
 STATIC = Path(__file__).parent / "static"
 SPOKEN_BY_SCRIPTS = (
@@ -88,6 +89,7 @@ class Desk:
     switchboard: Switchboard | None = None
     hours: Hours | None = None
     prompts: Prompts | None = None
+    knowledge: Knowledge = NONE
 
     @property
     def company(self) -> Company:

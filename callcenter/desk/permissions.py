@@ -31,6 +31,7 @@ MATRIX: Final[dict[str, frozenset[Role]]] = {
         "cases.write":        (1,    1,         1,    0),
         "files.read":         (1,    1,         1,    1),
         "recordings.listen":  (1,    1,         1,    1),
+        "knowledge.read":     (1,    1,         1,    1),
         "flows.read":         (1,    1,         1,    1),
         "flows.publish":      (0,    0,         1,    0),
         "hours.read":         (1,    1,         1,    1),

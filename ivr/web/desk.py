@@ -46,6 +46,7 @@ from ivr.flow.draw import Counts, svg
 from ivr.flow.load import read_folders
 from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError
+from ivr.knowledge import PublishedKnowledge
 from ivr.published import NothingPublished, Published
 from ivr.queue_config import LazyQueues, PublishedHours
 from ivr.settings import Settings
@@ -79,6 +80,7 @@ def make_desk(
         hours=HoursFiles(files),
         prompts=PromptFiles(files),
         switchboard=DeskSwitchboard(queues, conversations),
+        knowledge=flows.knowledge,
     )
 
 
@@ -111,6 +113,7 @@ class PublishedFlows:
         self._published = published
         self._current: tuple[float, FlowSet | None] = (float("-inf"), None)
         self._pictures: dict[tuple[str, str], str] = {}
+        self.knowledge = PublishedKnowledge(self._flows)
 
     def company(self) -> Company:
         flows = self._flows()

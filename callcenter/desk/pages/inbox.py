@@ -12,6 +12,7 @@ from callcenter import cases, contacts, customers, outbox, timeline
 from callcenter.desk import threads, users
 from callcenter.desk.attribute_forms import fields_of
 from callcenter.desk.canned import answers
+from callcenter.desk.pages.knowledge import beside
 from callcenter.desk.permissions import SELF
 from callcenter.desk.routing import link, page
 from callcenter.desk.secret import new_token
@@ -47,6 +48,7 @@ def contact(visit: Visit, contact_id: str) -> Response:
         "inbox.html",
         **_list(visit),
         **_talk(visit, found),
+        **beside(visit, found),
         person=person,
         attributes=fields_of(visit.desk.schema, person.attributes, visit) if person else [],
         recent=timeline.page(visit.conn, person.id, limit=6) if person else None,

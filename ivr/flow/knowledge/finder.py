@@ -32,6 +32,8 @@ LIKENESS, COVERAGE, LEAD, OFFSET = 5.5, 3.0, 3.0, -4.3
 """What each counts for in `sure`, by a logistic curve; measured with the questions in tests/flow/knowledge."""
 NEWS = 0.35
 """What words that are in no question and no title count for where only the text of an article has them."""
+ALIKE = 0.4
+"""The likeness from which on two questions are taken for the same."""
 MAX_SENTENCES = 12
 _SENTENCES = re.compile(r"[.!?;\n]+(?:\s+|$)")
 _MARKUP = re.compile(r"\]\([^)]*\)|[#*_`>|\[\]]+")
@@ -80,10 +82,25 @@ class Finder:
         ranked = sorted(best.values(), key=lambda found: (-found.sure, found.article.name))
         return ranked[:limit]
 
-    def like(self, one: str, other: str) -> float:
-        """How like two sentences are, from 0 to 1."""
-        mine, theirs = (self._normed(features(content(text, self.lexicon), self.lexicon)) for text in (one, other))
-        return sum(weight * theirs.get(feature, 0.0) for feature, weight in mine.items())
+    def groups(self, questions: Sequence[str]) -> list[list[int]]:
+        """Questions that are much alike together, as places in `questions`: each joins the group whose first question
+        it is most like, or begins one. The largest group first."""
+        firsts: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+        groups: list[list[int]] = []
+        for place, question in enumerate(questions):
+            vector = self._normed(features(content(question, self.lexicon), self.lexicon))
+            likeness: defaultdict[int, float] = defaultdict(float)
+            for feature, weight in vector.items():
+                for group, other in firsts.get(feature, ()):
+                    likeness[group] += weight * other
+            best = max(likeness, key=lambda group: (likeness[group], -group), default=-1)
+            if best >= 0 and likeness[best] >= ALIKE:
+                groups[best].append(place)
+                continue
+            for feature, weight in vector.items():
+                firsts[feature].append((len(groups), weight))
+            groups.append([place])
+        return sorted(groups, key=lambda group: (-len(group), group))
 
     def _candidates(self, sentence: str, limit: int, fits: Callable[[Article], bool]) -> Iterator[tuple[int, Found]]:
         said = content(sentence, self.lexicon)

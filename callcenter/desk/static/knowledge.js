@@ -1,0 +1,39 @@
+// Articles beside a conversation: search without leaving it, and the short answer goes into the reply, to be changed.
+import { csrf, fetchFragment, t } from "./fragments.js";
+
+const card = document.getElementById("articles");
+const reply = document.getElementById("text");
+
+function offer() {
+  if (reply) for (const button of card.querySelectorAll("[data-insert]")) button.hidden = false;
+}
+
+async function look(words) {
+  const hits = document.getElementById("hits");
+  hits.setAttribute("aria-busy", "true");
+  try {
+    const found = await fetchFragment(`${card.dataset.look}?q=${encodeURIComponent(words)}`);
+    hits.replaceWith(found);
+    offer();
+  } catch {
+    hits.removeAttribute("aria-busy");
+    hits.textContent = t("That didn't work. Try again.");
+  }
+}
+
+if (card) {
+  offer();
+  card.querySelector("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    look(event.target.elements.q.value.trim());
+  });
+  card.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-insert]");
+    if (!button || !reply) return;
+    const gap = reply.selectionStart > 0 && !/\s/.test(reply.value[reply.selectionStart - 1]) ? " " : "";
+    reply.setRangeText(gap + button.dataset.insert, reply.selectionStart, reply.selectionEnd, "end");
+    reply.dispatchEvent(new Event("input"));
+    reply.focus();
+    fetch(button.dataset.inserted, { method: "POST", credentials: "same-origin", headers: { "X-CSRF-Token": csrf() } }).catch(() => {});
+  });
+}
