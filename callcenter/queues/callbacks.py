@@ -271,7 +271,8 @@ def of_person(conn: Connection, queues: Callbacks, customer_id: str, addresses: 
 
 def known_as(conn: Connection, customer_id: str, addresses: Iterable[str] = ()) -> list[str]:
     """All that a person's callbacks are found by, for `known_as` of an entry: customer:ID of everybody who was merged
-    into this customer, number:NUMBER of their telephones and of `addresses`."""
+    into this customer, number:NUMBER of their telephones and of `addresses`. person:ID as well where more is known of
+    them than a number: others who share a telephone with them aren't they."""
     keys = {f"number:{address}" for address in addresses if address and " " not in address}
     if customer_id:
         keys.add(f"customer:{customer_id}")
@@ -280,5 +281,7 @@ def known_as(conn: Connection, customer_id: str, addresses: Iterable[str] = ()) 
         except customers.UnknownCustomer:
             return sorted(keys)
         keys |= {f"customer:{member}" for member in person.members}
+        if not person.provisional:
+            keys |= {f"person:{member}" for member in person.members}
         keys |= {f"number:{known.value}" for known in person.identifiers if known.kind == "phone"}
     return sorted(keys)

@@ -218,7 +218,8 @@ def open_entries(conn: Connection) -> list[dict[str, Any]]:
 
 def served_since(conn: Connection, wanted: Sequence[Mapping[str, Any]]) -> set[str]:
     """Those of these callbacks (rows of `queue_entries`) whose person has been in a conversation since asking, in
-    another contact; the contact ids."""
+    another contact; the contact ids. Of two who share a telephone, and of whom it is known who they are, one isn't the
+    other."""
     keys: dict[str, set[str]] = {
         row["contact_id"]: {
             f"customer:{row['customer_id']}", f"number:{row['number']}", *row["data"].get("known_as", ()),
@@ -228,25 +229,37 @@ def served_since(conn: Connection, wanted: Sequence[Mapping[str, Any]]) -> set[s
     if not keys:
         return set()
     asked = {row["contact_id"]: row["requested_at"] for row in wanted}
+    persons = {contact: _persons(some) for contact, some in keys.items()}
     known = {key for some in keys.values() for key in some}
     since = min(asked[contact] for contact in keys)
-    talks: dict[str, list[tuple[datetime, str]]] = {}
+    talks: dict[str, list[tuple[datetime, str, set[str]]]] = {}
     query = (
         sa.select(
             queue_entries.c.contact_id, queue_entries.c.connected_at, queue_entries.c.customer_id,
-            contacts.c.customer_id.label("settled"), contacts.c.caller,
+            queue_entries.c.data, contacts.c.customer_id.label("settled"), contacts.c.caller,
         )
         .outerjoin(contacts, contacts.c.id == queue_entries.c.contact_id)
         .where(queue_entries.c.connected_at > since)
     )  # fmt: skip
     for talk in conn.execute(query):
         for key in {f"customer:{talk.customer_id}", f"customer:{talk.settled}", f"number:{talk.caller}"} & known:
-            talks.setdefault(key, []).append((talk.connected_at, talk.contact_id))
+            who = _persons(talk.data.get("known_as", ()))
+            talks.setdefault(key, []).append((talk.connected_at, talk.contact_id, who))
     return {
         contact
         for contact, some in keys.items()
-        if any(at > asked[contact] and other != contact for key in some for at, other in talks.get(key, ()))
+        if any(
+            at > asked[contact]
+            and other != contact
+            and not (who and persons[contact] and who.isdisjoint(persons[contact]))
+            for key in some
+            for at, other, who in talks.get(key, ())
+        )
     }
+
+
+def _persons(known_as: Iterable[str]) -> set[str]:
+    return {key for key in known_as if key.startswith("person:")}
 
 
 def presences(conn: Connection) -> list[dict[str, Any]]:

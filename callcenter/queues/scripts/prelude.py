@@ -98,6 +98,17 @@ local function leave(contact, entry, state, why, at)
   if entry.leg == 'absent' then forget_callback(contact, entry) end
 end
 
+-- Whether it is known of both who they are, and they aren't the same: they may share a telephone.
+local function strangers(one, other)
+  local mine, first, second = {}, false, false
+  for id in string.gmatch(one.known_as or '', 'person:(%S+)') do mine[id] = true; first = true end
+  for id in string.gmatch(other.known_as or '', 'person:(%S+)') do
+    if mine[id] then return false end
+    second = true
+  end
+  return first and second
+end
+
 -- Nobody is called back who has been served meanwhile, by a conversation of this contact that began at `began`.
 local function call_back_no_more(contact, entry, at, began)
   local others = {}
@@ -111,7 +122,8 @@ local function call_back_no_more(contact, entry, at, began)
   for other in pairs(others) do
     local waiting = hash('cw:entry:' .. other)
     local asked = tonumber(waiting.requested_at or '') or 0
-    if other ~= contact and in_queue(waiting) and waiting.leg == 'absent' and asked <= tonumber(began) then
+    if other ~= contact and in_queue(waiting) and waiting.leg == 'absent' and asked <= tonumber(began)
+       and not strangers(entry, waiting) then
       withdraw(other, waiting, at, '', 'served')
       leave(other, waiting, 'left', 'served', at)
       journal('callback.cancelled', at, other, waiting.queue, '', '', {why = 'served', by = contact})
