@@ -6,6 +6,7 @@ import argparse
 from typing import ClassVar
 
 from ivr.cli.command import Command, Failure, command
+from ivr.cli.database import database
 
 
 @command
@@ -28,12 +29,11 @@ class ApiKey(Command):
 
         from callcenter.api import SCOPES, create_key, revoke_key
         from ivr.settings import Settings
-        from ivr.startup import open_migrated
 
         if bool(arguments.key_name) == bool(arguments.revoke):
             raise Failure("name a key to make, or one to revoke", "see callwright api-key --help")
         now = datetime.now(UTC)
-        with open_migrated(Settings()).begin() as connection:
+        with database(Settings()) as engine, engine.begin() as connection:
             if arguments.revoke:
                 revoke_key(connection, arguments.revoke, now)
                 return 0

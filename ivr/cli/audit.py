@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import ClassVar
 
-from ivr.cli.command import Command, Failure, command
+from ivr.cli.command import Command, command
+from ivr.cli.database import database
 
 
 @command
@@ -26,24 +27,15 @@ class AuditCommand(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         import json
-        import logging
         import time
         from dataclasses import asdict
         from datetime import UTC, datetime
 
         from callcenter.queues.auditing import audit
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        try:
-            engine = open_migrated(Settings())
-        except CannotStart as error:
-            raise Failure(str(error)) from None
-        try:
+        with database(Settings()) as engine:
             found = audit(engine)
-        finally:
-            engine.dispose()
         findings = found.findings(time.time(), arguments.patience * 3600)
         if arguments.json:
             told = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ivr.cli.command import Command, Failure, command
+from ivr.cli.database import database
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -50,20 +51,12 @@ class Campaigns(Command):
             actions.add_parser(name, help=help).add_argument("campaign")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        import logging
-
         from ivr import campaigns, messaging
         from ivr.assembly import make_published
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         settings = Settings()
-        try:
-            engine = open_migrated(settings)
-        except CannotStart as error:
-            raise Failure(str(error)) from None
-        try:
+        with database(settings) as engine:
             flows = messaging.current(make_published(settings, engine))
             known = campaigns.named(flows) if flows is not None else {}
             if arguments.action == "status":
@@ -74,8 +67,6 @@ class Campaigns(Command):
                 return self._export(engine, known, arguments.campaign)
             with engine.begin() as conn:
                 return self._switch(conn, known, arguments)
-        finally:
-            engine.dispose()
 
     def _import(self, engine: Engine, flows: FlowSet | None, campaign: Campaign, arguments: argparse.Namespace) -> int:
         from datetime import UTC, datetime

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ivr.cli.command import Command, Failure, command
+from ivr.cli.database import database
 
 
 @command
@@ -27,21 +28,15 @@ class ImportBills(Command):
 
         from ivr.actions.bills.importing import BillFileError, import_bills
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated
 
         settings = Settings()
         if settings.billing_url:
             raise Failure("bills come from BILLING_URL", "leave it empty to use our own database")
-        try:
-            engine = open_migrated(settings)
-        except CannotStart as error:
-            raise Failure(str(error)) from None
-        try:
-            done = import_bills(engine, arguments.file, date.today())
-        except BillFileError as error:
-            print(error)
-            return 1
-        finally:
-            engine.dispose()
+        with database(settings) as engine:
+            try:
+                done = import_bills(engine, arguments.file, date.today())
+            except BillFileError as error:
+                print(error)
+                return 1
         print(f"accounts: {done.accounts}, bills: {done.bills}")
         return 0

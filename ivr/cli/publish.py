@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, ClassVar
 
 from ivr.cli.command import Command, Failure, command
+from ivr.cli.database import database
 
 if TYPE_CHECKING:
     from ivr.published import Published
@@ -28,15 +29,10 @@ class Publish(Command):
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr.assembly import make_published
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated
 
         settings = Settings()
-        try:
-            engine = open_migrated(settings)
-        except CannotStart as error:
-            raise Failure(str(error)) from None
-        versions = make_published(settings, engine)
-        try:
+        with database(settings) as engine:
+            versions = make_published(settings, engine)
             if arguments.list:
                 return self._list(versions)
             if arguments.roll_back:
@@ -45,8 +41,6 @@ class Publish(Command):
             else:
                 flows = versions.publish(settings.flows_dir, settings.prompts_dir)
                 print(f"version {flows.hash} answers new calls: {len(flows.flows)} flows, {len(flows.texts)} languages")
-        finally:
-            engine.dispose()
         self._render(settings)
         return 0
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, ClassVar
 
 from ivr.cli.command import Command, Failure, command
+from ivr.cli.database import database
 
 if TYPE_CHECKING:
     from callcenter.reports.forecast_staff import Plan, WhatIf
@@ -39,7 +40,6 @@ class Staffing(Command):
         parser.add_argument("--volume", type=float, default=0, metavar="PERCENT", help="so many more contacts: 10, -5")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        import logging
         from datetime import UTC, datetime
         from zoneinfo import ZoneInfo
 
@@ -52,44 +52,37 @@ class Staffing(Command):
         from ivr.published import NothingPublished
         from ivr.queue_config import PublishedHours
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         what_if = _what_if(arguments)
         settings = Settings()
-        try:
-            engine = open_migrated(settings)
-        except CannotStart as error:
-            raise Failure(str(error)) from None
-        try:
-            flows = make_published(settings, engine).current()
-            configured = Config.from_files(flows.files)
-            if not configured.queues:
-                raise Failure("there are no queues", "write flows/queues.yaml and publish it")
-            if arguments.queue and arguments.queue not in configured.queues:
-                known = ", ".join(configured.queues)
-                raise Failure(f"there is no queue '{arguments.queue}'", f"there are {known}")
-            zone = ZoneInfo(flows.company.timezone)
-            today = datetime.now(UTC).astimezone(zone).date()
+        with database(settings) as engine:
             try:
-                week = staff.monday(arguments.week, today) if arguments.week else staff.next_week(today)
-            except ValueError as error:
-                raise Failure(f"'{arguments.week}' is no week: {error}") from None
-            known_on = staff.known_on(week, today)
-            openings = staff.openings_of(configured, PublishedHours(lambda: flows).openings, week, today)
-            with reading(engine) as conn:
-                arrivals = Gathered().read(conn, known_on, zone)
-            try:
-                plans = [
-                    staff.plan(arrivals, queue, configured, week, known_on, zone, openings, what_if)
-                    for queue in ([arguments.queue] if arguments.queue else configured.queues)
-                ]
-            except ValueError as error:
-                raise Failure(str(error), "see --level, --volume and --handling") from None
-        except (NothingPublished, FlowError, ConfigError) as error:
-            raise Failure(str(error)) from None
-        finally:
-            engine.dispose()
+                flows = make_published(settings, engine).current()
+                configured = Config.from_files(flows.files)
+                if not configured.queues:
+                    raise Failure("there are no queues", "write flows/queues.yaml and publish it")
+                if arguments.queue and arguments.queue not in configured.queues:
+                    known = ", ".join(configured.queues)
+                    raise Failure(f"there is no queue '{arguments.queue}'", f"there are {known}")
+                zone = ZoneInfo(flows.company.timezone)
+                today = datetime.now(UTC).astimezone(zone).date()
+                try:
+                    week = staff.monday(arguments.week, today) if arguments.week else staff.next_week(today)
+                except ValueError as error:
+                    raise Failure(f"'{arguments.week}' is no week: {error}") from None
+                known_on = staff.known_on(week, today)
+                openings = staff.openings_of(configured, PublishedHours(lambda: flows).openings, week, today)
+                with reading(engine) as conn:
+                    arrivals = Gathered().read(conn, known_on, zone)
+                try:
+                    plans = [
+                        staff.plan(arrivals, queue, configured, week, known_on, zone, openings, what_if)
+                        for queue in ([arguments.queue] if arguments.queue else configured.queues)
+                    ]
+                except ValueError as error:
+                    raise Failure(str(error), "see --level, --volume and --handling") from None
+            except (NothingPublished, FlowError, ConfigError) as error:
+                raise Failure(str(error)) from None
         if arguments.csv:
             _write(plans, arguments.csv)
         else:

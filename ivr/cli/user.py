@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ivr.cli.command import Command, Failure, command
+from ivr.cli.database import database
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,20 +66,13 @@ class Users(Command):
         from callcenter.desk.users import InvalidUser
         from ivr.running import as_running
         from ivr.settings import Settings
-        from ivr.startup import CannotStart, open_migrated
 
         settings = as_running(Settings())
         try:
-            engine = open_migrated(settings)
-        except CannotStart as error:
-            raise Failure(str(error)) from None
-        try:
-            with engine.begin() as conn:
+            with database(settings) as engine, engine.begin() as conn:
                 return self._do(conn, arguments, settings, datetime.now(UTC))
         except InvalidUser as error:
             raise Failure(str(error)) from None
-        finally:
-            engine.dispose()
 
     def _do(self, conn: Connection, arguments: argparse.Namespace, settings: Settings, now: datetime) -> int:
         from callcenter.desk import invitations, second_factor, sessions, users
