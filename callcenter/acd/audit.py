@@ -3,7 +3,8 @@
 Pure: facts in the order of the log go in, what doesn't add up comes out. A contact joins, is offered, accepted,
 connected and done, or leaves; each offer ends in one way; a callback is carried out, given up or cancelled, once; an
 agent never has more than capacity allows. Where the store lost its data (`queue.store_lost`), whatever was open is
-taken up again by joining anew.
+taken up again by joining anew. A store that came back without its last seconds contradicts what came before, from
+`queue.store_behind` until its data is dropped: of that time only what was done twice to somebody is found.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Audit:
         self._offers: dict[str, _Asked] = {}
         self._agents: dict[str, set[str]] = defaultdict(set)  # their offers that aren't over
         self._found: list[Finding] = []
+        self._behind = False
         self.counts: dict[str, int] = defaultdict(int)
 
     @property
@@ -104,8 +106,9 @@ class Audit:
                 found.append(Finding(id, asked.at, f"{asked.agent} has been wrapping up since"))
         return sorted(found)
 
-    def _wrong(self, who: str, fact: Fact, what: str) -> None:
-        self._found.append(Finding(who, fact.at, what))
+    def _wrong(self, who: str, fact: Fact, what: str, *, always: bool = False) -> None:
+        if always or not self._behind:
+            self._found.append(Finding(who, fact.at, what))
 
     def _move(self, fact: Fact, allowed: tuple[str, ...], to: str) -> bool:
         life = self._lives[fact.contact]
@@ -172,7 +175,7 @@ class Audit:
         self._move(fact, ("waiting",), "connected")
         life.served += 1
         if life.served > 1:
-            self._wrong(fact.contact, fact, "was served twice")
+            self._wrong(fact.contact, fact, "was served twice", always=True)
         asked = self._offers.get(fact.offer)
         most = self._capacity.get(fact.agent, {}).get(asked.medium) if asked else None
         if asked is not None and most is not None:
@@ -230,8 +233,12 @@ class Audit:
             self._wrong(fact.contact, fact, f"{fact.kind} while its callback was {life.callback or 'none'}")
         life.callback = fact.kind.removeprefix("callback.")
 
+    def _contradicts(self, fact: Fact) -> None:
+        self._behind = True
+
     def _lost(self, fact: Fact) -> None:
         """What the store forgot: entries and conversations come back by joining or being restored, offers never."""
+        self._behind = False
         for asked in self._offers.values():
             if asked.state in OPEN:
                 asked.state = "lost"
@@ -245,6 +252,7 @@ class Audit:
 _HANDLERS = {
     "queue.joined": Audit._joined,
     "queue.left": Audit._left,
+    "queue.store_behind": Audit._contradicts,
     "queue.store_lost": Audit._lost,
     "offer.made": Audit._offered,
     "callback.due": Audit._offered,

@@ -121,6 +121,8 @@ def drain(engine: Engine, queues: Base, messages: projection.Messages | None = N
             stands = facts[-1].id if facts else position
             if not _moved(conn, (epoch, position), (DROPPING + epoch if behind else epoch, stands)):
                 continue  # another process has written them meanwhile
+            if behind:
+                events.record(conn, None, None, "queue.store_behind", {"epoch": epoch}, datetime.now(UTC))
             events.record_all(conn, [_event(fact) for fact in facts])
             projection.follow(conn, facts, messages)
         done += len(facts)

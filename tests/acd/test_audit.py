@@ -22,6 +22,7 @@ WRAPPED: Line = ("wrap_up.done", "c", "ana", "o1")
 LEFT: Line = ("queue.left", "c", "", "")
 ASKED: Line = ("callback.requested", "c", "", "")
 DUE: Line = ("callback.due", "c", "ana", "o1", {"medium": "voice"})
+BEHIND: Line = ("queue.store_behind", "", "", "")
 LOST: Line = ("queue.store_lost", "", "", "")
 DIALS: Line = ("callback.restored", "c", "ana", "o1", {"state": "accepted"})
 WHOLE = [JOIN, MADE, ACCEPTED, CONNECTED, DONE, WRAP, WRAPPED]
@@ -52,6 +53,7 @@ def found(*lines: Line, patience: float = 100) -> list[str]:
         [JOIN, MADE, LOST, JOIN, LEFT],
         [JOIN, MADE, CONNECTED, LOST, ("offer.restored", "c", "ana", "o1"), DONE],
         [JOIN, ASKED, DUE, DIALS, LOST, JOIN, DIALS, CONNECTED, ("callback.done", "c", "ana", "o1"), DONE],
+        [JOIN, MADE, CONNECTED, BEHIND, MADE, LOST, ("offer.restored", "c", "ana", "o1"), DONE],
     ],
 )
 def test_what_is_in_order(lines: list[Line]) -> None:
@@ -67,6 +69,8 @@ def test_what_is_in_order(lines: list[Line]) -> None:
         ([JOIN, MADE, CONNECTED, DONE, WRAP], "o1 ana has been wrapping up"),
         ([*WHOLE, ("offer.made", "c", "ben", "o2")], "c was offered while done"),
         ([JOIN, MADE, CONNECTED, ("offer.connected", "c", "ben", "o2"), DONE], "c was served twice"),
+        ([JOIN, MADE, CONNECTED, BEHIND, ("offer.made", "c", "ben", "o2"), ("offer.connected", "c", "ben", "o2"), LOST],
+         "c was served twice"),
         ([JOIN, MADE, ("offer.made", "c", "ben", "o2"), ACCEPTED, ("offer.accepted", "c", "ben", "o2")],
          "c was accepted twice"),
         ([JOIN, MADE, ("queue.joined", "d", "", ""), ("offer.made", "d", "ana", "o2")], "ana was asked for d while"),

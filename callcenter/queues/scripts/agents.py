@@ -80,6 +80,7 @@ RECONNECT = """
 local now, id, agent, contact = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
 if redis.call('EXISTS', 'cw:offer:' .. id) == 1 then return 'no' end
 local entry = hash('cw:entry:' .. contact)
+if entry.state == 'connected' then return 'no' end
 if in_queue(entry) then
   if ARGV[10] ~= '1' then return 'no' end
   withdraw(contact, entry, now, '', 'restored')

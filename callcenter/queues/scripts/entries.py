@@ -70,7 +70,7 @@ for i = 4, #ARGV, 2 do
   local key = 'cw:entry:' .. contact
   local entry = hash(key)
   if next(entry) == nil or (entry.state == 'left' and entry.why == 'lost')
-      or (by ~= '' and entry.state ~= 'connected' and redis.call('EXISTS', 'cw:offer:' .. by) == 0) then
+      or (by ~= '' and entry.offer ~= by and redis.call('EXISTS', 'cw:offer:' .. by) == 0) then
     unknown[#unknown + 1] = contact
   elseif entry.leg == 'absent' then
     -- The holder is dialling a callback: its offer goes on.

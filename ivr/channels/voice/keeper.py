@@ -121,7 +121,7 @@ class Keeper:
         assert self._dialling is not None
         dials = self._dialling.dials
         talking = {id: waiter.talking[0].id for id, waiter in self._waiters.items() if waiter.talking is not None}
-        ids = {*self._waiters, *dials}
+        ids = {*dials, *(id for id, waiter in self._waiters.items() if waiter.joined)}
         for contact_id in await self._blocking(self._queues.keep, self._queueing.holder, ids, {**dials, **talking}):
             waiter = self._waiters.get(contact_id)
             if waiter is None:

@@ -17,13 +17,14 @@ from ivr.flow.session import Session
 
 @dataclass(eq=False)
 class Waiter:
-    """One contact. `facts` are what the journal says of it; `out` is whether it does something else meanwhile,
-    `called` whether we called it, `talking` with whom it speaks and since when, `announced` what a supervisor announces
-    to it."""
+    """One contact. `joined` is whether it has a place, to be kept; `facts` are what the journal says of it; `out` is
+    whether it does something else meanwhile, `called` whether we called it, `talking` with whom it speaks and since
+    when, `announced` what a supervisor announces to it."""
 
     session: Session
     effect: Enqueue
     joined_at: float
+    joined: bool = True
     facts: deque[Fact] = field(default_factory=deque)
     out: bool = False
     called: bool = False

@@ -74,11 +74,13 @@ class Lobby:
         waiter = self._waiters.get(session.contact_id)
         if waiter is None:
             # Before it joins: an offer may be made at once.
-            waiter = self._waiters[session.contact_id] = Waiter(session, effect, self._queues.clock())
+            waiter = self._waiters[session.contact_id] = Waiter(session, effect, self._queues.clock(), joined=False)
         waiter.session, waiter.effect, waiter.out = session, effect, False
         told = await self._blocking(self._queueing.enter, session, effect)
         if isinstance(told, Refused):
             self._waiters.pop(session.contact_id, None)
+        else:
+            waiter.joined = True
         return told
 
     def adopt(self, session: Session, effect: Enqueue, joined_at: float) -> None:
