@@ -170,7 +170,7 @@ def test_the_same_key_does_a_thing_once(api: Api, engine: Engine) -> None:
 def test_pages_follow_by_cursor(api: Api) -> None:
     made = [api("POST", "/customers", {"name": str(n)}).get_json()["id"] for n in range(5)]
     seen: list[str] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = api("GET", f"/customers?limit=2{cursor and '&cursor=' + cursor}").get_json()
         seen += [item["id"] for item in page["items"]]

@@ -53,9 +53,8 @@ async def in_conversation(made: Office, contact: str) -> None:
 
 async def waiting_caller(made: Office) -> tuple[TonePhone, str]:
     """A caller who waits, and the contact."""
-    ana = await made.agent("ana", ANA)
+    await made.agent("ana", ANA)
     await asyncio.to_thread(made.queues.set_presence, "ana", "unavailable", "lunch")
-    assert ana
     dana = await made.caller(DANA)
     await made.waits(1)
     [contact] = [one.decode() for one in made.queues.client.zrange("cw:queue:general", 0, -1)]  # type: ignore[union-attr]
