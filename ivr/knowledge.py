@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from callcenter.knowledge import LISTED, Article, Hit
 from ivr.flow.knowledge import articles as files
 from ivr.flow.model import FlowSet
+from ivr.flow.problems import FlowError
+from ivr.published import NothingPublished, Published
 
 
 class PublishedKnowledge:
@@ -56,6 +60,18 @@ class PublishedKnowledge:
 
     def _day(self, flows: FlowSet) -> date:
         return self._clock().astimezone(ZoneInfo(flows.company.timezone)).date()
+
+
+def of_published(published: Published) -> PublishedKnowledge:
+    """The articles of whatever version answers new calls; the last that was known where the database can't say."""
+
+    def flows() -> FlowSet | None:
+        try:
+            return published.current()
+        except (NothingPublished, FlowError, SQLAlchemyError):
+            return published.latest()
+
+    return PublishedKnowledge(flows)
 
 
 def _told(article: files.Article, day: date) -> Article:

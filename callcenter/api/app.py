@@ -27,6 +27,8 @@ from callcenter.api.operations import Call, Download, Operation, all_operations
 from callcenter.api.problems import Problem
 from callcenter.attributes import NONE, Schema
 from callcenter.db import reading
+from callcenter.knowledge import NONE as NO_KNOWLEDGE
+from callcenter.knowledge import Knowledge
 from callcenter.queues.store import Queues
 
 logger = logging.getLogger(__name__)
@@ -46,12 +48,13 @@ def blueprint(
     rate: str = "600/minute",
     rate_storage: str = "memory://",
     queues: Callable[[], Queues | None] = lambda: None,
+    knowledge: Knowledge = NO_KNOWLEDGE,
 ) -> Blueprint:
     """The API on a database. `schema` is that of the customers' attributes, `region` the country of national phone
     numbers. `rate` is per key, counted in each process unless `rate_storage` is a Redis URL. `queues` gives the live
-    state of queues; without it their resources answer 503."""
+    state of queues; without it their resources answer 503. Without `knowledge` there are no articles."""
     routes = Blueprint("api_v1", __name__, url_prefix=PREFIX)
-    server = _Server(engine, schema, region, clock, rate, rate_storage, queues)
+    server = _Server(engine, schema, region, clock, rate, rate_storage, queues, knowledge)
 
     @routes.before_request
     def size() -> None:
@@ -94,11 +97,12 @@ class _Server:
         rate: str,
         rate_storage: str,
         queues: Callable[[], Queues | None],
+        knowledge: Knowledge,
     ) -> None:
         self._engine, self._schema, self._region, self._clock = engine, schema, region, clock
         self._rate, self._limit = rate, parse(rate)
         self._limiter = MovingWindowRateLimiter(storage_from_string(rate_storage))
-        self._queues = queues
+        self._queues, self._knowledge = queues, knowledge
 
     def serve(self, operation: Operation, /, **path: str) -> Response:
         """The current request. Raises `Problem`."""
@@ -109,7 +113,8 @@ class _Server:
         body, query = _body(operation), _query(operation)
 
         def run(conn: Connection) -> Any:
-            call = Call(conn, key, now, path, body, query, self._schema, self._region, self._queues())
+            live = (self._queues(), self._knowledge)
+            call = Call(conn, key, now, path, body, query, self._schema, self._region, *live)
             return operation.handler(call)
 
         if operation.answer is Download:

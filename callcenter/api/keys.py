@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from callcenter.tables import api_keys
 
 RESOURCES = ("customers", "contacts", "messages", "cases", "notes", "files", "webhooks", "queues", "agents",
-             "callbacks", "campaigns", "evaluations")  # fmt: skip
+             "callbacks", "campaigns", "knowledge", "evaluations")  # fmt: skip
 SCOPES = tuple(f"{resource}:{right}" for resource in RESOURCES for right in ("read", "write"))
 
 

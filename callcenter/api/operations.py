@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from callcenter.api.keys import Key
 from callcenter.attributes import Schema
+from callcenter.knowledge import NONE, Knowledge
 from callcenter.queues.store import Queues
 
 Body = TypeVar("Body", bound=BaseModel | None, covariant=True)
@@ -36,6 +37,7 @@ class Call(Generic[Body, Query]):
     schema: Schema
     region: str
     queues: Queues | None = None
+    knowledge: Knowledge = NONE
 
     @property
     def by(self) -> str:

@@ -23,6 +23,7 @@ from ivr.channels.twilio.fallback import Fallback
 from ivr.channels.twilio.twiml import Fold, voices
 from ivr.channels.twilio.waiting import Waiting
 from ivr.flow.model import FlowSet
+from ivr.knowledge import of_published
 from ivr.published import NothingPublished, Published
 from ivr.queue_config import LazyQueues
 from ivr.runner import Runner
@@ -75,7 +76,7 @@ def create_app(settings: Settings, runner: Runner | None = None, *, waiting: Wai
         chat_pages.blueprint(site),
         health.blueprint(settings, engine, published),
         audio.blueprint(recordings),
-        api(engine, schema=schema, region=company, queues=queues),
+        api(engine, schema=schema, region=company, queues=queues, knowledge=of_published(published)),
         make_desk(settings, engine, published, schema, queues, conversations),
         pages.blueprint(settings, published),
         surveys.blueprint(settings, engine, published),

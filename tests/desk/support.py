@@ -34,6 +34,8 @@ from callcenter.desk.ports import (
 )
 from callcenter.desk.prompts_port import Prompts
 from callcenter.desk.secret import Key
+from callcenter.knowledge import NONE as NO_KNOWLEDGE
+from callcenter.knowledge import Knowledge
 from callcenter.tables import contacts as contacts_table
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -216,6 +218,7 @@ def make_desk(
     switchboard: Switchboard | None = None,
     hours: Hours | None = None,
     prompts: Prompts | None = None,
+    knowledge: Knowledge = NO_KNOWLEDGE,
     **options: Any,
 ) -> Desk:
     """A desk with one user of each role, whose login is the role."""
@@ -234,7 +237,7 @@ def make_desk(
     app = Flask("tests.desk")
     app.register_blueprint(blueprint(
         engine, config, flows, messaging, schema=SCHEMA, clock=clock or watch, switchboard=switchboard,
-        hours=hours, prompts=prompts,
+        hours=hours, prompts=prompts, knowledge=knowledge,
     ))  # fmt: skip
     people: dict[str, users.User] = {}
     with engine.begin() as conn:

@@ -15,6 +15,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from callcenter.db import migrate, open_database
 from callcenter.desk import invitations
+from ivr.knowledge import of_published
 from ivr.web.desk_hours import HoursFiles
 from ivr.web.desk_prompts import PromptFiles
 from tests.desk.files import admin_files
@@ -71,7 +72,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", QUICK_HASHER)
         files = admin_files(engine, folder)
-        desk = make_desk(engine, folder, hours=HoursFiles(files), prompts=PromptFiles(files))
+        desk = make_desk(
+            engine, folder, hours=HoursFiles(files), prompts=PromptFiles(files), knowledge=of_published(files.published)
+        )
         ids = seed(engine, folder)
         server = make_server("127.0.0.1", 0, desk.app, threaded=True, request_handler=Quiet)
         thread = threading.Thread(target=server.serve_forever)
