@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from callcenter import customers, identifiers
+from callcenter import customers, identifiers, recognition
 from callcenter.queues.store import Queues
 from callcenter.redis_client import connect
 from ivr.callbacks import Callbacks, Person, clock_time, moment
@@ -101,6 +101,28 @@ def test_the_person_is_known_by_another_telephone(desk: Desk, queues: Queues, da
     assert desk.contact(thread).customer_id == dana
     assert "your turn comes" in last(desk, thread)
     assert queues.place(thread) is None
+
+
+@pytest.mark.parametrize("channel", ["email", "chat"])
+def test_the_person_is_known_by_another_channel(desk: Desk, queues: Queues, dana: str, channel: str) -> None:
+    """By the address that a mail comes from; in a chat from the moment on that it is known who the visitor is."""
+    queues.join("earlier", "general", channel="sip", caller="anonymous", customer_id=dana)
+    queues.request_callback("earlier", HOME)
+    sender = "dana@example.com" if channel == "email" else "5" * 32
+    more = {"channel": channel, "sender": sender, "to": "help@example.com" if channel == "email" else "site"}
+    with desk.engine.begin() as conn:
+        if channel == "email":
+            identifiers.add(conn, dana, "email", sender, at=desk.clock[0], proof="agent")
+    thread = desk.text("hello", **more).contact_id
+    if channel == "chat":
+        assert desk.contact(thread).customer_id is None
+        with desk.engine.begin() as conn:
+            recognition.settle(conn, thread, dana, proof="login", at=desk.clock[0])
+    desk.text("agent", **more)
+    assert "your turn comes" in last(desk, thread)
+    assert queues.place(thread) is None
+    desk.text("3", **more)
+    assert queues.callbacks_of(dana) == []
 
 
 def test_whoever_has_a_place_keeps_it_when_the_store_goes_away(
@@ -253,3 +275,42 @@ def test_times_are_the_companys() -> None:
     assert moment("", ZONE) is None
     with pytest.raises(ValueError, match="isoformat"):
         moment("tomorrow", ZONE)
+
+
+def test_times_on_the_days_when_the_clocks_change() -> None:
+    """What the wall clock says is meant: 24 hours later it is another hour."""
+    day = 24 * 3600.0
+    before, after = moment("2026-03-07T10:00", ZONE), moment("2026-03-08T10:00", ZONE)
+    assert before is not None
+    assert after is not None
+    assert after - before == day - 3600
+    before, after = moment("2026-10-31T10:00", ZONE), moment("2026-11-01T10:00", ZONE)
+    assert before is not None
+    assert after is not None
+    assert after - before == day + 3600
+    # An hour that isn't there is the one after it; of one that is there twice, the first is meant.
+    missing, twice = moment("2026-03-08T02:30", ZONE), moment("2026-11-01T01:30", ZONE)
+    assert missing is not None
+    assert twice is not None
+    assert clock_time(missing, ZONE) == "2026-03-08T03:30"
+    assert dt.datetime.fromtimestamp(twice, dt.UTC).isoformat() == "2026-11-01T05:30:00+00:00"
+
+
+@pytest.mark.parametrize(("friday", "monday", "due"), [
+    ("2026-03-06", "2026-03-09", "2026-03-09T12:00:00+00:00"),  # the clocks go forward on Sunday
+    ("2026-10-30", "2026-11-02", "2026-11-02T13:00:00+00:00"),  # and back
+])  # fmt: skip
+def test_a_callback_for_after_the_clocks_change(
+    desk: Desk, queues: Queues, dana: str, friday: str, monday: str, due: str
+) -> None:
+    """It is due when the doors open on the wall clock of that day, and a quarter of an hour before is refused."""
+    desk.clock[0] = dt.datetime.fromisoformat(f"{friday}T20:00+00:00")
+    session = desk.runner.store.find("sms", desk.text("hours").contact_id).session
+    queueing = desk.conversations._queueing
+    assert queueing is not None
+    told = queueing.book(session, RequestCallback("general", HOME, at=f"{monday}T07:45"))
+    assert (told.booked, told.at) == (False, f"{monday}T08:00")
+    told = queueing.book(session, RequestCallback("general", HOME, at=f"{monday}T08:00"))
+    assert (told.booked, told.at) == (True, f"{monday}T08:00")
+    [one] = queues.callbacks_of(HOME)
+    assert dt.datetime.fromtimestamp(one.at, dt.UTC).isoformat() == due
