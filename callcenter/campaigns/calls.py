@@ -70,7 +70,8 @@ def settings_of(lists: Lists, person: Person, campaign: Campaign, language: str)
         "answered": campaign.answered, "greeting": campaign.greeting, "caller_id": campaign.caller_id or "",
         "ring_seconds": campaign.ring_seconds, "machine": campaign.machine.say or "",
         "text": lists.say(words, language) if words else "", "attempts": campaign.attempts,
-        "spacing": campaign.spacing.model_dump(), "codes": dict(campaign.codes),
+        "spacing": campaign.spacing.model_dump(), "codes": dict(campaign.codes), "preview": campaign.preview,
+        "preview_seconds": campaign.preview_seconds, "skips": dict(campaign.skips) if campaign.preview else {},
     }  # fmt: skip
 
 

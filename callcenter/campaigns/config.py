@@ -19,19 +19,24 @@ whom a flow has called, and who waits for an agent as any caller does."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Means = Literal["do_not_contact", "no_answer", "busy", "machine", "failed"]
-WITH_AGENTS: Final = frozenset({"answered", "greeting"})
+Skipped = Literal["later", "close", "do_not_contact"]
+WITH_AGENTS: Final = frozenset({"answered", "greeting", "preview", "preview_seconds", "skips"})
 WITH_FLOWS: Final = frozenset({"calls_per_minute", "columns"})
 """Settings of campaigns whose calls need an agent, and of those whose calls run a flow."""
 _HOURS = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
+SKIPS: Final[Mapping[Name, Skipped]] = {"not_now": "later", "not_needed": "close"}
+
+
 class Spacing(Model):
-    """How long after a call that reached nobody the next one may be made."""
+    """How long after a call that reached nobody, or that an agent skipped, the next one may be made."""
 
     no_answer: Seconds = 4 * 3600
     busy: Seconds = 1800
     machine: Seconds = 86_400
     failed: Seconds = 3600
+    skipped: Seconds = 4 * 3600
 
 
 class Machine(Model):
@@ -72,6 +77,11 @@ class Campaign(Model):
     answered: Literal["key", "at_once"] = Field(
         "key", description="who answers presses 1 to talk with the agent, or talks at once"
     )
+    preview: bool = Field(False, description="the agent sees the person first, and calls or skips")
+    preview_seconds: Annotated[Seconds, Field(ge=10, le=900)] = Field(60, description="how long the agent may look")
+    skips: dict[Name, Skipped] = Field(
+        default_factory=lambda: dict(SKIPS), min_length=1, description="the agent's reasons, and what follows"
+    )
     greeting: str = Field("system.campaign_greeting", description="what they hear before; a prompt, or words")
     machine: Machine = Machine()
     served: Literal["remove", "keep"] = Field(
@@ -110,6 +120,8 @@ class Campaign(Model):
             raise ValueError(f"`{min(idle)}` is for calls by agents, and these run a flow; take it out, or `flow`")
         if self.flow is None and (idle := given & WITH_FLOWS):
             raise ValueError(f"`{min(idle)}` is for calls that run a flow; name the flow in `flow`")
+        if not self.preview and (idle := given & {"preview_seconds", "skips"}):
+            raise ValueError(f"`{min(idle)}` is for campaigns with `preview: true`; add that")
         return self
 
     @property

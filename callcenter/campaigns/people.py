@@ -16,12 +16,11 @@ from callcenter.tables import campaign_pauses, campaign_people
 
 WAITING, QUEUED, DONE = "waiting", "queued", "done"
 REACHED, NOT_REACHED, DO_NOT_CONTACT, NO_CONSENT = "reached", "not_reached", "do_not_contact", "no_consent"
-SERVED, DECLINED, CANCELLED, MERGED = "served", "declined", "cancelled", "merged"
+SERVED, DECLINED, CANCELLED, MERGED, SKIPPED = "served", "declined", "cancelled", "merged", "skipped"
 REFUSALS: Final[Mapping[str, str]] = {
     "stopped": DO_NOT_CONTACT, "do_not_contact": DO_NOT_CONTACT, "withdrawn": DO_NOT_CONTACT, "no_consent": NO_CONSENT,
 }  # fmt: skip
 """What the words of `consent.refusal` are as results."""
-NEVER_CALLED = (DO_NOT_CONTACT, NO_CONSENT, SERVED, MERGED)
 
 Person = Row[Any]
 
@@ -107,6 +106,16 @@ def tried(
         told = {"campaign": person.campaign, "result": outcome, "attempts": attempts, "next_at": at.isoformat()}
         events.record(conn, person.contact_id, None, "campaign.tried", told, now)
     return False
+
+
+def skipped(conn: Connection, person: Person, agent: str, reason: str, at: datetime, now: datetime) -> bool:
+    """An agent who looked at whom to call says why not now; not before `at`. False where the call is under way, or has
+    been taken back already."""
+    if not _change(conn, person, QUEUED, now, state=WAITING, result=SKIPPED, next_at=at, agent=agent, code=reason):
+        return False
+    told = {"campaign": person.campaign, "reason": reason, "agent": agent, "next_at": at.isoformat()}
+    events.record(conn, person.contact_id, None, "campaign.skipped", told, now)
+    return True
 
 
 def call_no_more(conn: Connection, person: Person, *, source: str, now: datetime) -> None:

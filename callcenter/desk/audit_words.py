@@ -82,6 +82,8 @@ SENTENCES = {
     "queue.reopened": t("reopened the queue %(target)s"),
     "offer.accepted": t("accepted the contact %(target)s"),
     "offer.rejected": t("rejected an offer"),
+    "offer.call": t("wanted the call %(target)s"),
+    "offer.skipped": t("skipped the call %(target)s"),
     "offer.done": t("finished the wrap-up of %(target)s"),
     "phone.answered": t("connected the browser's telephone"),
     "phone.hung_up": t("disconnected the browser's telephone"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from callcenter import assisted, control
 from callcenter.acd.model import Offer
-from callcenter.queues import popping
+from callcenter.campaigns.config import BY_AGENTS
+from callcenter.queues import popping, previewing
 from callcenter.queues.base import NoSuchOffer
 from callcenter.queues.redis_hash import text
 from callcenter.queues.store import Queues
@@ -146,6 +147,26 @@ class Calling:
         if not ringing:
             self.queues.refuse(offer_id, "rejected")
 
+    def call(self, offer_id: str) -> Offer:
+        """The agent has looked at whom a campaign would call, and wants to. Raises `NotYours`."""
+        return self._decide(offer_id, previewing.CALL)
+
+    def skip(self, offer_id: str) -> tuple[str, Mapping[str, Any]]:
+        """The same, and the agent doesn't. Gives the contact, which `leave_out` takes back, and what its campaign gave
+        with it. Raises `NotYours`."""
+        offer = self._decide(offer_id, previewing.SKIP)
+        return offer.contact_id, self.queues.context(offer.contact_id)
+
+    def leave_out(self, contact_id: str) -> None:
+        """Nobody calls whom an agent has skipped, and the agent is free."""
+        self.queues.cancel_callback(contact_id, "skipped")
+
+    def _decide(self, offer_id: str, decision: Literal["call", "skip"]) -> Offer:
+        offer = self._own(offer_id, "offered")
+        if not previewing.decide(self.queues, self.agent_id, offer_id, decision):
+            raise NotYours(offer_id)
+        return offer
+
     def done(self, offer_id: str, code: str, note: str) -> Offer:
         """Wrap-up is done; of a thread of messages, the conversation too. Raises `NotYours`, `CodeRequired`, and
         ValueError for a code that the queue doesn't have."""
@@ -190,6 +211,13 @@ class Calling:
             raise NotYours(offer_id)
         return offer
 
+    def _looks(self, offer: Offer) -> bool:
+        """Whether the agent is to say if the customer is called."""
+        if offer.state != "offered" or not offer.callback:
+            return False
+        campaign = self.queues.context(offer.contact_id).get(BY_AGENTS) or {}
+        return bool(campaign.get("preview")) and not previewing.decision(self.queues, offer.id)
+
     def _shown(self, offer: Offer) -> dict[str, Any]:
         queue = self.queues.config.queues.get(offer.queue)
         pop = popping.kept(self.queues, offer.id) or {}
@@ -208,6 +236,7 @@ class Calling:
             "code_required": bool(queue and queue.wrap_up.required),
             "guide": pop.get("queue", {}).get("guide") or (queue.guide if queue else ""),
             "recorded": bool(queue and queue.record.on),
+            "preview": self._looks(offer),
             "pop": pop,
         }
 

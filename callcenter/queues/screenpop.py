@@ -97,12 +97,15 @@ class CallbackHistory(_Part):
 
 
 class OnCampaign(_Part):
-    """Whom we call by a list: `attempt` counts the calls from 1, `reference` is the list's own."""
+    """Whom we call by a list: `attempt` counts the calls from 1, `reference` is the list's own. `preview`: nobody is
+    called before the agent says so; `skips` are the reasons that the agent may have not to."""
 
     name: str
     label: str
     reference: str
     attempt: int
+    preview: bool = False
+    skips: list[str] = Field(default_factory=list)
 
 
 class ScreenPop(_Part):
@@ -322,7 +325,10 @@ def _by_campaign(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def _campaign(given: Mapping[str, Any]) -> OnCampaign | None:
     if not given:
         return None
-    return OnCampaign(**{name: given[name] for name in OnCampaign.model_fields})
+    own = {"name", "label", "reference", "attempt"}
+    return OnCampaign(
+        **{name: given[name] for name in own}, preview=bool(given.get("preview")), skips=list(given.get("skips") or ())
+    )
 
 
 def _called(entry: Hash, given: Mapping[str, Any]) -> str:

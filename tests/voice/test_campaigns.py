@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from callcenter import consent
-from callcenter.campaigns import people
+from callcenter.campaigns import people, skipping
 from callcenter.db import reading
-from ivr.channels.voice import dialback
+from callcenter.queues import previewing
+from ivr.channels.voice import dialback, preview
 from tests.voice.hall import ANA, DANA, SHOWN, Hall, Play, play
 
 __all__ = ["play"]
@@ -143,3 +144,70 @@ def test_a_number_that_cant_be_dialled_is_a_failed_attempt(play: Play) -> None:
         assert await hall.audited() == []
 
     play(story)
+
+
+async def looks(hall: Hall) -> str:
+    """The offer at which Ana is to look."""
+    async with asyncio.timeout(30):
+        while True:
+            offers = await asyncio.to_thread(hall.office.queues.offers_of, "ana")
+            if offers:
+                return str(offers[0].id)
+            await asyncio.sleep(0.05)
+
+
+def test_nobody_is_rung_until_the_agent_says_call(play: Play) -> None:
+    async def story(hall: Hall) -> None:
+        queues = hall.office.queues
+        ana = await hall.office.agent("ana", ANA)
+        dana = await hall.listed(DANA)
+        offer = await looks(hall)
+        await hall.office.tells("callback.dialling")
+        assert ana._invites.empty()
+        assert await asyncio.to_thread(previewing.decide, queues, "ana", offer, "call")
+        await ana.answer()
+        await dana.answer()
+        await dana.hears(ANA)
+        await hall.becomes("done", "reached", 1)
+        assert await hall.audited() == []
+
+    play(story, preview=True, answered="at_once")
+
+
+def test_whoever_is_skipped_hears_nothing(play: Play) -> None:
+    async def story(hall: Hall) -> None:
+        queues = hall.office.queues
+        ana = await hall.office.agent("ana", ANA)
+        dana = await hall.listed(DANA)
+        offer = await looks(hall)
+        contact = hall.row().contact_id
+        assert await asyncio.to_thread(previewing.decide, queues, "ana", offer, "skip")
+        given = await asyncio.to_thread(queues.context, contact)
+        with hall.office.engine.begin() as conn:
+            assert skipping.skip(conn, contact, given, "ana", "not_needed", datetime.now(UTC))
+        assert await asyncio.to_thread(queues.cancel_callback, contact, "skipped")
+        await hall.becomes("done", "skipped", 0)
+        await hall.office.tells("callback.cancelled")
+        assert queues.agents()["ana"].state == "idle"
+        assert ana._invites.empty()
+        assert dana._invites.empty()
+        assert await hall.audited() == []
+
+    play(story, preview=True)
+
+
+def test_an_agent_who_isnt_there_to_look_has_missed_the_offer(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(dialback, "agreed", lambda queues, offer, seconds, executor: preview.agreed(
+        queues, offer, 0.2, executor))  # fmt: skip
+
+    async def story(hall: Hall) -> None:
+        ana = await hall.office.agent("ana", ANA)
+        dana = await hall.listed(DANA)
+        (refused, *_) = [one for one in await hall.office.tells("offer.refused") if one.kind == "offer.refused"]
+        assert refused.data["why"] == "no_answer"
+        assert hall.row().state == "queued"
+        assert ana._invites.empty()
+        assert dana._invites.empty()
+
+    play(story, preview=True)

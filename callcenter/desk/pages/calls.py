@@ -12,6 +12,7 @@ from flask import Response, jsonify
 from werkzeug.exceptions import ServiceUnavailable
 
 from callcenter import contacts, events
+from callcenter.campaigns import skipping
 from callcenter.desk import call_state, payments
 from callcenter.desk.calling import Calling, NotYours, args_of
 from callcenter.desk.routing import page
@@ -96,6 +97,30 @@ def offer_accept(visit: Visit, mine: Calling, offer_id: str) -> Response:
 def offer_reject(visit: Visit, mine: Calling, offer_id: str) -> Response:
     mine.reject(offer_id)
     visit.log("offer.rejected", f"offer:{offer_id}")
+    return jsonify(mine.status())
+
+
+@page("/offers/<offer_id>/call", needs="calls.take", method="POST")
+@calling
+def offer_call(visit: Visit, mine: Calling, offer_id: str) -> Response:
+    """Whom a campaign would call is called."""
+    offer = mine.call(offer_id)
+    visit.log("offer.call", f"contact:{offer.contact_id}", offer=offer_id)
+    return jsonify(mine.status())
+
+
+@page("/offers/<offer_id>/skip", needs="calls.take", method="POST")
+@calling
+def offer_skip(visit: Visit, mine: Calling, offer_id: str) -> Response:
+    """They aren't, for a reason."""
+    reason = visit.form("reason", 40)
+    if reason not in skipping.reasons(mine.queues.context(mine.offer(offer_id)["contact"])):
+        raise Refused(visit.t("Choose a reason."))
+    contact_id, given = mine.skip(offer_id)
+    if not skipping.skip(visit.conn, contact_id, given, mine.agent_id, reason, visit.now):
+        raise NotYours(offer_id)
+    visit.log("offer.skipped", f"contact:{contact_id}", offer=offer_id, reason=reason)
+    visit.after.append(lambda: mine.leave_out(contact_id))
     return jsonify(mine.status())
 
 

@@ -19,7 +19,7 @@ link(45, "campaigns", "Campaigns", icon="send", needs="campaigns.read", key="l")
 RESULTS: Final = {
     people.REACHED: t("reached"), people.NOT_REACHED: t("not reached"), people.DO_NOT_CONTACT: t("do not contact"),
     people.NO_CONSENT: t("no consent"), people.SERVED: t("served meanwhile"), people.DECLINED: t("wants no calls"),
-    people.CANCELLED: t("cancelled"),
+    people.CANCELLED: t("cancelled"), people.SKIPPED: t("skipped"),
 }  # fmt: skip
 """What people are told of each result."""
 

@@ -110,7 +110,7 @@ async function showOffers() {
   for (const offer of status.offers) {
     const card = known.get(offer.id);
     known.delete(offer.id);
-    const signature = `${offer.state} ${offer.ring} ${JSON.stringify(offer.pop).length} ${JSON.stringify(offer.call)}`;
+    const signature = `${offer.state} ${offer.preview} ${offer.ring} ${JSON.stringify(offer.pop).length} ${JSON.stringify(offer.call)}`;
     if (card?.dataset.signature === signature) {
       showPayment(card, offer.payment);
       continue;
@@ -156,7 +156,7 @@ function writing() {
 }
 
 function called(offer, card) {
-  if (!writing()) card.querySelector("[data-do=accept]")?.focus();
+  if (!writing()) card.querySelector("[data-do=accept], [data-do=call]")?.focus();
   if (document.hidden && window.Notification?.permission === "granted") {
     const note = new Notification(card.querySelector("h2").textContent.trim(), { body: offer.label, tag: offer.id });
     note.onclick = () => window.focus();
@@ -239,7 +239,7 @@ by("offers").addEventListener("click", async ({ target }) => {
     showMute();
   }
   if (what) {
-    if (what === "accept" && card.dataset.medium === "voice" && status.phone) await phone.take();
+    if ((what === "accept" || what === "call") && card.dataset.medium === "voice" && status.phone) await phone.take();
     const ours = { accept: "answer", reject: "hang_up" }[what];
     const told = await send(card.dataset.offer === "direct" ? `${urls.direct}${ours}` : `${urls.offers}${card.dataset.offer}/${what}`, {});
     if (told?.go) open(told.go);
@@ -256,6 +256,10 @@ by("offers").addEventListener("click", async ({ target }) => {
 by("offers").addEventListener("submit", (event) => {
   event.preventDefault();
   const card = event.target.closest("[data-offer]");
+  if (event.target.dataset.do === "skip") {
+    send(`${urls.offers}${card.dataset.offer}/skip`, { reason: new FormData(event.target).get("reason") });
+    return;
+  }
   const { code, note } = Object.fromEntries(new FormData(event.target));
   const kept = `note:${card.dataset.offer}`;
   send(`${urls.offers}${card.dataset.offer}/done`, { code: code ?? "", note: note ?? "" })

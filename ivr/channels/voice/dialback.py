@@ -23,7 +23,8 @@ from ivr.bridge.parts import Accepted, Dialler, Manner, Offer
 from ivr.channels.leg import CallLeg, Clip, Digit, HungUp, LegOver, PlayEnded
 from ivr.channels.voice.line import Gone, Line
 from ivr.channels.voice.manners import Manners
-from ivr.channels.voice.placed import picked_up
+from ivr.channels.voice.placed import picked_up, until_gone
+from ivr.channels.voice.preview import agreed
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow.effects import Enqueue
 from ivr.flow.inputs import Served
@@ -160,6 +161,10 @@ class Dialback:
             await self._blocking(self._queues.refuse, fact.offer, "failed")
             return
         lease = float(fact.data.get("lease_until", fact.at + 20))
+        if campaign.get("preview"):
+            if not await agreed(self._queues, fact.offer, float(campaign["preview_seconds"]), self._executor):
+                return
+            lease = self._queues.clock() + self._queues.queue(fact.queue).offer_seconds
         offer = Offer(fact.offer, fact.contact, fact.queue, fact.agent, target, lease, session.caller)
         manner = await self._manners.of(fact.queue, target, session)
         accepted = await self._bridge.ring(offer, manner)
@@ -283,7 +288,7 @@ class Dialback:
         campaign: Mapping[str, Any],
     ) -> str:
         """`answered`, or why not: no_answer, busy, machine, failed, declined, agent_gone."""
-        gone = asyncio.ensure_future(_until_gone(accepted.leg))
+        gone = asyncio.ensure_future(until_gone(accepted.leg))
         try:
             async with asyncio.timeout(ring_seconds + KEY_SECONDS + 2):
                 customer = asyncio.ensure_future(_greet(leg, greeting, campaign))
@@ -323,14 +328,6 @@ async def _greet(leg: CallLeg, greeting: Sequence[Clip], campaign: Mapping[str, 
                     return "declined"
     except TimeoutError:
         return "machine"
-
-
-async def _until_gone(leg: CallLeg) -> None:
-    try:
-        while not isinstance(await leg.next_event(), HungUp):
-            pass
-    except LegOver:
-        return
 
 
 def _device(fact: Fact) -> str:

@@ -1,10 +1,10 @@
-"""A leg that we have dialled: waiting until somebody picks up."""
+"""A leg that we have dialled: waiting until somebody picks up, or hangs up."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ivr.channels.leg import Answered, CallLeg, HungUp
+from ivr.channels.leg import Answered, CallLeg, HungUp, LegOver
 
 BUSY: Final = ("486", "600")
 
@@ -19,3 +19,12 @@ async def picked_up(leg: CallLeg) -> str:
     if event.by == "us":
         return "no_answer"
     return "busy" if event.reason.startswith(BUSY) else "no_answer" if event.by == "peer" else "failed"
+
+
+async def until_gone(leg: CallLeg) -> None:
+    """Until it is over; what else it tells is nobody's."""
+    try:
+        while not isinstance(await leg.next_event(), HungUp):
+            pass
+    except LegOver:
+        return
