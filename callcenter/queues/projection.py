@@ -33,9 +33,11 @@ def follow(conn: Connection, facts: Iterable[Fact], messages: Messages | None = 
         handler = _FOLLOW.get(fact.kind)
         if handler is not None:
             handler(conn, fact)
-        if fact.contact in campaigns:
+        person = campaigns.get(fact.contact)
+        if person is not None:
             following.follow(conn, fact)
-        elif messages is not None and fact.kind in ("callback.tried", "callback.failed"):
+        asked_for = person is None or person.flow != ""  # whom a flow has called may have asked for a callback
+        if asked_for and messages is not None and fact.kind in ("callback.tried", "callback.failed"):
             _send(conn, fact, messages)
 
 

@@ -281,5 +281,22 @@ def test_a_callback_that_they_ask_for_is_theirs(desk: Desk) -> None:
     assert audited(desk) == []
 
 
+def test_a_callback_that_they_ask_for_is_tried_as_often_as_any(desk: Desk) -> None:
+    """By the queue's rule, and they are told of it by text; the campaign has nothing to do with it."""
+    flows(desk)
+    desk.put(ANA)
+    (call,) = placed(desk)
+    waits(desk, call)
+    desk.queues.request_callback(call.contact_id, ANA)
+    over(desk, call, "callback_booked")
+    desk.queues.sign_in("ana")
+    assert desk.queues.callback_tried(desk.offered(), "busy") == "again"
+    desk.drain()
+    assert desk.state() == ("done", "reached", 1)
+    with reading(desk.engine) as conn:
+        assert conn.execute(sa.select(messages.c.body)).scalars().all() == ["tried by billing"]
+    assert audited(desk) == []
+
+
 def test_the_facts_of_agents_calls_are_those_of_agents() -> None:
     assert following.WITH_AGENTS < following.KINDS
