@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from callcenter.queues.router import Drain
 from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.channels.voice import keeper
 from tests.bridge.paying import everything_in
+from ivr.flow.inputs import Refused
+from ivr.queueing import Queueing
 from tests.bridge.phones import TonePhone
 from tests.secrecy import assert_lands_nowhere
 from tests.valkey import Copy, Valkey
@@ -126,6 +129,28 @@ def test_a_replica_that_is_late_takes_nobody_out_of_a_conversation(
             await made.tells("offer.done")
             assert (await asyncio.to_thread(made.queues.agents))["ana"].state == "wrap_up"
             assert ben._invites.empty(), "ben was rung"
+
+    asyncio.run(story())
+
+
+def test_nobody_is_put_into_a_queue_that_turns_them_away(
+    tmp_path: Path, audio: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the queue makes up its mind, the caller has no place yet that is to be kept."""
+    monkeypatch.setattr(keeper, "KEEP_SECONDS", 0.05)
+
+    def closed(*_: object) -> Refused:
+        time.sleep(0.5)
+        return Refused("closed")
+
+    monkeypatch.setattr(Queueing, "_newcomer", closed)
+
+    async def story() -> None:
+        async with office(tmp_path / "office", audio, valkey, "ana") as made:
+            await made.agent("ana", ANA)
+            await made.caller(DANA)
+            events = await made.tells("queue_refused")
+            assert "queue.joined" not in {event.kind for event in events}
 
     asyncio.run(story())
 
