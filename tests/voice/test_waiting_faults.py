@@ -14,9 +14,9 @@ import pytest
 from callcenter.queues.router import Drain
 from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.channels.voice import keeper
-from tests.bridge.paying import everything_in
 from ivr.flow.inputs import Refused
 from ivr.queueing import Queueing
+from tests.bridge.paying import everything_in
 from tests.bridge.phones import TonePhone
 from tests.secrecy import assert_lands_nowhere
 from tests.valkey import Copy, Valkey
