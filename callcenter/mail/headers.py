@@ -25,7 +25,10 @@ NAME = 200
 _REGISTRY = HeaderRegistry()
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
 _PLAIN_ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[^\s<>()\[\],;:\\\"@]{1,255}")
-_NAMED = re.compile(r"\s*\"?([^\"<>]*?)\"?\s*<([^<>\s]+@[^<>\s]+)>\s*")
+_NAMED = re.compile(r"\"?([^\"<>]*)\"?\s*<([^<>\s]+@[^<>\s]+)>")
+READ_STRICTLY = 4_000
+"""Characters of addresses in a mail that the standard library's parser gets, which takes seconds for some thousand
+quotes; of what is longer, what looks like an address is one."""
 
 
 def raw(message: Message[Any, Any]) -> dict[str, tuple[str, ...]]:
@@ -73,7 +76,12 @@ def message_ids(value: str) -> tuple[str, ...]:
 def addresses(values: tuple[str, ...]) -> tuple[Address, ...]:
     """The mailboxes of address headers as they stand: a name is decoded once the address has been told from it, so that
     it can't make one. What can't be read as any is passed over."""
-    return tuple(address for value in values for address in _mailboxes(value))
+    found: list[Address] = []
+    left = READ_STRICTLY
+    for value in values:
+        left -= len(value)
+        found += _mailboxes(value) if left >= 0 else [Address(each) for each in _PLAIN_ADDRESS.findall(value)]
+    return tuple(found)
 
 
 def _mailboxes(value: str) -> list[Address]:
@@ -85,9 +93,9 @@ def _mailboxes(value: str) -> list[Address]:
         found = []
     if found and all(_PLAIN_ADDRESS.fullmatch(each.address) or each.address.startswith('"') for each in found):
         return found
-    named = _NAMED.fullmatch(value)
+    named = _NAMED.fullmatch(value.strip())
     if named:
-        return [Address(named[2], text(named[1])[:NAME])]
+        return [Address(named[2], text(named[1].strip())[:NAME])]
     return [Address(each) for each in _PLAIN_ADDRESS.findall(value)]
 
 

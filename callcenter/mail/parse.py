@@ -51,11 +51,24 @@ MOST_LINES = 2_000_000
 MOST_BOUNDARIES = 5_000
 MOST_HEADER_BYTES = 500_000
 """Of the whole mail: the standard library makes an object for each part and each header, and has no limit."""
+LONGEST_HEADER = 20_000
 
 
 def parse(data: bytes) -> Mail:
     """Take a mail apart. Never raises: what can't be read is named in `oddities`."""
     return _Parser(data).mail()
+
+
+class _Bounded(policy.Compat32):
+    """Of a mail's headers, and of each part's, `LONGEST_HEADER` characters are read: the standard library takes
+    quadratic time for parameters and addresses, hours for a Content-Type of some megabytes of semicolons."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_HEADER]
+
+
+BOUNDED = _Bounded()
 
 
 class _Parser:
@@ -73,10 +86,10 @@ class _Parser:
     def mail(self) -> Mail:
         # The old policy gives raw headers and never raises on them; the new one does on some that are broken.
         try:
-            message: Message[Any, Any] = BytesParser(policy=policy.compat32).parsebytes(self.data)
+            message: Message[Any, Any] = BytesParser(policy=BOUNDED).parsebytes(self.data)
             self._walk(message)
         except RecursionError:  # thousands of parts within each other
-            message = BytesHeaderParser(policy=policy.compat32).parsebytes(self.data)
+            message = BytesHeaderParser(policy=BOUNDED).parsebytes(self.data)
             self.plain, self.html, self.attachments = [], [], []
             self._odd("nested_too_deep")
         raw = heads.raw(message)
@@ -183,7 +196,7 @@ class _Parser:
         if kind == "message/rfc822":
             inner: Message[Any, Any] | None = next(iter(_children(part)), None)
         else:
-            inner = BytesHeaderParser(policy=policy.compat32).parsebytes(_payload(part))
+            inner = BytesHeaderParser(policy=BOUNDED).parsebytes(_payload(part))
         if inner is not None:
             self.returned = heads.raw(inner)
 

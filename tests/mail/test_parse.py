@@ -116,3 +116,31 @@ def test_copies_of_a_mail_have_one_digest() -> None:
     assert parse(one).digest == parse(other).digest == parse(one.replace(b"\r\n", b"\n")).digest
     assert parse(one).digest != parse(one.replace(b"tomorrow", b"today")).digest
     assert parse(one).digest != parse(one.replace(b"dana.reyes@gmail", b"mallory@gmail")).digest
+
+
+HEAD = b"From: Ana <ana@example.org>\r\nTo: help@example.com\r\nSubject: Hello\r\n"
+PART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain%b\r\n\r\nHello\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + PART % (b";" * 4_000_000),
+        HEAD + PART % (b"\r\nContent-Disposition: attachment" + b"; a*0=x" * 500_000),
+        HEAD + b"Cc: " + b'"' * 400_000 + b"\r\n\r\nHello",
+        HEAD + (b"Cc: " + b"\\" * 1_900 + b"\r\n") * 200 + b"\r\nHello",
+    ],
+    ids=["type", "disposition", "quotes", "many"],
+)
+def test_no_header_takes_hours(data: bytes) -> None:
+    """Each of these did: the standard library takes quadratic time, and a mail has megabytes."""
+    mail = parse(data)
+    assert mail.sender is not None
+    assert mail.sender.address == "ana@example.org"
+    assert "Hello" in mail.text or mail.attachments
+
+
+def test_of_very_many_recipients_none_is_lost() -> None:
+    sent = b", ".join(b'"Person %d" <person%d@example.org>' % (number, number) for number in range(200))
+    mail = parse(b"From: a@example.org\r\nTo: " + sent + b"\r\n\r\nHello")
+    assert [one.address for one in mail.recipients] == [f"person{number}@example.org" for number in range(200)]
