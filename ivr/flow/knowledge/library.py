@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ivr.flow.model import FlowSet
 
 MAX_QUESTION = 200
+LONGEST = 10 * MAX_QUESTION
+"""Characters that are looked at for addresses: to look at a whole mail's would take hours."""
 _FIGURES = re.compile(r"\d(?:[\s.,/()-]*\d){3,}")
 _ADDRESS = re.compile(r"\S+@\S+")
 
@@ -82,5 +84,5 @@ class Knowledge:
 def for_the_record(words: str, language: str) -> str:
     """A question as it may be kept and shown to those who write articles: dots for what may be a card's number, for
     other long numbers, and for addresses."""
-    plain = _ADDRESS.sub(MASKED, _FIGURES.sub(MASKED, " ".join(words.split())))
+    plain = _ADDRESS.sub(MASKED, _FIGURES.sub(MASKED, " ".join(words[:LONGEST].split())))
     return on_record(plain, language)[:MAX_QUESTION]

@@ -165,3 +165,9 @@ def test_a_question_is_kept_without_what_nobody_may_read(words: str, kept: str) 
 
 def test_a_long_question_is_cut() -> None:
     assert len(for_the_record("why " * 500, "en")) == 200
+
+
+def test_a_long_question_is_not_looked_at_whole() -> None:
+    """Its words are a stranger's: to find no address in a megabyte without blanks took hours."""
+    assert len(for_the_record("0" * 1_000_000, "en")) <= 200
+    assert len(for_the_record("no-address" * 100_000, "en")) <= 200
