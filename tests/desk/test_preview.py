@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, expect
 from sqlalchemy.engine import Engine
+from werkzeug.serving import make_server
 
 from callcenter import contacts, customers
 from callcenter.acd.match import match
@@ -19,9 +23,11 @@ from callcenter.db import reading
 from callcenter.queues import previewing
 from callcenter.tables import campaign_people
 from tests.desk.support import NOW, Desk, make_desk
+from tests.desk.test_browser import Quiet, Served, Tab, chromium
 from tests.desk.test_calls import Board, got, post
 from tests.valkey import Valkey
 
+__all__ = ["chromium"]
 PLAN = {"campaigns": {"plan": {"queue": "sales", "preview": True, "skips": {"not_now": "later", "moved": "close"}}}}
 
 
@@ -102,3 +108,42 @@ def test_another_agents_is_not_decided(desk: Desk, board: Board, offer: str) -> 
     assert not previewing.decide(board.queues(), "sam", offer, "call")
     assert post(desk.browser("admin"), f"/desk/offers/{offer}/call").status_code == 422
     assert previewing.decision(board.queues(), offer) == ""
+
+
+@pytest.fixture
+def site(desk: Desk) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_in_a_browser_the_reason_is_wanted_and_both_buttons_work(
+    chromium: Browser, desk: Desk, board: Board, offer: str, site: str
+) -> None:
+    tab = Tab(chromium, Served(desk, {}, site), "agent", viewport={"width": 1000, "height": 800})
+    tab.page.goto("/desk/work")
+    card = tab.page.locator(f"[data-offer='{offer}']")
+    expect(card.get_by_role("button", name="Call now")).to_be_visible(timeout=30_000)
+    assert tab.violations() == []
+    card.get_by_role("button", name="Skip").click()  # without a reason: the browser wants one
+    card.get_by_role("button", name="Call now").click()
+    expect(card.get_by_role("button", name="Accept")).to_be_visible(timeout=30_000)
+    assert previewing.decision(board.queues(), offer) == "call"
+    tab.context.close()
+
+
+def test_in_a_browser_whoever_is_skipped_is_gone(
+    chromium: Browser, desk: Desk, board: Board, offer: str, site: str
+) -> None:
+    tab = Tab(chromium, Served(desk, {}, site), "agent", viewport={"width": 1000, "height": 800})
+    tab.page.goto("/desk/work")
+    card = tab.page.locator(f"[data-offer='{offer}']")
+    card.get_by_label("Reason").select_option("moved", timeout=30_000)
+    card.get_by_role("button", name="Skip").click()
+    expect(card).to_have_count(0, timeout=30_000)
+    assert (row(desk).result, row(desk).code) == ("skipped", "moved")
+    tab.context.close()
