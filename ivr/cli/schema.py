@@ -19,7 +19,7 @@ class Schema(Command):
     help: ClassVar[str] = "print the JSON Schema of a kind of file, for editors"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        files = ("flow", "company", "intents", "quality", "campaigns", "call")
+        files = ("flow", "company", "intents", "quality", "campaigns", "article", "call")
         parser.add_argument("file", nargs="?", choices=files, default="flow", help="the kind of file (flow)")
         parser.add_argument("-o", "--output", help="the file to write, instead of printing it")
 
@@ -40,6 +40,11 @@ class Schema(Command):
             from callcenter.quality import QualityFile
 
             schema = {"$schema": DIALECT, **QualityFile.model_json_schema(), "title": "Callwright evaluation forms"}
+        elif arguments.file == "article":
+            from ivr.flow.knowledge.articles import FrontMatter
+
+            front = FrontMatter.model_json_schema(by_alias=True)
+            schema = {"$schema": DIALECT, **front, "title": "Callwright article, its front matter"}
         elif arguments.file == "campaigns":
             from callcenter.campaigns.config import CampaignsFile
 

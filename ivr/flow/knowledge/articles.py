@@ -48,6 +48,13 @@ class FrontMatter(Model):
             raise ValueError("is empty")
         return said
 
+    @field_validator("from_", "until", mode="before")
+    @classmethod
+    def _day(cls, day: Any) -> Any:
+        if day is not None and not isinstance(day, str):
+            raise ValueError("is no day; write it as 2026-01-31")
+        return day
+
     @field_validator("questions")
     @classmethod
     def _asked(cls, questions: list[str]) -> list[str]:

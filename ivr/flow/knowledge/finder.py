@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,16 +61,15 @@ class Finder:
         asked = [(place, text) for place, one in enumerate(self.articles) for text in (one.title, *one.about.questions)]
         self._asked = [text for _, text in asked]
         self._owner = np.array([place for place, _ in asked], dtype=np.intp)
-        counted = [features(content(text, lexicon), lexicon) for text in self._asked]
         held: defaultdict[str, int] = defaultdict(int)
-        for counts in counted:
-            for feature in counts:
+        for text in self._asked:
+            for feature in features(content(text, lexicon), lexicon):
                 held[feature] += 1
-        total = len(counted)
+        total = len(self._asked)
         self._idf = {feature: math.log((1 + total) / (1 + count)) + 1 for feature, count in held.items()}
         self._unknown = math.log(1 + total) + 1
-        self._postings = _postings(self._normed(counts) for counts in counted)
-        self._words = _postings(self._vocabulary(article) for article in self.articles)
+        self._postings = _Postings(self._vector(text) for text in self._asked)
+        self._words = _Postings(self._vocabulary(article) for article in self.articles)
 
     def find(self, words: str, *, fits: Callable[[Article], bool] = lambda _: True, limit: int = 5) -> list[Found]:
         """The likeliest articles first, those that have nothing in common with the words left out. Of several
@@ -88,7 +88,7 @@ class Finder:
         firsts: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
         groups: list[list[int]] = []
         for place, question in enumerate(questions):
-            vector = self._normed(features(content(question, self.lexicon), self.lexicon))
+            vector = self._vector(question)
             likeness: defaultdict[int, float] = defaultdict(float)
             for feature, weight in vector.items():
                 for group, other in firsts.get(feature, ()):
@@ -107,9 +107,8 @@ class Finder:
         if not said:
             return
         likeness = np.zeros(len(self._asked))
-        for feature, weight in self._normed(features(said, self.lexicon)).items():
-            if (posted := self._postings.get(feature)) is not None:
-                likeness[posted[0]] += weight * posted[1]
+        for feature, weight in self._vector(sentence).items():
+            self._postings.add(feature, weight, likeness)
         covered = self._covered(said)
         top = np.zeros(len(self.articles))
         np.maximum.at(top, self._owner, likeness)
@@ -135,9 +134,8 @@ class Finder:
                 continue
             worth = self._idf.get(f"w:{word}", self._unknown) * (COMMON if word in self.lexicon.common else 1.0)
             whole += worth
-            posted = self._words.get(word) or self._words.get(_beginning(word))
-            if posted is not None:
-                covered[posted[0]] += worth * posted[1]
+            if not self._words.add(word, worth, covered):
+                self._words.add(_beginning(word), worth, covered)
         return covered / whole if whole else covered
 
     def _vocabulary(self, article: Article) -> Mapping[str, float]:
@@ -154,7 +152,9 @@ class Finder:
                     out[form] = max(out.get(form, 0.0), worth)
         return out
 
-    def _normed(self, counts: Mapping[str, float]) -> dict[str, float]:
+    def _vector(self, text: str) -> dict[str, float]:
+        """TF-IDF by feature, of length 1."""
+        counts = features(content(text, self.lexicon), self.lexicon)
         weights = {name: math.sqrt(count) * self._idf.get(name, self._unknown) for name, count in counts.items()}
         length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
         return {name: weight / length for name, weight in weights.items()}
@@ -168,14 +168,24 @@ def _lead(top: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(top == first, first - second, 0.0)
 
 
-def _postings(rows: Iterator[Mapping[str, float]]) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]]:
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    weights: defaultdict[str, list[float]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        for feature, weight in row.items():
-            places[feature].append(place)
-            weights[feature].append(weight)
-    return {name: (np.array(found, dtype=np.intp), np.array(weights[name])) for name, found in places.items()}
+class _Postings:
+    """Which rows have a feature, and with what weight. Kept small: there may be millions."""
+
+    def __init__(self, rows: Iterator[Mapping[str, float]]) -> None:
+        self._rows: defaultdict[str, array[int]] = defaultdict(lambda: array("i"))
+        self._weights: defaultdict[str, array[float]] = defaultdict(lambda: array("f"))
+        for place, row in enumerate(rows):
+            for feature, weight in row.items():
+                self._rows[feature].append(place)
+                self._weights[feature].append(weight)
+
+    def add(self, feature: str, worth: float, to: npt.NDArray[np.float64]) -> bool:
+        """Add to each row that has the feature its weight times `worth`; whether any has it."""
+        if feature not in self._rows:
+            return False
+        rows = np.frombuffer(self._rows[feature], dtype=np.intc)
+        to[rows] += worth * np.frombuffer(self._weights[feature], dtype=np.single)
+        return True
 
 
 def _beginning(word: str) -> str:

@@ -40,6 +40,7 @@ def test_windows_files_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
         ("en/a.md", f"{HEAD}answers: Yes.\n---\n", "en/a.md:4:1: 'answers' is not known here; did you mean 'answer'?"),
         ("en/a.md", f"{HEAD}answer: {'x' * 601}\n---\n", "en/a.md:4:1: 'answer': String should have at most 600"),
         ("en/a.md", f"{HEAD}answer: Yes.\nfrom: 2026-13-01\n---\n", "en/a.md:5:1: 'from': "),
+        ("en/a.md", f"{HEAD}answer: Yes.\nuntil: 0\n---\n", "en/a.md:5:1: 'until': is no day; write it as 2026-01-31"),
         (
             "en/a.md",
             f"{HEAD}answer: Yes.\nfrom: 2026-02-01\nuntil: 2026-01-01\n---\n",
