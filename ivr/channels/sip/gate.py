@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ivr.channels.sip.digest import DigestServer
 from ivr.channels.sip.flow import Flow
-from ivr.channels.sip.guard import Lockout
+from ivr.channels.sip.guard import Answers, Lockout
 from ivr.channels.sip.message import Malformed, Request, Response, make_response, parse
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Gate:
             DigestServer(settings.users, settings.realm, endpoint.clock, settings.digests) if settings.users else None
         )
         self._lockout = Lockout(endpoint.clock)
+        self._answers = Answers(endpoint.clock)
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram or one framed message. May raise; the endpoint guards."""
@@ -42,7 +43,8 @@ class Gate:
             request = error.request
             if request and request.method != "ACK" and (allowed or self._may_ask(flow.remote[0])):
                 self._note_source(request)
-                self._refuse(request, error.status, str(error) if error.status == 400 else "")
+                if allowed or self._may_answer(request):
+                    self._refuse(request, error.status, str(error) if error.status == 400 else "")
             return
         if isinstance(message, Response):
             if not endpoint.layer.on_response(message):
@@ -87,11 +89,21 @@ class Gate:
             self._endpoint.oddities.note("wrong credentials", source)
         if verdict == "wrong":
             self._lockout.failed(who)
+        if not self._may_answer(request):
+            return False
         response = make_response(request, 401, "", self._endpoint.tag_of(request))
         for challenge in digest.challenges(source, stale=verdict == "stale", only=only):
             response.headers.append("WWW-Authenticate", challenge)
         response.headers.set_single("Server", self._endpoint.settings.user_agent)
         request.flow.send(bytes(response))
+        return False
+
+    def _may_answer(self, request: Request) -> bool:
+        """Whether a stranger gets one more answer now."""
+        source = request.flow.remote[0]
+        if request.flow.reliable or self._endpoint.guard.allows(source) or self._answers.admits(source):
+            return True
+        self._endpoint.oddities.note("not answered", source)
         return False
 
     def _guesser(self, request: Request) -> str:

@@ -16,6 +16,7 @@ _LOG_EVERY = 30.0
 _CACHE = 4096
 GUESSES = 10
 LOCKED_SECONDS = 300.0
+ANSWERS_PER_SECOND = 20.0
 
 
 class Guard:
@@ -71,6 +72,29 @@ class Lockout:
         self._guesses[key] = (count + 1 if now - at < LOCKED_SECONDS else 1, now)
         if len(self._guesses) > _CACHE:
             self._guesses.popitem(last=False)
+
+
+class Answers:
+    """How often a stranger's address is answered over UDP: its source is forged easily, and our answer, which is three
+    times as long as the shortest request, would go to whoever really has it (RFC 3261 section 26.3.2.4). A telephone
+    that isn't answered asks again half a second later.
+
+    One second's answers may be given at once. It keeps `_CACHE` addresses, as `Lockout` does.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def admits(self, ip: str) -> bool:
+        """Whether one more answer may be sent there now; it then counts."""
+        key, now = _household(ip), self._clock.time()
+        left, at = self._left.pop(key, (ANSWERS_PER_SECOND, now))
+        left = min(ANSWERS_PER_SECOND, left + (now - at) * ANSWERS_PER_SECOND)
+        self._left[key] = (left - 1 if left >= 1 else left, now)
+        if len(self._left) > _CACHE:
+            self._left.popitem(last=False)
+        return left >= 1
 
 
 def _household(ip: str) -> str:

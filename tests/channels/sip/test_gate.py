@@ -10,7 +10,7 @@ import re
 import pytest
 
 from ivr.channels.sip.digest import DigestServer
-from ivr.channels.sip.guard import GUESSES, LOCKED_SECONDS, Lockout
+from ivr.channels.sip.guard import ANSWERS_PER_SECOND, GUESSES, LOCKED_SECONDS, Answers, Lockout
 from tests.channels.sip.fakes import FakeClock
 from tests.channels.sip.raw_client import Message, RawClient
 from tests.channels.sip.server import calling, eventually
@@ -203,3 +203,30 @@ async def test_a_repeated_invite_with_credentials_is_not_asked_again() -> None:
         await client.bye()
         assert len(server.legs) == 1
         assert len([m for m in client.log if m.status == 401]) == 1
+
+
+async def test_a_forged_source_is_not_flooded_with_our_answers() -> None:
+    """Who is asked for a password over UDP may have sent nothing: an answer is longer than what it answers."""
+    async with calling(users=USERS, allow=ELSEWHERE) as (server, client):
+        server.endpoint._gate._answers = Answers(FakeClock())  # no time passes
+        most = round(ANSWERS_PER_SECOND)
+        for number in range(most + 1):
+            client.renew()
+            client.send(client.request("OPTIONS", cseq=number + 1))
+            if number < most:
+                assert (await client.final("OPTIONS")).status == 401
+        await eventually(lambda: server.endpoint.oddities.counts["not answered"] == 1)
+
+
+def test_answers_come_again_and_their_memory_is_bounded() -> None:
+    clock = FakeClock()
+    answers = Answers(clock)
+    most = round(ANSWERS_PER_SECOND)
+    assert [answers.admits("2001:db8::1") for _ in range(most + 2)] == [True] * most + [False] * 2
+    assert not answers.admits("2001:db8::2")  # whoever has one of a /64 has all
+    assert answers.admits("192.0.2.1")
+    clock.advance(0.5)
+    assert sum(answers.admits("2001:db8::1") for _ in range(most)) == most // 2
+    for number in range(10_000):
+        answers.admits(f"198.51.{number // 256}.{number % 256}")
+    assert len(answers._left) <= 4096
