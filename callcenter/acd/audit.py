@@ -58,6 +58,7 @@ class _Asked:
     state: str
     at: float
     medium: str = ""
+    capacity: int | None = None  # the agent's for this medium, when they were asked
 
 
 ENDINGS = {"offer.refused": "refused", "offer.expired": "expired", "offer.withdrawn": "withdrawn",
@@ -70,8 +71,7 @@ OPEN = ("offered", "accepted", "connected", "wrap_up")
 class Audit:
     """Feed it with `take`, then ask for `findings`. `lives` counts contacts, `counts` facts by kind."""
 
-    def __init__(self, capacity: Mapping[str, Mapping[str, int]] | None = None) -> None:
-        self._capacity = capacity or {}
+    def __init__(self) -> None:
         self._lives: dict[str, _Life] = defaultdict(_Life)
         self._offers: dict[str, _Asked] = {}
         self._agents: dict[str, set[str]] = defaultdict(set)  # their offers that aren't over
@@ -142,7 +142,8 @@ class Audit:
         if fact.kind == "callback.due" and life.callback != "requested":
             self._wrong(fact.contact, fact, f"was to be called back while its callback was {life.callback or 'none'}")
         medium = str(fact.data.get("medium", ""))
-        self._offers[fact.offer] = _Asked(fact.contact, fact.agent, "offered", fact.at, medium)
+        capacity = fact.data.get("capacity")
+        self._offers[fact.offer] = _Asked(fact.contact, fact.agent, "offered", fact.at, medium, capacity)
         life.offers.add(fact.offer)
         self._agents[fact.agent].add(fact.offer)
 
@@ -177,8 +178,7 @@ class Audit:
         if life.served > 1:
             self._wrong(fact.contact, fact, "was served twice", always=True)
         asked = self._offers.get(fact.offer)
-        most = self._capacity.get(fact.agent, {}).get(asked.medium) if asked else None
-        if asked is not None and most is not None:
+        if asked is not None and (most := asked.capacity) is not None:
             own = [self._offers[id] for id in self._agents[fact.agent]]
             held = sum(one.medium == asked.medium and one.state in ("connected", "wrap_up") for one in own)
             if held > most:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
@@ -17,10 +15,9 @@ BATCH = 5000
 KINDS = ("queue.%", "offer.%", "callback.%", "wrap\\_up.%")
 
 
-def audit(engine: Engine, capacity: Mapping[str, Mapping[str, int]] | None = None, *, upto: int | None = None) -> Audit:
-    """Take in all events of queues in the order of the log. `capacity` is each agent's by medium; `upto` an event's
-    id."""
-    found = Audit(capacity)
+def audit(engine: Engine, *, upto: int | None = None) -> Audit:
+    """Take in all events of queues in the order of the log, up to the event of the id `upto`."""
+    found = Audit()
     after = 0
     ours = sa.or_(*(events.c.kind.like(kind, escape="\\") for kind in KINDS))
     with reading(engine) as conn:

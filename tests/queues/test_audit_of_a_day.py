@@ -94,7 +94,7 @@ def day(queues: Queues, client: redis.Redis, clock: Clock) -> list[Fact]:
 
 
 def named(facts: list[Fact], now: float) -> set[str]:
-    audit = Audit({agent: {"voice": 1, "chat": 4} for agent in ("ana", "ben", "cleo")})
+    audit = Audit()
     audit.take(facts)
     return {finding.who for finding in audit.findings(now, 0)}
 
@@ -133,6 +133,22 @@ def test_each_kind_that_is_audited_is_in_the_day(day: list[Fact]) -> None:
     """But for what a store leads to that has lost something: its own tests have that."""
     everyday = {kind for kind in _HANDLERS if not kind.startswith("queue.store_") and not kind.endswith(".restored")}
     assert everyday - {fact.kind for fact in day} == set()
+
+
+def test_an_agent_with_more_than_fits_is_named(queues: Queues, client: redis.Redis, clock: Clock) -> None:
+    """By what was their capacity when they were asked, which the log holds."""
+    queues.sign_in("ana")
+    for contact in ("first", "second"):
+        queues.join(contact, "billing", channel="sip")
+        offer = served(queues, contact, "ana")
+        client.hdel("cw:agent:ana", "load:voice")  # a fault of ours: the store miscounts
+        assert queues.place(contact) is not None
+    audit = Audit()
+    audit.take(Tail(client, "0").read())
+    assert [(one.who, one.what) for one in audit.findings(clock.now)] == [
+        ("ana", "has 2 contacts by voice, and 1 is the most")
+    ]
+    assert queues.complete(offer)
 
 
 @pytest.mark.parametrize(("kind", "more"), [

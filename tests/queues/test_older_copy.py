@@ -72,7 +72,7 @@ def test_it_is_brought_up_to_what_has_happened(engine: Engine, queues: Queues, c
     assert queues.presence_of("ben")[:2] == ("unavailable", "lunch")
     drain(engine, queues)
     assert kinds_stored(engine).count("queue.store_lost") == 1
-    assert audit(engine, {}).findings(queues.clock(), 60) == []
+    assert audit(engine).findings(queues.clock(), 60) == []
 
 
 def test_what_came_after_it_took_over_counts_too(engine: Engine, queues: Queues, copy: Copy) -> None:
@@ -86,7 +86,7 @@ def test_what_came_after_it_took_over_counts_too(engine: Engine, queues: Queues,
     assert new.state == "waiting"
     assert "same" not in there(queues)
     drain(engine, queues)
-    assert audit(engine, {}).findings(queues.clock(), 60) == []
+    assert audit(engine).findings(queues.clock(), 60) == []
 
 
 def test_a_process_that_dies_before_it_has_dropped_the_copy_leaves_that_to_the_next(
@@ -194,7 +194,7 @@ def test_a_conversation_that_no_log_knows_of_is_offered_to_nobody_else(
     assert queues.complete(offer)
     drain(engine, queues)
     assert (row(engine, "c1").state, row(engine, "c1").agent) == ("done", "ana")
-    assert audit(engine, {}).findings(queues.clock(), 60) == []
+    assert audit(engine).findings(queues.clock(), 60) == []
 
 
 def test_nor_is_a_callback_that_was_connected(

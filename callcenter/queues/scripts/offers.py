@@ -35,8 +35,8 @@ for _, want in ipairs(cjson.decode(ARGV[6])) do
     redis.call('SADD', 'cw:agent_offers:' .. want.agent, want.offer)
     set(key, {offer = want.offer, ['offered:' .. queue] = now})
     journal(entry.leg == 'absent' and 'callback.due' or 'offer.made', now, contact, queue, want.agent, want.offer,
-            {lease_until = tonumber(lease), device = a.device, medium = medium, number = entry.number,
-             holder = entry.holder, attempts = tonumber(entry.attempts or '0')})
+            {lease_until = tonumber(lease), device = a.device, medium = medium, capacity = want.capacity,
+             number = entry.number, holder = entry.holder, attempts = tonumber(entry.attempts or '0')})
     settle(want.agent, now)
   end
 end
