@@ -44,12 +44,13 @@ class Call:
 
 
 def due(engine: Engine, lists: Lists, now: datetime) -> list[str]:
-    """The campaigns that run a flow and have somebody to be looked at now."""
-    names = [name for name, campaign in lists.campaigns.items() if campaign.flow is not None]
+    """The campaigns that run a flow, today and without a pause, and have somebody to be looked at now."""
+    today = now.astimezone(lists.zone).date()
+    names = [name for name, one in lists.campaigns.items() if one.flow is not None and one.on(today)]
     if not names:
         return []
     with reading(engine) as conn:
-        return [name for name in names if people.due(conn, name, now, 1)]
+        return [name for name in names if not people.is_paused(conn, name) and people.due(conn, name, now, 1)]
 
 
 def begin(engine: Engine, lists: Lists, name: str, now: datetime, callbacks: calls.Waiting, most: int) -> list[Call]:

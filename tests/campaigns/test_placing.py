@@ -51,6 +51,26 @@ def test_a_call_has_a_contact_and_what_the_list_says(desks: Desk) -> None:
     assert placed(desks) == []
 
 
+def test_only_campaigns_of_today_that_arent_paused_are_looked_at(desk: Desk) -> None:
+    def due() -> list[str]:
+        return placing.due(desk.engine, desk.lists(), desk.now)
+
+    desk.put(ANA)
+    assert due() == []  # agents call
+    flows(desk)
+    assert due() == ["plan"]
+    with desk.engine.begin() as conn:
+        people.pause(conn, "plan", by="user:1", at=desk.now)
+    assert due() == []
+    assert placed(desk) == []
+    with desk.engine.begin() as conn:
+        people.resume(conn, "plan", by="user:1", at=desk.now)
+    desk.file["plan"]["until"] = "2026-11-17"
+    assert due() == []
+    assert placed(desk) == []
+    assert desk.state() == ("waiting", "", 0)
+
+
 def test_only_those_who_agreed_unless_the_campaign_says_otherwise(desk: Desk) -> None:
     flows(desk)
     del desk.file["plan"]["consent"]
