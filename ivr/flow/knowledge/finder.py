@@ -111,7 +111,7 @@ class Finder:
             self._postings.add(feature, weight, likeness)
         covered = self._covered(said)
         top = np.zeros(len(self.articles))
-        np.maximum.at(top, self._owner, likeness)
+        np.maximum.at(top, self._owner, np.minimum(likeness, 1.0))
         sure = 1 / (1 + np.exp(-(LIKENESS * top + COVERAGE * covered + LEAD * _lead(top) + OFFSET)))
         shown = 0
         for place in np.argsort(-sure, kind="stable"):
@@ -136,7 +136,7 @@ class Finder:
             whole += worth
             if not self._words.add(word, worth, covered):
                 self._words.add(_beginning(word), worth, covered)
-        return covered / whole if whole else covered
+        return np.minimum(covered / whole, 1.0) if whole else covered
 
     def _vocabulary(self, article: Article) -> Mapping[str, float]:
         """The words that an article has, and their beginnings, and how much each counts."""
