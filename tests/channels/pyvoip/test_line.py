@@ -60,7 +60,7 @@ async def registered(**options: int) -> AsyncIterator[tuple[Bench, RawClient]]:
     pbx = await Pbx.open()
     bench = Bench(pbx)
     account = Registration(f"sip:127.0.0.1:{pbx.address[1]}", "ivr", "secret")
-    bench.line = await Line.open(account, "127.0.0.1", 0, bench.media, bench.on_call, **options)  # type: ignore[arg-type]
+    bench.line = await Line.open(account, "127.0.0.1", 0, bench.media, bench.on_call, **options)
     client = await RawClient.open(pbx.address)
     try:
         yield bench, client
@@ -84,7 +84,7 @@ async def test_a_wrong_password() -> None:
     pbx = await Pbx.open("other")
     account = Registration(f"sip:127.0.0.1:{pbx.address[1]}", "ivr", "secret")
     with pytest.raises(NotRegistered, match="refuses ivr"):
-        await Line.open(account, "127.0.0.1", 0, FakeMedia(), Bench(pbx).on_call)  # type: ignore[arg-type]
+        await Line.open(account, "127.0.0.1", 0, FakeMedia(), Bench(pbx).on_call)
     pbx.transport.close()
     await asyncio.get_running_loop().shutdown_default_executor()
 

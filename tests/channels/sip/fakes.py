@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ivr.channels.leg import LegEvent, PlayEnded, RecordingEnded
+from ivr.channels.leg import Clip, LegEvent, PlayEnded, RecordingEnded
+from ivr.channels.sip.crypto import Keys
+from ivr.channels.sip.media.client import Media
+from ivr.channels.sip.media.remote import Stream
 
 
 class FakeHandle:
@@ -53,30 +55,39 @@ class NoPort(Exception):
     pass
 
 
-class FakeStream:
-    def __init__(self, media: FakeMedia, port: int, on_event: Callable[[LegEvent], None]) -> None:
-        self.media, self.port, self.on_event = media, port, on_event
+class FakeStream(Stream):
+    def __init__(self, media: FakeMedia, number: int, on_event: Callable[[LegEvent], None]) -> None:
+        super().__init__(media, number, 20_000 + 2 * number, on_event)
+        self.media, self.on_event = media, on_event
         self.connections: list[tuple[tuple[str, int], str, int | None, bool, bool]] = []
-        self.keys: Any = None
+        self.keys: Keys | None = None
         self.mux = False
         self.played: list[list[str]] = []
         self.digits = ""
         self.closed = False
-        self._recording: Path | None = None
+        self._path: Path | None = None
 
     @property
     def last(self) -> tuple[tuple[str, int], str, int | None, bool, bool]:
         return self.connections[-1]
 
     def connect(
-        self, remote: tuple[str, int], *, codec: str, event_type: int | None, send: bool = True, receive: bool = True,
-        keys: Any = None, mux: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        remote: tuple[str, int],
+        *,
+        codec: Literal["PCMU", "PCMA"],
+        event_type: int | None,
+        send: bool = True,
+        receive: bool = True,
+        learn: bool | None = None,
+        keys: Keys | None = None,
+        mux: bool = False,
+    ) -> None:
         assert not self.closed
         self.keys, self.mux = keys, mux
         self.connections.append((remote, codec, event_type, send, receive))
 
-    def play(self, clips: Any, *, loop: bool = False) -> int:
+    def play(self, clips: Sequence[Clip], *, loop: bool = False) -> int:
         self.played.append([clip.key for clip in clips])
         return len(self.played)
 
@@ -84,9 +95,9 @@ class FakeStream:
         self.on_event(PlayEnded(len(self.played), "stopped"))
 
     def record(
-        self, path: Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
+        self, path: str | Path, *, max_seconds: float, finish_on: str = "", silence_seconds: float | None = None
     ) -> None:
-        self._recording = path
+        self._path = Path(path)
 
     def stop_recording(self) -> None:
         self._end_recording("stopped")
@@ -94,8 +105,8 @@ class FakeStream:
     def pause_recording(self, paused: bool) -> None:
         pass
 
-    def digit(self, d: str) -> None:
-        self.digits += d
+    def digit(self, digit: str) -> None:
+        self.digits += digit
 
     def send_digits(self, digits: str) -> None:
         pass
@@ -106,20 +117,20 @@ class FakeStream:
         self._end_recording("hangup")
         self.media.streams.remove(self)
 
-    def _end_recording(self, reason: Any) -> None:
-        if self._recording:
-            path, self._recording = self._recording, None
+    def _end_recording(self, reason: Literal["stopped", "hangup"]) -> None:
+        if self._path:
+            path, self._path = self._path, None
             self.on_event(RecordingEnded(path, 1.0, reason))
 
 
-class FakeMedia:
+class FakeMedia(Media):
     """`streams` are the open ones."""
 
     def __init__(self, ports: int = 10_000) -> None:
+        super().__init__("127.0.0.1", None, None, 0, 0.0)
         self.streams: list[FakeStream] = []
         self.free = ports
         self.opened = 0
-        self.died = asyncio.Event()
         self.opening: Callable[[], Any] | None = None
 
     async def open(self, on_event: Callable[[LegEvent], None]) -> FakeStream:
@@ -128,7 +139,7 @@ class FakeMedia:
         if len(self.streams) >= self.free:
             raise NoPort("no port is free")
         self.opened += 1
-        stream = FakeStream(self, 20_000 + 2 * self.opened, on_event)
+        stream = FakeStream(self, self.opened, on_event)
         self.streams.append(stream)
         return stream
 

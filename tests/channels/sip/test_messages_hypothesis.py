@@ -82,7 +82,7 @@ class World:
         self.ours = ""
 
     async def start(self, wanted: SipSettings) -> None:
-        self.endpoint = await SipEndpoint.start(wanted, self.media, self._serve, self.clock)  # type: ignore[arg-type]
+        self.endpoint = await SipEndpoint.start(wanted, self.media, self._serve, self.clock)
 
     async def _serve(self, leg: SipLeg) -> None:
         assert leg.dialog is not None
