@@ -26,7 +26,7 @@ from websockets.http11 import Request, Response
 from callcenter import live
 from callcenter.tickets import BadTicket
 from ivr import metrics
-from ivr.live import origins
+from ivr.live import networks, origins
 from ivr.live.connection import TOPICS, Connection
 from ivr.live.context import Context
 from ivr.live.endpoint import Endpoint, Refused, endpoints
@@ -57,6 +57,7 @@ class LiveServer:
         self._origins = {path: own | kind.origins(self._settings) for path, kind in self._endpoints.items()}
         self._connections: set[Connection] = set()
         self._subjects: Counter[str] = Counter()
+        self._networks: Counter[str] = Counter()
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[Server]:
@@ -102,7 +103,9 @@ class LiveServer:
         if origin not in self._origins[name]:
             log.info("another site's page is refused", endpoint=name, origin=origin[:100])
             return _answer(HTTPStatus.FORBIDDEN)
-        if len(self._connections) >= self._settings.live_connections:
+        most = self._settings.live_connections
+        here = self._networks[self._network(socket, request)]
+        if len(self._connections) >= most or here >= max(1, most // networks.SHARE):
             return _answer(HTTPStatus.SERVICE_UNAVAILABLE, retry=True)
         return None
 
@@ -111,7 +114,10 @@ class LiveServer:
         path = socket.request.path.partition("?")[0].removeprefix("/live").strip("/")
         endpoint = self._endpoints[path]
         connection = Connection(socket, endpoint, self.context.hub)
+        network = self._network(socket, socket.request)
         self._connections.add(connection)
+        if network:
+            self._networks[network] += 1
         metrics.LIVE_CONNECTIONS.labels(path).inc()
         try:
             await self._serve(connection, endpoint)
@@ -124,8 +130,16 @@ class LiveServer:
             await socket.close(CloseCode.INTERNAL_ERROR)
         finally:
             self._connections.discard(connection)
+            if self._networks[network] > 1:
+                self._networks[network] -= 1
+            else:
+                self._networks.pop(network, None)
             metrics.LIVE_CONNECTIONS.labels(path).dec()
             await connection.close()
+
+    def _network(self, socket: ServerConnection, request: Request) -> str:
+        peer = socket.remote_address
+        return networks.network_of(str(peer[0]) if peer else "", request.headers, self._settings.proxies)
 
     async def _serve(self, connection: Connection, endpoint: Endpoint) -> None:
         try:

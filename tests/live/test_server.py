@@ -9,13 +9,16 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ivr.live import connection, server
 from ivr.live.connection import parse
 from ivr.live.context import Context
+from ivr.live.networks import network_of
 from tests.live.conftest import Page, serving
 
 
@@ -283,3 +286,39 @@ async def test_health_and_metrics(context: Context) -> None:
         assert 'callwright_live_connections{path="desk"} 1.0' in text
         with pytest.raises(urllib.error.HTTPError, match="403"):
             await context.thread(get, live.url + "/desk")
+
+
+async def test_one_network_does_not_keep_all_others_out(context: Context) -> None:
+    """A quarter of the connections is a network's, and free again once its pages are gone."""
+    settings = context.settings.model_copy(update={"live_connections": 8, "proxies": 1})
+
+    def behind(address: str) -> dict[str, Any]:
+        return {"additional_headers": {"X-Forwarded-For": f"198.51.100.9, {address}"}}
+
+    async with serving(replace(context, settings=settings)) as live:
+        async with live.socket(**behind("192.0.2.1")), live.socket(**behind("192.0.2.1")):
+            with pytest.raises(InvalidStatus) as error:
+                async with live.socket(**behind("192.0.2.1")):
+                    pass
+            assert error.value.response.status_code == 503
+            async with live.socket(**behind("192.0.2.2")):
+                pass
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    async with live.socket(**behind("192.0.2.1")):
+                        return
+                except InvalidStatus:
+                    await asyncio.sleep(0.01)
+
+
+def test_networks() -> None:
+    forwarded = Headers()
+    forwarded["X-Forwarded-For"] = "203.0.113.5, 2001:db8:0:aa01::7"
+    forwarded["X-Forwarded-For"] = "192.0.2.8"
+    assert network_of("198.51.100.1", forwarded, 0) == "198.51.100.1/32"
+    assert network_of("::ffff:198.51.100.1", Headers(), 0) == "198.51.100.1/32"
+    assert network_of("198.51.100.1", forwarded, 1) == "192.0.2.8/32"
+    assert network_of("198.51.100.1", forwarded, 2) == "2001:db8:0:aa00::/56"
+    for peer, headers, proxies in (("127.0.0.1", forwarded, 0), ("", forwarded, 0), ("10.0.0.1", Headers(), 1)):
+        assert network_of(peer, headers, proxies) == ""
