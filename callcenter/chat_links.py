@@ -8,7 +8,7 @@ a touch. So it settles the one conversation (proof `link`), and neither the brow
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,7 +66,6 @@ def issue(
     session_id: str,
     stack: Sequence[Sequence[str]],
     subject: str = "",
-    meta: Mapping[str, Any] | None = None,
 ) -> str:
     """Send a link to a (normalised) phone or mail address through the outbox; returns the message's id. `key` is the
     attempt that it belongs to (`issued`), `body` the text with the link in it. Raises `TooManyLinks`, and ValueError
@@ -81,7 +80,7 @@ def issue(
     older = sa.update(chat_links).where(*same, chat_links.c.used_at.is_(None), chat_links.c.expires_at > at)
     conn.execute(older.values(expires_at=at))
     message_id = outbox.queue(
-        conn, channel=CHANNEL[kind], to=value, subject=subject, body=body, at=at, contact_id=contact_id, meta=meta,
+        conn, channel=CHANNEL[kind], to=value, subject=subject, body=body, at=at, contact_id=contact_id,
         dedupe_key=f"{DEDUPE}link:{link_id}",
     )  # fmt: skip
     conn.execute(

@@ -210,12 +210,12 @@ PERIODIC = (
 )
 
 
-def enqueue(settings: Settings, function: Callable[[], object], queue: str, timeout: int = 300) -> Job:
+def enqueue(settings: Settings, function: Callable[[], object], queue: str) -> Job:
     """Hand a job to the workers. Raises `ivr.embedded.NoRedis` and redis-py's errors."""
     from ivr.embedded import connect
 
     with connect(settings) as client:
-        return Queue(queue, connection=client).enqueue(function, job_timeout=timeout, result_ttl=60)
+        return Queue(queue, connection=client).enqueue(function, job_timeout=300, result_ttl=60)
 
 
 def run_clock(client: redis.Redis) -> None:

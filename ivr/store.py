@@ -130,17 +130,11 @@ class SessionStore:
             if contact:
                 self._start_contact(driver, connection, session, now, region)
             row = {
-                "id": session.id,
                 "contact_id": session.contact_id,
                 "channel": session.channel,
                 "external_id": external_id,
                 "flow_hash": session.flow_hash,
-                "seq": session.seq,
-                "data": self._dump(session),
-                "reply": reply,
-                "reply_seq": session.seq - 1,
-                "updated_at": now,
-                "ended": session.ended,
+                **self._state(session, reply, now),
             }
             self._insert.execute(driver, row)
             self._facts(driver, session, effects, now)
@@ -148,6 +142,18 @@ class SessionStore:
             if also is not None and connection is not None:
                 also(connection)
         return True
+
+    def _state(self, session: Session, reply: str, now: datetime) -> dict[str, object]:
+        """What every step changes in its row."""
+        return {
+            "id": session.id,
+            "seq": session.seq,
+            "data": self._dump(session),
+            "reply": reply,
+            "reply_seq": session.seq - 1,
+            "updated_at": now,
+            "ended": session.ended,
+        }
 
     def _start_contact(
         self,
@@ -179,16 +185,7 @@ class SessionStore:
         self, session: Session, effects: Sequence[Effect], reply: str, now: datetime, *, also: Also | None = None
     ) -> bool:
         """Store a session's next state if it is the next (compare-and-set on `seq`); False if another was faster."""
-        values = {
-            "id": session.id,
-            "before": session.seq - 1,
-            "seq": session.seq,
-            "data": self._dump(session),
-            "reply": reply,
-            "reply_seq": session.seq - 1,
-            "updated_at": now,
-            "ended": session.ended,
-        }
+        values = {"before": session.seq - 1, **self._state(session, reply, now)}
         others = [effect for effect in effects if _goes_elsewhere(effect)]
         whole = bool(others) or also is not None
         with self._writing, self._transaction(whole=whole) as (driver, connection):

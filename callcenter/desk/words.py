@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, format_timedelta
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
 FOLDER = Path(__file__).parent / "words"
@@ -49,9 +49,6 @@ class Words:
         """The time of today's, the day of what is older."""
         same = at.astimezone(self.zone).date() == now.astimezone(self.zone).date()
         return self.clock(at) if same else format_date(at.astimezone(self.zone), "short", locale=self.locale)
-
-    def ago(self, at: datetime, now: datetime) -> str:
-        return format_timedelta(at - now, add_direction=True, locale=self.locale)
 
     def money(self, minor: int, currency: str) -> str:
         """An amount in minor units."""

@@ -97,11 +97,11 @@ class Facts:
         await asyncio.wait({told})  # the end is not told before the beginning
         await self.say(self.queues.consult_over, contact_id, agent_id)
 
-    def journal(self, kind: str, offer: Offer, data: Mapping[str, object], *, by: str = "") -> None:
+    def journal(self, kind: str, offer: Offer, data: Mapping[str, object]) -> None:
         """An entry of the journal, after those before it."""
         at = f"{self.clock():.6f}"
         fields = {
-            "kind": kind, "at": at, "contact": offer.contact_id, "queue": offer.queue, "agent": by or offer.agent_id,
+            "kind": kind, "at": at, "contact": offer.contact_id, "queue": offer.queue, "agent": offer.agent_id,
             "offer": offer.id, "data": json.dumps(data),
         }  # fmt: skip
         task = asyncio.ensure_future(self._append(fields))

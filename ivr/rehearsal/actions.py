@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
 
 from ivr.flow.effects import RunAction, Transfer
 from ivr.flow.inputs import ActionDone, TransferEnded
@@ -14,8 +13,3 @@ Answer = tuple[ActionDone, float]
 """What an action came to, and how many seconds it took."""
 ActionRunner = Callable[[RunAction, Session, dt.datetime], Answer]
 TransferRunner = Callable[[Transfer], TransferEnded]
-
-
-def no_actions(action: RunAction, session: Session, now: Any) -> Answer:
-    """Every action fails: for flows that run none."""
-    return ActionDone(action.call, "failed"), 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,16 +20,17 @@ from callcenter.tables import events, messages, sessions
 from ivr.actions import specs
 from ivr.actions.bills.importing import DEMO, import_bills
 from ivr.conversations import Conversations
+from ivr.flow import template
 from ivr.flow.effects import RunAction
 from ivr.flow.inputs import ActionDone, HungUp
 from ivr.flow.load import load
 from ivr.flow.session import Session
+from ivr.prompts.parts import Part
 from ivr.rehearsal.phone import Facts, Heard, Sent
 from ivr.rehearsal.reading import read_scripts
 from ivr.rehearsal.run import Outcome, ScriptedActions, perform
 from ivr.rehearsal.sandbox import Sandbox
 from ivr.rehearsal.script import Script
-from ivr.rehearsal.twilio_double.phone import _pattern
 from ivr.runner import Runner
 from ivr.vault import Vault
 from tests.carriers import carrying
@@ -47,6 +49,14 @@ TEXT = [
     and script.call.thread == "text"
 ]
 """Those that wait for agents, begin in the middle, or are on a certain channel, run on the simulator."""
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """What a catalogue's text is like, whatever its placeholders are filled with."""
+    pieces = template.parse(text).pieces
+    fixed = (str(piece.value) if isinstance(piece, Part) and piece.kind == "text" else None for piece in pieces)
+    parts = (".*?" if words is None else re.escape(" ".join(words.split())) for words in fixed)
+    return re.compile(r"\s?".join(parts), re.DOTALL)
 
 
 class ScriptedRunner(Runner):
@@ -123,7 +133,7 @@ def _id(line: str, wanted: frozenset[str]) -> str:
         (len(text), id.removesuffix("_text"))
         for texts in FLOWS.texts.values()
         for id, text in texts.items()
-        if not id.startswith("system.words") and _pattern(text).fullmatch(line)
+        if not id.startswith("system.words") and pattern(text).fullmatch(line)
     ]
     fixed = [one for one in found if one[1] != "system.menu_choice"]
     # Some prompts have the same words: the one that the script waits for is as good as another.

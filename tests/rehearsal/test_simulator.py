@@ -9,7 +9,7 @@ from typing import Any
 from ivr.flow.effects import RunAction
 from ivr.flow.inputs import ActionDone, TransferEnded
 from ivr.flow.session import Session
-from ivr.rehearsal.actions import Answer, no_actions
+from ivr.rehearsal.actions import Answer
 from ivr.rehearsal.phone import Heard
 from ivr.rehearsal.simulator import Simulator
 from tests.flow import sample
@@ -134,7 +134,7 @@ def test_transfers_and_listening(tmp_path: Path) -> None:
     exits = "{busy: go, no_answer: end, done: end, unsupported: end}"
     main = f"steps: {{go: {{transfer: called, say: Hold on., exits: {exits}}}}}"
     ends = [TransferEnded("busy"), TransferEnded("answered")]
-    call = phone(tmp_path, {"flows/main.yaml": main}, transfers=lambda transfer: ends.pop(0), actions=no_actions)
+    call = phone(tmp_path, {"flows/main.yaml": main}, transfers=lambda transfer: ends.pop(0))
     assert call.ended
     assert [one.text for one in call.listen(lambda heard: True)] == ["Hold on."]
     assert [one.text for one in call.listen(lambda heard: True)] == ["Hold on."]

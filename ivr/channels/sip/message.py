@@ -53,8 +53,25 @@ class Malformed(Exception):
         self.request = request
 
 
+class _Received:
+    """What requests and responses have in common."""
+
+    __slots__ = ()
+    message: SipMessage
+
+    def header(self, name: str) -> str:
+        return header(self.message, name)
+
+    def headers(self, name: str) -> list[str]:
+        return self.message.headers.get(name)
+
+    @property
+    def body(self) -> bytes:
+        return self.message.body
+
+
 @dataclass(slots=True)
-class Request:
+class Request(_Received):
     """A request as received. `method` is that of the start line; `flow` is where answers go."""
 
     message: SipRequest
@@ -67,19 +84,9 @@ class Request:
     from_: NameAddr
     to: NameAddr
 
-    def header(self, name: str) -> str:
-        return header(self.message, name)
-
-    def headers(self, name: str) -> list[str]:
-        return self.message.headers.get(name)
-
-    @property
-    def body(self) -> bytes:
-        return self.message.body
-
 
 @dataclass(slots=True)
-class Response:
+class Response(_Received):
     """A response as received; `method` is that of its CSeq."""
 
     message: SipResponse
@@ -91,16 +98,6 @@ class Response:
     call_id: str
     cseq: int
     to: NameAddr
-
-    def header(self, name: str) -> str:
-        return header(self.message, name)
-
-    def headers(self, name: str) -> list[str]:
-        return self.message.headers.get(name)
-
-    @property
-    def body(self) -> bytes:
-        return self.message.body
 
 
 def reason_of(status: int) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
-from ivr.flow import template
-from ivr.flow.model import FlowSet
-from ivr.prompts.parts import Part
 from ivr.rehearsal.phone import Facts, Heard
 from ivr.rehearsal.twilio_double.call import Call
 from ivr.rehearsal.twilio_double.heard import Heard as Said
@@ -88,33 +84,3 @@ class TwilioPhone:
     def facts(self) -> Facts:
         self.call.hang_up()
         return self._facts()
-
-
-def by_catalogue(flows: FlowSet) -> Identify:
-    """Tells prompts by their catalogue texts, whatever their placeholders were filled with. Of several that fit, the
-    one with the most fixed words."""
-    known = sorted(
-        (
-            (_pattern(text), id, language)
-            for language, texts in flows.texts.items()
-            for id, text in texts.items()
-            if not id.startswith("system.words.")
-        ),
-        key=lambda entry: -len(entry[0].pattern),
-    )
-
-    def identify(said: Said) -> tuple[str, str]:
-        tongue = said.language.partition("-")[0]
-        for pattern, id, language in known:
-            if language.partition("-")[0] == tongue and pattern.fullmatch(" ".join(said.text.split())):
-                return id, said.text
-        return "", said.text
-
-    return identify
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    pieces = template.parse(text).pieces
-    fixed = (str(piece.value) if isinstance(piece, Part) and piece.kind == "text" else None for piece in pieces)
-    parts = (".*?" if words is None else re.escape(" ".join(words.split())) for words in fixed)
-    return re.compile(r"\s?".join(parts), re.DOTALL)

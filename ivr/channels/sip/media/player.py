@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from ivr.channels.leg import FRAME_BYTES
-
-PlayReason = Literal["done", "stopped"]
 
 
 class Player:

@@ -20,7 +20,7 @@ class Reports:
     peer's come from."""
 
     __slots__ = (
-        "_arrived", "_last_report", "_received", "_sock", "loss", "mux", "received", "remote", "round_trip", "ssrc",
+        "_arrived", "_last_report", "_received", "_sock", "loss", "mux", "received", "remote", "ssrc",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, sock: socket.socket) -> None:
@@ -32,8 +32,6 @@ class Reports:
         """Valid RTCP packets of the peer."""
         self.loss: float | None = None
         """Share of our packets that the peer said it lost since its report before."""
-        self.round_trip: float | None = None
-        """Seconds."""
 
     def aim(self, rtp: tuple[str, int], sock: socket.socket, mux: bool) -> None:
         """RTP goes there, and reports by this socket; with `mux` it is RTP's, and so is their address."""
@@ -110,8 +108,3 @@ class Reports:
             if block.ssrc != self.ssrc:
                 continue
             self.loss = block.fraction_lost / 256
-            if block.last_report:
-                middle = (rtcp.ntp(time.time()) >> 16) & 0xFFFFFFFF
-                trip = (middle - block.last_report - block.delay) & 0xFFFFFFFF
-                if trip < 60 << 16:
-                    self.round_trip = trip / 65536
