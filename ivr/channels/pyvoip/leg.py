@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipResponse
 
-from ivr.channels.leg import Digit, HungUp, LegEvent, LegOver, RecordingEnded, ReferEnded
+from ivr.channels.leg import Digit, HungUp, LegEvent, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.dialog import Dialog
+from ivr.channels.sip.events import Events
 from ivr.channels.sip.incoming import attestation_of, called_of, caller_of
 from ivr.channels.sip.message import Request, Response, make_response
 from ivr.channels.sip.running import ServerTransaction
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ivr.channels.pyvoip.line import Line
     from ivr.channels.pyvoip.phone import Call
     from ivr.channels.sip.media.client import Stream
-
-_RECORDING_GRACE = 2.0
-"""Seconds that the media process has to close the file of a recording that a hang-up ended."""
 
 
 class PyvoipLeg(Sound):
@@ -44,11 +41,10 @@ class PyvoipLeg(Sound):
         self.stream: Stream | None = None
         self.dialog: Dialog | None = None
         self._line, self._transaction, self._invite = line, transaction, invite
-        self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._drained = self._answering = False
+        self._answering = False
         self.recordings: set[Path] = set()
+        self._events = Events(self.id, line.clock, self.recordings)
         self._accepting: dict[int, Accepting] = {}
-        self._hung_up: HungUp | None = None
         self._call: Call | None = None
 
     def ring(self) -> None:
@@ -62,7 +58,7 @@ class PyvoipLeg(Sound):
             return
         self._answering = True
         try:
-            stream = await self._line.media.open(self._on_media)
+            stream = await self._line.media.open(self._events.tell)
         except (OSError, RuntimeError) as error:
             await self.reject(503, str(error))
             return
@@ -109,11 +105,7 @@ class PyvoipLeg(Sound):
         self.end("us")
 
     async def next_event(self) -> LegEvent:
-        if self._drained:
-            raise LegOver(self.id)
-        event = await self._events.get()
-        self._drained = isinstance(event, HungUp)
-        return event
+        return await self._events.next()
 
     # What pyVoIP wants sent
 
@@ -198,12 +190,12 @@ class PyvoipLeg(Sound):
         """A key by SIP INFO."""
         if self.stream and self.up:
             self.stream.digit(digit)
-            self._emit(Digit(digit, self._line.clock.time()))
+            self._events.tell(Digit(digit, self._line.clock.time()))
 
     def refer_ended(self, status: int) -> None:
         if self.referring:
             self.referring = False
-            self._emit(ReferEnded(status))
+            self._events.tell(ReferEnded(status))
 
     # Endings
 
@@ -223,25 +215,4 @@ class PyvoipLeg(Sound):
         if self.stream:
             self.stream.close()
         self._line.forget(self, self._call)
-        self._hung_up = HungUp(by, reason)
-        if self.recordings:
-            self._line.clock.call_later(_RECORDING_GRACE, self._say_hung_up)
-        else:
-            self._say_hung_up()
-
-    def _say_hung_up(self) -> None:
-        self.recordings.clear()
-        if self._hung_up:
-            self._events.put_nowait(self._hung_up)
-            self._hung_up = None
-
-    def _emit(self, event: LegEvent) -> None:
-        if not self.over or self.recordings:
-            self._events.put_nowait(event)
-
-    def _on_media(self, event: LegEvent) -> None:
-        self._emit(event)
-        if isinstance(event, RecordingEnded):
-            self.recordings.discard(event.path)
-            if self._hung_up and not self.recordings:
-                self._say_hung_up()
+        self._events.end(HungUp(by, reason))

@@ -6,17 +6,17 @@ is in `indialog.py`. Here: commands, events, hanging up; its sound is in `sound.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aiosipua.message import SipRequest
 
-from ivr.channels.leg import Digit, HungUp, LegEvent, LegOver, PlayEnded, RecordingEnded, ReferEnded
+from ivr.channels.leg import Digit, HungUp, LegEvent, PlayEnded, ReferEnded
 from ivr.channels.sip.accepting import Accepting
 from ivr.channels.sip.clock import Handle
 from ivr.channels.sip.dialog import Dialog
+from ivr.channels.sip.events import Events
 from ivr.channels.sip.flow import Flow
 from ivr.channels.sip.message import Request, Response
 from ivr.channels.sip.sdp import Agreed, NotAcceptable, Session
@@ -27,8 +27,6 @@ from ivr.channels.sip.values import BadValue, parse_uri
 if TYPE_CHECKING:
     from ivr.channels.sip.endpoint import SipEndpoint
 
-_RECORDING_GRACE = 2.0
-"""Seconds that the media process has to close the file of a recording that a hang-up ended."""
 LINGER = 0.25
 """Seconds of silence between the end of a prompt and our BYE: it drives the last words out of the telephone's jitter
 buffer, where a BYE would cut them off."""
@@ -69,14 +67,12 @@ class SipLeg(Sound):
         """An INVITE of ours within the dialog is under way."""
         self.referring = False
         self.timer = SessionTimer(self)
-        self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._drained = False
         self._accepting: dict[int, tuple[Accepting, bool]] = {}
         self._bye_waits = False
+        self._faulty = False
         self.recordings: set[Path] = set()
+        self._events = Events(call_id, endpoint.clock, self.recordings)
         self._probe = Probe(self)
-        self._hung_up: HungUp | None = None
-        self._grace: Handle | None = None
         self._heard_at = 0.0
         """When the last prompt that was played to its end has been heard."""
         self._lingering: Handle | None = None
@@ -131,20 +127,10 @@ class SipLeg(Sound):
 
     def leave(self) -> None:
         """Hang up at once, even if the last words have not been heard yet."""
-        if self.over:
-            return
-        if self.up:
-            self._bye()
-        else:
-            self._abandon()
-        self.end("us")
+        self._drop("us")
 
     async def next_event(self) -> LegEvent:
-        if self._drained:
-            raise LegOver(self.id)
-        event = await self._events.get()
-        self._drained = isinstance(event, HungUp)
-        return event
+        return await self._events.next()
 
     # Towards the application
 
@@ -155,28 +141,28 @@ class SipLeg(Sound):
             self.emit(Digit(digit, self.endpoint.clock.time()))
 
     def emit(self, event: LegEvent) -> None:
-        if self._hung_up is None or self.recordings:
-            self._events.put_nowait(event)
+        self._events.tell(event)
 
     def on_media(self, event: LegEvent) -> None:
         """Events of the media process."""
         self.emit(event)
         if isinstance(event, PlayEnded) and event.reason == "done":
             self._heard_at = self.endpoint.clock.time() + LINGER
-        if isinstance(event, RecordingEnded):
-            self.recordings.discard(event.path)
-            if self._hung_up and not self.recordings:
-                self._say_hung_up()
 
     def fail(self, reason: str) -> None:
-        """Hang up because of a fault of ours or of the peer's silence."""
+        """Hang up because of a fault of ours or of the peer's silence. The peer is told that it is one (a Reason, RFC
+        3326): whoever it has on another line may go on."""
+        self._faulty = True
+        self._drop("error", reason)
+
+    def _drop(self, by: Literal["us", "error"], reason: str = "") -> None:
         if self.over:
             return
         if self.up:
             self._bye()
         else:
             self._abandon()
-        self.end("error", reason)
+        self.end(by, reason)
 
     def end(self, by: Literal["peer", "us", "error"], reason: str = "") -> None:
         """The leg is over: free the media and tell the application, after the end of a recording."""
@@ -189,21 +175,9 @@ class SipLeg(Sound):
             self._lingering = None
         if self.stream:
             self.stream.close()
-        self._hung_up = HungUp(by, reason)
+        self._events.end(HungUp(by, reason))
         self._probe.stop()
-        if self.recordings:
-            self._grace = self.endpoint.clock.call_later(_RECORDING_GRACE, self._say_hung_up)
-        else:
-            self._say_hung_up()
         self.endpoint.leg_over(self)
-
-    def _say_hung_up(self) -> None:
-        if self._grace:
-            self._grace.cancel()
-            self._grace = None
-        self.recordings.clear()
-        if self._hung_up:
-            self._events.put_nowait(self._hung_up)
 
     # Within the dialog
 
@@ -280,7 +254,10 @@ class SipLeg(Sound):
             self._bye_waits = True
             return
         try:
-            self.send(self.request("BYE"), self._bye_answered, self._gone)
+            request = self.request("BYE")
+            if self._faulty:
+                request.headers.set_single("Reason", "Q.850;cause=41")  # temporary failure
+            self.send(request, self._bye_answered, self._gone)
         except BadValue:
             self.release()
 
