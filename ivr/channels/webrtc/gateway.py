@@ -83,6 +83,10 @@ class Gateway:
         await self.close()
 
     async def close(self) -> None:
+        """Whoever is on a call with an agent waits for another one."""
+        for phone in self._phones.values():
+            if phone.leg is not None:
+                phone.leg.fail("the gateway ends")
         if self.endpoint is not None:
             await self.endpoint.close()
         await self._end_tasks()
@@ -149,14 +153,15 @@ class Gateway:
             phone.lost = asyncio.get_running_loop().call_later(GRACE, lambda: self._spawn(self._gone(phone, peer)))
 
     async def _gone(self, phone: Phone, peer: Peer) -> None:
-        """The page didn't come back: its call ends, and nobody rings here."""
+        """The page didn't come back: its call ends, by a fault, so that the caller waits for another agent; and nobody
+        rings here."""
         phone.lost = None
         if phone.peer is not peer or peer.connected:
             return
         phone.peer = None
         await peer.close()
         if phone.leg is not None:
-            phone.leg.hang_up()
+            phone.leg.fail("the page is gone")
         await self._forget(phone)
 
     async def _forget(self, phone: Phone) -> None:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from callcenter.live import Live
 from callcenter.softphones import NoGateway, Softphones
+from ivr.bridge.state import Party
+from ivr.bridge.talk import why_gone
 from ivr.channels.leg import Answered, Clip, HungUp, RecordingEnded
 from ivr.channels.sip.endpoint import SipEndpoint
 from ivr.channels.sip.media.client import Media
@@ -226,8 +228,27 @@ def test_a_page_that_never_comes_back_ends_the_call(
         await asyncio.to_thread(made.phones.answer, "ana")
         assert isinstance(await leg.next_event(), Answered)
         await page.connection.close()
-        assert isinstance(await asyncio.wait_for(leg.next_event(), 20), HungUp)
+        ended = await asyncio.wait_for(leg.next_event(), 20)
+        assert isinstance(ended, HungUp)
+        # The agent hasn't put down the receiver: the caller waits for another one.
+        assert why_gone(ended, Party("agent", up=True)) == "failed"
         assert await asyncio.to_thread(made.phones.address, "ana") is None
+
+    run(redis_url, story)
+
+
+def test_a_gateway_that_is_stopped_costs_no_caller(redis_url: str) -> None:
+    async def story(made: Desk) -> None:
+        page = await Page(made.phones).connect()
+        leg = await made.ring()
+        await made.until("phone.ringing")
+        await asyncio.to_thread(made.phones.answer, "ana")
+        assert isinstance(await leg.next_event(), Answered)
+        await made.gateway.close()
+        ended = await asyncio.wait_for(leg.next_event(), 20)
+        assert isinstance(ended, HungUp)
+        assert why_gone(ended, Party("agent", up=True)) == "failed"
+        await page.connection.close()
 
     run(redis_url, story)
 
