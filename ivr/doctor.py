@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import sqlalchemy as sa
 
@@ -203,7 +204,7 @@ def _money(settings: Settings) -> Iterator[Finding]:
             yield Finding("payments", False, "Stripe without a key", "set STRIPE_API_KEY")
         case name:
             yield Finding("payments", True, name)
-    yield Finding("bills", True, settings.billing_url or "our database (callwright import-bills FILE)")
+    yield Finding("bills", True, _shown(settings.billing_url) or "our database (callwright import-bills FILE)")
 
 
 def _mail(settings: Settings) -> Iterator[Finding]:
@@ -221,3 +222,9 @@ def _mail(settings: Settings) -> Iterator[Finding]:
     ]
     found = ", ".join(sorted(ours.addresses | {f"@{domain}" for domain in ours.domains}))
     yield Finding("mail in", any(ways) or None, f"{found} by {', '.join(filter(None, ways)) or 'nothing'}")
+
+
+def _shown(url: str) -> str:
+    """An address without the user and password that it may hold."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

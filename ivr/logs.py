@@ -7,6 +7,7 @@ of defence against one that slips in.
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
@@ -37,6 +38,24 @@ class _Masked:
         return mask(str(self._renderer(logger, name, event)))
 
 
+def _one_line(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What is logged is one line: the text of a stranger in it draws no lines of its own, and steers no terminal."""
+    said = event.get("event")
+    if isinstance(said, str) and not said.isprintable():
+        event["event"] = _plain(said)
+    return event
+
+
+def _plain(text: str, kept: str = "") -> str:
+    return "".join(sign if sign.isprintable() or sign in kept else repr(sign)[1:-1] for sign in text)
+
+
+def _traceback(out: TextIO, exc_info: Any) -> None:
+    held = io.StringIO()
+    structlog.dev.plain_traceback(held, exc_info)
+    out.write(_plain(held.getvalue(), kept="\n\t"))
+
+
 class _Line:
     """What a structlog logger writes through: the finished line, in one piece. The standard library's way through
     records, handlers and their locks takes more than twice as long."""
@@ -64,6 +83,7 @@ def configure(format: str = "auto", *, level: int = logging.INFO, stream: TextIO
     terminal = out.isatty()
     pretty = format == "console" or (format == "auto" and terminal)
     shared: list[Any] = [
+        _one_line,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -74,7 +94,7 @@ def configure(format: str = "auto", *, level: int = logging.INFO, stream: TextIO
         shared.append(structlog.processors.format_exc_info)
     renderer: Any = (
         # The renderer's own tracebacks show local variables: a card number may be one.
-        structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=_traceback)
         if pretty
         else structlog.processors.JSONRenderer(sort_keys=True)
     )

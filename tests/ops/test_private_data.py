@@ -54,3 +54,18 @@ def test_the_doctor_names_what_others_can_read(tmp_path: Path, monkeypatch: pyte
     for path in (tmp_path / "var", tmp_path / ".env"):
         path.chmod(0o640)
     assert found() == {"DATA_DIR access": (True, ""), ".env access": (True, "")}
+
+
+def test_the_doctor_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    gone = "127.0.0.1:9"
+    settings = Settings(
+        _env_file=None, data_dir=tmp_path / "var", redis_url=f"redis://:hidden1@{gone}/0",
+        database_url=f"postgresql://user:hidden2@{gone}/name", smtp_url=f"smtp://user:hidden3@{gone}",
+        imap_url=f"imaps://user:hidden4@{gone}/INBOX", sip_users="user:hidden5", sip_register=f"user:hidden6@{gone}",
+        billing_url=f"http://user:hidden7@{gone}/bills", billing_token="hidden8",
+        ice_servers=f"turn:user:hidden9@{gone}", mail_from="us@example.com",
+    )  # fmt: skip
+    told = [f"{one.what} {one.found} {one.fix}" for one in examine(settings)]
+    assert any("http://127.0.0.1:9/bills" in line for line in told)
+    assert not [line for line in told if "hidden" in line]

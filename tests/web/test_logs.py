@@ -55,3 +55,21 @@ def test_the_call_s_ids_are_in_every_line(logged: io.StringIO) -> None:
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="LOG_FORMAT"):
         configure("xml")
+
+
+@pytest.mark.parametrize("how", ["structlog", "standard"])
+def test_a_stranger_draws_no_lines_and_steers_no_terminal(logged: io.StringIO, how: str) -> None:
+    """In what is shown to people; JSON has no such lines."""
+    said = "call a\nforged \x1b[2J\x9b31m"
+    out = io.StringIO()
+    configure("console", stream=out)
+    try:
+        raise ValueError(said)
+    except ValueError:
+        if how == "structlog":
+            structlog.get_logger("test").exception(said, given=said)
+        else:
+            logging.getLogger("library").exception("%s", said)
+    assert r"call a\nforged \x1b[2J\x9b31m" in out.getvalue().splitlines()[0]
+    assert "ValueError" in out.getvalue()
+    assert not {"\x1b", "\x9b"} & set(out.getvalue())
