@@ -96,7 +96,7 @@ class Call(VoIPCall):
     """A call without pyVoIP's RTP: a hold doubles that, and a datagram of a byte ends its receiving."""
 
     def create_rtp_clients(self, *arguments: Any) -> None:
-        self.RTPClients = []
+        self.RTPClients: list[Any] = []
 
 
 class Phone(VoIPPhone):
