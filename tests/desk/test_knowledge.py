@@ -4,6 +4,7 @@ Chromium, for axe and inserting."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Engine
 from callcenter import contacts, events
 from callcenter.db import reading
 from callcenter.desk.suggesting import last_words
-from callcenter.tables import ANSWERS
+from callcenter.tables import ANSWERS, messages
 from callcenter.tables import events as events_table
 from ivr.actions import specs
 from ivr.flow.load import read_folders
@@ -47,6 +48,27 @@ def answered(desk: Desk, kind: str, minutes: int = 5, **data: str) -> str:
         contact = contacts.start(conn, channel="sip", caller="+15550109999", called="1", at=at)
         events.record(conn, contact, None, kind, {"language": "en", **data}, at)
     return contact
+
+
+@contextmanager
+def written(desk: Desk, contact: str, text: str) -> Iterator[None]:
+    """Another message of the customer, for a while."""
+    made = {
+        "id": "next",
+        "contact_id": contact,
+        "direction": "in",
+        "channel": "sms",
+        "sender": "+15550101010",
+        "to": "us",
+    }
+    with desk.engine.begin() as conn:
+        conn.execute(sa.insert(messages).values(**made, author="customer", body=text, provider_id="next",
+                                                status="received", next_at=NOW, created_at=NOW))  # fmt: skip
+    try:
+        yield
+    finally:
+        with desk.engine.begin() as conn:
+            conn.execute(sa.delete(messages).where(messages.c.id == "next"))
 
 
 def test_articles_are_listed_found_and_read(desk: Desk) -> None:
@@ -130,7 +152,7 @@ def test_what_helped_and_what_nobody_could_answer(desk: Desk) -> None:
     assert "do you sell tulips" in page
     assert "where can I park &lt;b&gt;" in page
     assert "long ago" not in page
-    assert "3 questions in all" in page
+    assert "In all: 3." in page
     assert "50 %" in page
     assert "Not used: 13" in page
     assert "long ago" in desk.browser("supervisor").get("/desk/knowledge/use?days=90").text
@@ -185,4 +207,33 @@ def test_a_short_answer_is_inserted_and_can_be_changed(chromium: Browser, used: 
     )
     expect(reply).to_be_focused()
     assert tab.complaints == []
+    tab.context.close()
+
+
+def test_what_the_customer_writes_next_brings_other_articles_unless_somebody_searched(
+    chromium: Browser, used: Served
+) -> None:
+    tab = Tab(chromium, used, "agent", viewport={"width": 1280, "height": 720})
+    tab.page.goto(used.path("contact"))
+    card = tab.page.locator("#articles")
+    expect(card.get_by_role("link", name="A bill that is higher than usual")).to_be_visible()
+    event = "{detail: {kind: 'message', topic: 'contact:x', data: {}}}"
+    news = f"document.dispatchEvent(new CustomEvent('desk:live', {event}))"
+    with (
+        written(used.desk, used.ids["contact"], "the water smells of chlorine"),
+        tab.page.expect_response(lambda answer: "/knowledge?q=" in answer.url) as answer,
+    ):
+        tab.page.evaluate(news)
+        answer.value.finished()
+    expect(card.get_by_role("link", name="Water quality")).to_be_visible()
+    card.get_by_role("searchbox").fill("deposit refund")
+    card.get_by_role("searchbox").press("Enter")
+    expect(card.get_by_role("link", name="Getting the deposit back")).to_be_visible()
+    tab.page.locator("#text").focus()
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.page.evaluate(news)
+    tab.page.evaluate("fetch('/desk/knowledge?later').then(() => 0)")
+    assert [url for url in asked if "later" not in url] == []
+    expect(card.get_by_role("link", name="Getting the deposit back")).to_be_visible()
     tab.context.close()

@@ -27,6 +27,12 @@ if (card) {
     event.preventDefault();
     look(event.target.elements.q.value.trim());
   });
+  // What the customer writes next may need another article; nothing is taken away that somebody looked for or is about
+  // to press.
+  document.addEventListener("desk:live", ({ detail }) => {
+    if (detail.kind !== "message" || !detail.topic?.startsWith("contact:")) return;
+    if (!card.querySelector("input").value && !card.contains(document.activeElement)) look("");
+  });
   card.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-insert]");
     if (!button || !reply) return;
