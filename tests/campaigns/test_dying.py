@@ -117,6 +117,8 @@ def test_what_the_store_lost_is_put_back_behind_inbound_callers(desk: Desk, clie
     desk.fed()
     entry = desk.queues.entry(contact)
     assert (entry["priority"], entry["leg"]) == ("-1", "absent")
+    assert desk.due() == []  # somebody may be dialling, and has a moment to say so
+    desk.clock.sleep(desk.queues.timing.kept)
     desk.queues.callback_tried(desk.offered(), "busy")
     desk.drain()
     assert desk.state() == ("waiting", "busy", 1)
