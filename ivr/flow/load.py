@@ -17,6 +17,7 @@ from ivr.flow.knowledge.articles import read_articles
 from ivr.flow.model import NAME, Company, Flow, FlowSet, StepModel
 from ivr.flow.problems import FlowError, Mark, Problem, nearest
 from ivr.flow.registry import verbs
+from ivr.flow.shape import fields, told
 from ivr.flow.spec import ActionSpec
 from ivr.flow.yaml_source import MAX_BYTES, Node, read
 from ivr.prompts.catalogue import Catalogue
@@ -128,6 +129,11 @@ def _flow(path: Path, node: Node, problems: list[Problem]) -> Flow:
 
 def _step(name: str, node: Node, mark: Mark) -> StepModel:
     known = verbs()
+    if not isinstance(node.value, dict) and (name in known or name in StepModel.model_fields or name == "exits"):
+        what = f"'{name}' stands where the name of a step should"
+        raise _error(
+            mark, what, f"indent it as far as the rest of its step, or write `{name}:` and a verb below", "no_verb"
+        )
     if not isinstance(node.value, dict) or not node.value:
         raise _error(mark, f"the step '{name}' is empty", "give it a verb: " + ", ".join(sorted(known)), "no_verb")
     named = [key for key in node.value if key in known]
@@ -142,11 +148,6 @@ def _step(name: str, node: Node, mark: Mark) -> StepModel:
     return validated(known[fitting[0]], node)
 
 
-def fields(model: type[BaseModel]) -> tuple[str, ...]:
-    """A model's keys as they are written in YAML."""
-    return tuple(field.alias or name for name, field in model.model_fields.items())
-
-
 def validated(model: type[M], node: Node) -> M:
     """A model from a node. Raises `FlowError` with every mistake at its place."""
     try:
@@ -158,22 +159,10 @@ def validated(model: type[M], node: Node) -> M:
 def _problems(error: ValidationError, model: type[BaseModel], node: Node) -> Iterator[Problem]:
     seen = set()
     for detail in error.errors():
-        path = detail["loc"]
-        mark = node.at(tuple(path))
-        if mark in seen:
-            continue
-        seen.add(mark)
-        name = str(path[-1]) if path else ""
-        match detail["type"]:
-            case "extra_forbidden":
-                keys = fields(model) if len(path) == 1 else ()
-                fix = nearest(name, keys) if keys else "remove it, or check its spelling in the reference"
-                yield Problem(mark, f"'{name}' is not known here", fix, "unknown_key")
-            case "missing":
-                yield Problem(mark, f"'{name}' is missing", f"add `{name}:`", "missing_key")
-            case _:
-                said = detail["msg"].removeprefix("Value error, ")
-                yield Problem(mark, f"'{name}': {said}" if name else said, "see the reference for what may stand here")
+        mark = node.at(tuple(detail["loc"]))
+        if mark not in seen:
+            seen.add(mark)
+            yield Problem(mark, *told(model, detail))
 
 
 def _error(mark: Mark, what: str, fix: str, code: str) -> FlowError:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from ivr.flow.intents import IntentsFile
-from ivr.flow.load import fields
 from ivr.flow.model import NAME, Company, StepModel
 from ivr.flow.registry import answers, verbs
+from ivr.flow.shape import fields
 from ivr.flow.spec import ActionSpec
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

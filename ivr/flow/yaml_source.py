@@ -87,10 +87,8 @@ def parse(text: str, name: str = "<text>") -> Node:
     try:
         return _Builder(name).build(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
-        place = error.problem_mark or error.context_mark
+        what, fix, place = _told(error)
         mark = Mark(name, place.line + 1, place.column + 1) if place else Mark(name)
-        what = " ".join(part for part in (error.problem, error.context) if part) or "this is not YAML"
-        fix = "check indentation, colons and quotes just before this place"
         raise FlowError([Problem(mark, f"not valid YAML: {what}", fix, "yaml")]) from None
     except yaml.YAMLError as error:
         before = text[: getattr(error, "position", 0) or 0]
@@ -99,6 +97,32 @@ def parse(text: str, name: str = "<text>") -> Node:
         raise FlowError([Problem(mark, "not valid YAML: a character that may not stand here", fix, "yaml")]) from None
     except RecursionError:
         raise FlowError([Problem(Mark(name), "nested too deeply", "use fewer levels", "yaml")]) from None
+
+
+def _told(error: yaml.MarkedYAMLError) -> tuple[str, str, yaml.Mark | None]:
+    """What is wrong, what to do and where, for whoever knows little of YAML; PyYAML's words for what is seldom."""
+    problem, context = error.problem or "", error.context or ""
+    place = error.problem_mark or error.context_mark
+    if "'\\t'" in problem:
+        return "a tab stands here", "indent with spaces", place
+    if problem == "mapping values are not allowed here":
+        fix = "put a text with a colon in quotes; otherwise indent this line, and those around it, as far as their like"
+        return "this colon doesn't fit here", fix, place
+    if context == "while scanning a quoted scalar" and "end of stream" in problem:
+        return "the quote that begins here isn't closed", "close it at the end of the text", error.context_mark
+    if problem == "expected <block end>, but found '<scalar>'":
+        fix = "write a text with an apostrophe in double quotes, and check how far this line is indented"
+        return "there is more after the end of a text", fix, place
+    if problem == "expected <block end>, but found '<block mapping start>'":
+        return "this line is indented further than its like", "begin it below the line that it belongs beside", place
+    if "could not find expected ':'" in problem:
+        return (
+            "a name without a colon",
+            "write `name: value`, with a space after the colon",
+            error.context_mark or place,
+        )
+    what = " ".join(part for part in (problem, context) if part) or "this is not YAML"
+    return what, "check indentation, colons and quotes just before this place", place
 
 
 class _Builder:

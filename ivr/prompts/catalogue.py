@@ -5,7 +5,7 @@ is named after the id of its prompt: `recordings/pay.thanks.wav`. `{...}` in a t
 `ivr.flow.template` fills it.
 
 What Callwright itself says (`system....`) comes with it in the languages of `ENGINE`. A text of the admin's by the same
-id stands in for it.
+id stands in for it, and for its wordings in messages (`_text`) and for callers who may speak (`_speech`).
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ class Catalogue:
                     self._read_texts(language, path, read(path))
                 except FlowError as error:
                     self.problems.extend(error.problems)
-        self._texts[language] = {**_engine(language), **self._texts[language]}
+        own = self._texts[language]
+        self._texts[language] = {id: text for id, text in _engine(language).items() if _common(id) not in own} | own
         if (folder / "recordings").is_dir():
             self._read_recordings(language, folder / "recordings")
 
@@ -220,6 +221,11 @@ class Catalogue:
                 if text is None:
                     fix = f"add '{path.stem}' to the language's YAML with the words that are said, or rename the file"
                     self._problem(mark, "no prompt has this name, so nothing plays it", fix, warning=True)
+
+
+def _common(id: str) -> str:
+    """The prompt that one for messages or for callers who may speak stands in for: who words that anew means all."""
+    return id.removesuffix("_text").removesuffix("_speech")
 
 
 @cache

@@ -92,6 +92,44 @@ def test_mistake(tmp_path: Path, file: str, old: str, new: str, code: str, place
     assert any(f":{place}" in mark for mark in shown), shown
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("queues", "queues:\n\tbilling: {}\n", "2:1: error: not valid YAML: a tab stands here; indent with spaces"),
+        ("main", "steps:\n  a:\n    say: Smile: hello\n", "3:15: error: not valid YAML: this colon doesn't fit here"),
+        (
+            "main",
+            'steps:\n  a:\n    say: "Hello\n    next: end\n',
+            "3:10: error: not valid YAML: the quote that begins",
+        ),
+        ("main", "steps:\n  a:\n    say: 'We're here'\n", "3:14: error: not valid YAML: there is more after the end"),
+        ("main", "steps:\n  a:\n   say: Hi\n  next: b\n", "4:3: error: 'next' stands where"),
+        (
+            "agents",
+            "agents:\n  a: {name: A, ques: [b]}\n",
+            "2:16: error: 'ques' is not known here; did you mean 'queues'?",
+        ),
+        (
+            "agents",
+            "agents:\n  a: {name: A, queues: b}\n",
+            "2:16: error: 'queues': a list is expected here; write it as",
+        ),
+        ("company", "name: A\ncountry: USA\n", "2:1: error: 'country': it can't be that; write the two capital"),
+        ("company", "name: A\ntimezone: CST\n", "2:1: error: 'CST' is not a time zone; write the continent"),
+        ("business_hours", "weekly: {friday: 8-14}\n", "1:10: error: 'friday' can't be read; write a range as"),
+        (
+            "main",
+            "steps: {a: {say: x.gone, next: end}}\n",
+            "1:13: error: there is no prompt 'x.gone'; use one of: bill.",
+        ),
+    ],
+)
+def test_typical_mistakes_are_told_in_plain_words(tmp_path: Path, file: str, text: str, told: str) -> None:
+    found = sample.flow_set(tmp_path, {f"flows/{file}.yaml": text})[1]
+    shown = [f"{one.mark.line}:{one.mark.column}: error: {one.what}; {one.fix}" for one in found if not one.warning]
+    assert any(line.startswith(told) for line in shown), shown
+
+
 def test_callwrights_own_words_are_missing_only_where_it_has_none(tmp_path: Path) -> None:
     """They come with it in English and Spanish; any other language brings its own."""
     none: dict[str, str | None] = dict.fromkeys(("prompts/en/system.yaml", "prompts/es/system.yaml"))

@@ -33,7 +33,7 @@ def test_a_good_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("quality", "said"),
     [
-        (section("{ask: [1]}"), "quality.yaml:5:59 'ask': Input should be a valid dictionary"),
+        (section("{ask: [1]}"), "quality.yaml:5:59 'ask': names and values are expected here"),
         (section("{asks: Greeted}"), "quality.yaml:5:59 'asks' is not known here"),
         (section("{ask: How, kind: stars}"), "'kind': Input should be 'yes_no', 'scale' or 'text'"),
         (section("{ask: How, kind: scale, lowest: 5}"), "a scale goes up: its lowest value, 5, is not below 5"),

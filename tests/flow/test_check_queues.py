@@ -8,6 +8,7 @@ import pytest
 
 from ivr.flow.check import check
 from ivr.flow.load import read_folders
+from tests.flow import sample
 
 COMPANY = "name: X\nlanguages: [en]\nperson: main\n"
 PROMPTS = "system: {fault: a, sorry: b, words: {person: c, back: d, repeat: e}}\n"
@@ -58,7 +59,7 @@ def problems(tmp_path: Path, queues: str, agents: str = AGENTS, flow: str = FLOW
         ("record: {consent: never, regions: [DE]}", "queues.yaml:3:30 `consent` isn't `by_region`, so that"),
         ("record: {consent: by_region, regions: [DE, US-ZZ]}", "queues.yaml:3:48 there is no region 'US-ZZ'; write a "
          "country as DE"),
-        ("record: {consent: by_region, regions: [Texas]}", "queues.yaml:3:44 '0': String should match pattern"),
+        ("record: {consent: by_region, regions: [Texas]}", "queues.yaml:3:44 'regions': it can't be that"),
         ("music: queue.tune", "queues.yaml:3:5 there is no prompt 'queue.tune'"),
     ],
 )  # fmt: skip
@@ -106,3 +107,8 @@ def test_a_flow_with_queues_needs_the_file(tmp_path: Path) -> None:
 
 def test_well_written_files_have_no_mistakes(tmp_path: Path) -> None:
     assert problems(tmp_path, QUEUES.format("relax: [{after: 30s}]\n    skills: {x: 9}")) == []
+
+
+def test_a_queue_without_a_file_of_agents_is_told_too(tmp_path: Path) -> None:
+    found = sample.flow_set(tmp_path, {"flows/queues.yaml": "queues: {desk: {}}\n"})[1]
+    assert [(one.what, one.warning) for one in found] == [("no agent serves the queue 'desk'", True)]

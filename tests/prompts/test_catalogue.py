@@ -60,6 +60,11 @@ def test_what_callwright_itself_says_comes_with_it(tmp_path: Path) -> None:
     assert catalogue.text("es-MX", "system.sorry") == "Qué pena."
     assert own(catalogue, "es-MX") == ["system.sorry"]
     assert set(catalogue.ids("es-MX")) == set(catalogue.ids("en"))
+    write(tmp_path, {"en/main.yaml": "system: {no_match: Again., confirm_text: Yes.}\n"})
+    again = Catalogue.load(tmp_path)
+    assert again.text("en", "system.no_match_speech") is None  # `no_match` is said instead
+    assert again.text("en", "system.confirm_speech") == "That was {answer}. Is that right?"
+    assert again.text("en", "system.confirm_text") == "Yes."
     assert catalogue.ids("fr") == ("bonjour",)
 
 

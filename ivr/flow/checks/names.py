@@ -88,7 +88,8 @@ def _settings(view: View) -> Iterator[Problem]:
     try:
         ZoneInfo(view.company.timezone)
     except (KeyError, ValueError, OSError):
-        fix = nearest(view.company.timezone, available_timezones()) if view.company.timezone else "write Europe/Madrid"
+        fix = nearest(view.company.timezone, {zone for zone in available_timezones() if "/" in zone})
+        fix = fix if fix.startswith("did you") else "write the continent and a large city: America/Chicago"
         what = f"'{view.company.timezone}' is not a time zone"
         yield error(view.company_mark("timezone"), what, fix, "unknown_timezone")
     keys = view.company.keys

@@ -21,6 +21,7 @@ ENGINE = ("system.fault", "system.sorry", "system.words.person", "system.words.b
 def missing(view: View) -> Iterator[Problem]:
     texts = view.flows.texts
     every = {id for known in texts.values() for id in known}
+    own = {id for _, id in view.flows.marks}
     wanted: dict[str, Mark] = {}
     for flow, name, step in view.places:
         for path, ref in step.says():
@@ -29,8 +30,8 @@ def missing(view: View) -> Iterator[Problem]:
             mark = view.mark(flow, name, path)
             if ref in every:
                 wanted.setdefault(ref, mark)
-            elif "." in ref or nearest(ref, every).startswith("did you"):
-                fix = f"{nearest(ref, every)} or add it to the prompts; plain text has spaces or capital letters"
+            elif "." in ref or nearest(ref, own).startswith("did you"):
+                fix = f"{nearest(ref, own)} or add it to the prompts; plain text has spaces or capital letters"
                 yield error(mark, f"there is no prompt '{ref}'", fix, "unknown_prompt")
         for ref in view.system_prompts(step):
             wanted.setdefault(ref, view.mark(flow, name))

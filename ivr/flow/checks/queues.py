@@ -70,7 +70,7 @@ def _queues(view: View, node: Node, queues: Any, agents: Any) -> Iterator[Proble
                 mark = node.at(("queues", name, path))
                 yield error(mark, f"there is no prompt '{ref}'", nearest(ref, known), "unknown_prompt")
         served = [agent for agent in people if name in agent.queues or _in_rings(agent, queue)]
-        if agents is not None and not served:
+        if not served and (agents is not None or "agents" not in view.flows.nodes):
             fix = f"add `queues: [{name}]` to an agent in agents.yaml"
             yield warning(node.at(("queues", name)), f"no agent serves the queue '{name}'", fix, "no_agents")
         elif agents is not None and not any(_skilled(agent, _last_skills(queue)) for agent in served):
