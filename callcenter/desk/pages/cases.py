@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from callcenter import cases, contacts, customers, notes
 from callcenter.cases import NEXT, Case, UnknownCase, WrongStatus
 from callcenter.desk import users
-from callcenter.desk.pages.customers import before, found, older
+from callcenter.desk.pages.customers import before, found, keep_note, older
 from callcenter.desk.routing import link, one, page
 from callcenter.desk.visit import Refused, Visit
 
@@ -83,13 +83,7 @@ def change_case(visit: Visit, case_id: str) -> Response:
 @page("/cases/<case_id>/notes", needs="cases.write", method="POST")
 def add_case_note(visit: Visit, case_id: str) -> Response:
     found_case = _found(visit, case_id)
-    try:
-        note = notes.add(
-            visit.conn, found_case.customer_id, visit.form("text", notes.LONGEST + 1), author=visit.user.by,
-            at=visit.now, case_id=case_id,
-        )  # fmt: skip
-    except ValueError:
-        raise Refused(visit.t("A note has 1 to 10,000 characters.")) from None
+    note = keep_note(visit, found_case.customer_id, case_id=case_id)
     visit.log("note.added", f"case:{case_id}", note=note.id)
     return visit.go("case", case_id=case_id, said=visit.t("The note is kept."))
 

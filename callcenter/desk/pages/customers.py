@@ -16,6 +16,7 @@ from callcenter.desk.attribute_forms import fields_of, values_of
 from callcenter.desk.routing import link, one, page
 from callcenter.desk.visit import Refused, Visit
 from callcenter.identifiers import Identifier, InvalidIdentifier, Proof
+from callcenter.notes import Note
 
 link(20, "customer_search", "Customers", icon="people", needs="customers.read", key="c")
 
@@ -132,16 +133,20 @@ def opt_in(visit: Visit, customer_id: str, identifier_id: str) -> Response:
 @page("/customers/<customer_id>/notes", needs="customers.write", method="POST")
 def add_note(visit: Visit, customer_id: str) -> Response:
     person = found(visit, customer_id)
-    contact_id = visit.form("contact_id", 64) or None
-    try:
-        note = notes.add(
-            visit.conn, person.id, visit.form("text", notes.LONGEST + 1), author=visit.user.by, at=visit.now,
-            contact_id=contact_id,
-        )  # fmt: skip
-    except ValueError:
-        raise Refused(visit.t("A note has 1 to 10,000 characters.")) from None
+    note = keep_note(visit, person.id, contact_id=visit.form("contact_id", 64) or None)
     visit.log("note.added", f"customer:{person.id}", note=note.id)
     return visit.go_to(visit.back(), said=visit.t("The note is kept."))
+
+
+def keep_note(visit: Visit, customer_id: str, *, contact_id: str | None = None, case_id: str | None = None) -> Note:
+    """The form's `text` as a note of the user. Raises `Refused`."""
+    text, author = visit.form("text", notes.LONGEST + 1), visit.user.by
+    try:
+        return notes.add(
+            visit.conn, customer_id, text, author=author, at=visit.now, contact_id=contact_id, case_id=case_id
+        )
+    except ValueError:
+        raise Refused(visit.t("A note has 1 to 10,000 characters.")) from None
 
 
 @page("/customers/<customer_id>/consent", needs="customers.write", method="POST")

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ivr.channels.sip.media import mixer
+from ivr.channels.sip.media.g711 import codec_named
 from ivr.channels.sip.media.loop import HISTOGRAM, percentile
 from ivr.channels.sip.media.player import whole_frames
 from ivr.channels.sip.media.ports import NoPortFree
 from ivr.channels.sip.media.recording import Recording
-from ivr.channels.sip.media.stream import RtpStream, codec_named
+from ivr.channels.sip.media.stream import RtpStream
 from ivr.channels.sip.media.tape import Tape
 
 if TYPE_CHECKING:

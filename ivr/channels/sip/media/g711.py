@@ -70,6 +70,14 @@ PCMA = Codec("PCMA", 8, ALAW_LINEAR, ULAW_TO_ALAW, ALAW_TO_ULAW, b"\xd5", _loudn
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
 
 
+def codec_named(name: str) -> Codec:
+    """PCMU or PCMA. Raises `ValueError`."""
+    try:
+        return CODECS[name]
+    except KeyError:
+        raise ValueError(f"unknown codec {name!r}: PCMU or PCMA") from None
+
+
 def translation(source: Codec, target: Codec) -> bytes | None:
     """The table that turns bytes of one codec into the other's; None where they are the same."""
     if source is target:

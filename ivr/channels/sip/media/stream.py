@@ -5,6 +5,7 @@ The loop sends and receives for a stream in the common case by itself (`loop.py`
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import socket
 import time
@@ -15,7 +16,7 @@ from ivr.channels.leg import FRAME_BYTES
 from ivr.channels.sip.media import mixer, sieve
 from ivr.channels.sip.media.dtmf import EventReceiver, Step, digit_steps
 from ivr.channels.sip.media.ear import Ear
-from ivr.channels.sip.media.g711 import CODECS, PCMU, Codec
+from ivr.channels.sip.media.g711 import PCMU, Codec
 from ivr.channels.sip.media.inband import ToneDetector
 from ivr.channels.sip.media.player import Player
 from ivr.channels.sip.media.ports import renew
@@ -221,7 +222,7 @@ class RtpStream(Wire):
         """Send digits after those that are still being sent; what is played waits."""
         more = digit_steps(digits, PCMU.silent_frame, events=self.event_type is not None)
         before = self._steps
-        self._steps = more if before is None else _chain(before, more)
+        self._steps = more if before is None else itertools.chain(before, more)
         self.refresh_sending()
 
     # -- bridge
@@ -332,16 +333,3 @@ class RtpStream(Wire):
         self.end_tape("hangup")
         self.ear.close()
         self.remote = None
-
-
-def _chain(first: Iterator[Step], second: Iterator[Step]) -> Iterator[Step]:
-    yield from first
-    yield from second
-
-
-def codec_named(name: str) -> Codec:
-    """PCMU or PCMA. Raises `ValueError`."""
-    try:
-        return CODECS[name]
-    except KeyError:
-        raise ValueError(f"unknown codec {name!r}: PCMU or PCMA") from None
