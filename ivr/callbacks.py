@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter import customers
 from callcenter.db import reading
 from callcenter.identifiers import InvalidIdentifier
-from callcenter.queues.base import Hours
+from callcenter.queues.base import MAX_PRIORITY, Hours
 from callcenter.queues.callbacks import OutsideHours, Requested, TooFar, known_as
 from callcenter.queues.store import Queues
 from callcenter.tables import contacts
@@ -41,10 +41,11 @@ STEP = 900.0
 @dataclass(frozen=True, slots=True)
 class Person:
     """Whom a contact is with, as far as that is known. `keys` are what their callbacks are found by
-    (`callcenter.queues.callbacks.known_as`)."""
+    (`callcenter.queues.callbacks.known_as`), `priority` is the least that they wait with."""
 
     customer_id: str
     keys: tuple[str, ...]
+    priority: int = 0
 
 
 class Callbacks:
@@ -62,10 +63,15 @@ class Callbacks:
             with reading(self._engine) as conn:
                 query = sa.select(contacts.c.customer_id).where(contacts.c.id == session.contact_id)
                 customer_id = str(conn.execute(query).scalar_one_or_none() or "")
-                return Person(customer_id, tuple(known_as(conn, customer_id, numbers)))
+                keys = tuple(known_as(conn, customer_id, numbers))
+                return Person(customer_id, keys, _priority(conn, customer_id))
         except SQLAlchemyError as error:  # the agent is told less; the caller waits all the same
             log.warning("a customer can't be looked up", contact=session.contact_id, error=type(error).__name__)
             return Person("", tuple(f"number:{number}" for number in numbers))
+
+    def priority(self, person: Person, queue: str, wanted: int | None) -> int:
+        """What the flow wants, or the queue's own; the customer's if that is higher. Raises `UnknownQueue`."""
+        return max(self._queues.queue(queue).priority if wanted is None else wanted, person.priority)
 
     def waiting(self, person: Person) -> list[Requested]:
         """The callbacks that this person waits for, the oldest first. Of those to a telephone that others have too,
@@ -138,6 +144,7 @@ class Callbacks:
                     language=session.language,
                     data=request.data,
                     known_as=person.keys,
+                    priority=self.priority(person, request.queue, None),
                 )
         except OutsideHours as closed:
             return self._closed(closed.next_open)
@@ -150,6 +157,15 @@ class Callbacks:
     def _closed(self, next_possible: float | None) -> CallbackBooked:
         at = "" if next_possible is None else clock_time(next_possible, self._timezone())
         return CallbackBooked(False, "closed", at)
+
+
+def _priority(conn: Connection, customer_id: str) -> int:
+    """The customer's own, the attribute `priority`; what is none counts as 0."""
+    try:
+        found = customers.get(conn, customer_id).attributes.get("priority") if customer_id else None
+    except customers.UnknownCustomer:
+        return 0
+    return found if type(found) is int and 0 <= found <= MAX_PRIORITY else 0
 
 
 def next_possible(hours: Hours, name: str | None, now: float) -> float | None:

@@ -131,7 +131,8 @@ class Queueing:
     def _described(self, session: Session, effect: Enqueue, person: Person) -> Described:
         return {
             "caller": session.caller, "customer_id": person.customer_id, "language": session.language,
-            "skills": effect.skills, "priority": effect.priority, "data": effect.data, "known_as": person.keys,
+            "skills": effect.skills, "priority": self._callbacks.priority(person, effect.queue, effect.priority),
+            "data": effect.data, "known_as": person.keys,
         }  # fmt: skip
 
     def news(self, contact_id: str, queue: str) -> Queued | Refused | None:
