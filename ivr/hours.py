@@ -10,6 +10,7 @@ first and close at the second.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
@@ -118,6 +119,24 @@ class BusinessHours(_Model):
     closures: list[Span] = Field([], max_length=1000)
     openings: list[Span] = Field([], max_length=1000)
     emergency: Emergency = Emergency(closed=False)
+
+    def doubts(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """What may be so but is likelier a slip: its path, what it is, what to do."""
+        for day in WEEKDAYS:
+            end = -1
+            for text in sorted(getattr(self.weekly, day)):
+                (begins, ends), path = _minutes(text), ("weekly", day)
+                if begins < end:
+                    yield path, f"{day}'s ranges overlap at {text}", "let one end before the next begins, or write one"
+                if ends - begins > 12 * 60 and ends > 24 * 60:
+                    yield path, f"{text} on {day} lasts past midnight", "if that isn't meant, write times of 24 hours"
+                end = max(end, ends)
+
+
+def _minutes(text: str) -> tuple[int, int]:
+    """A range as minutes since the midnight that its day begins with; its end may be on the next day."""
+    begins, ends = (int(time[:2]) * 60 + int(time[3:]) for time in text.split("-"))
+    return begins, ends if ends > begins else ends + 24 * 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,3 +194,19 @@ def test_business_hours_are_checked_by_their_model(tmp_path: Path) -> None:
 def test_unreachable_flow(tmp_path: Path) -> None:
     _, found = sample.flow_set(tmp_path, {"flows/other.yaml": "steps: {x: {hang_up: main.bye}}"})
     assert [(problem.code, problem.warning) for problem in found] == [("unreachable_flow", True)]
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        ('["08:00-12:00", "11:00-17:00"]', ["1:10 monday's ranges overlap at 11:00-17:00"]),
+        ('["08:00-12:00", "12:00-17:00"]', []),
+        ('["14:00-08:00"]', ["1:10 14:00-08:00 on monday lasts past midnight"]),
+        ('["18:00-02:00"]', []),
+        ('["00:00-24:00"]', []),
+    ],
+)
+def test_hours_that_are_likely_a_slip_are_warned_of(tmp_path: Path, day: str, told: list[str]) -> None:
+    found = sample.flow_set(tmp_path, {"flows/business_hours.yaml": f"weekly: {{monday: {day}}}\n"})[1]
+    assert [f"{one.mark.line}:{one.mark.column} {one.what}" for one in found if one.warning] == told
+    assert all(one.warning for one in found)

@@ -37,6 +37,9 @@ def files(view: View) -> Iterator[Problem]:
         module, model = KNOWN[name]
         if importlib.util.find_spec(module) is not None:
             try:
-                validated(getattr(importlib.import_module(module), model), node)
+                read = validated(getattr(importlib.import_module(module), model), node)
             except FlowError as found:
                 yield from found.problems
+                continue
+            for path, what, fix in read.doubts():
+                yield warning(node.at(path), what, fix, "doubtful_hours")
