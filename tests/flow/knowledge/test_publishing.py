@@ -41,7 +41,7 @@ def test_articles_are_published_rolled_back_and_checked_with_the_flows(tmp_path:
 
     assert answer() == "Write down all figures."
     assert files.unpublished() == ()
-    # A page changes another file: the step's tag is in an article, so the check needs them.
+    # A page changes another file: the articles are still those that were published.
     files.change("main.yaml", lambda text: text.replace("What?", "What is it?"), ())
     assert answer() == "Write down all figures."
     make_published(settings, engine).roll_back(first)
