@@ -212,6 +212,9 @@ class Audit:
     def _wraps(self, fact: Fact) -> None:
         self._offer(fact, ("done",), "wrap_up")
 
+    def _wraps_again(self, fact: Fact) -> None:
+        self._offer(fact, ("lost", "wrap_up"), "wrap_up")
+
     def _wrapped(self, fact: Fact) -> None:
         self._offer(fact, ("wrap_up", "done"), "done")
 
@@ -266,6 +269,7 @@ _HANDLERS = {
     "callback.tried": Audit._ended,
     "offer.done": Audit._done,
     "wrap_up.started": Audit._wraps,
+    "wrap_up.restored": Audit._wraps_again,
     "wrap_up.done": Audit._wrapped,
     "callback.requested": Audit._requested,
     "callback.done": Audit._closed,

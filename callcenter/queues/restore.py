@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
-from callcenter.queues import projection
+from callcenter.queues import projection, wrapping
 from callcenter.queues.described import Described
 from callcenter.queues.redis_hash import entry_fields, moment
 from callcenter.queues.store import Queues
@@ -41,6 +41,7 @@ def restore(engine: Engine, queues: Queues) -> int:
     for row in changed:
         if row["agent"] in queues.config.agents and "skills" not in queues.read(f"cw:agent:{row['agent']}"):
             queues._set_skills(row["agent"], row["skills"], row["until"].timestamp(), "")
+    wrapping.put_back(engine, queues)
     there = [row for row in rows if _put_back(queues, row, over=row["contact_id"] in served)]
     for contact_id in served:  # also what a router put back that died before this
         callback = queues.requested(contact_id)

@@ -111,3 +111,23 @@ call_back_no_more(contact, given, now, ARGV[6])
 settle(agent, now)
 return 'yes'
 """
+
+RESTORE_WRAP_UP = """
+-- KEYS cw:journal
+-- ARGV now, offer, contact, agent, queue, medium, connected_at, done_at, until, '1' if a code is required
+-- Wrap-up that the store has forgotten, of an agent who is here. What it knows stays as it is.
+local now, id, agent, medium = ARGV[1], ARGV[2], ARGV[4], ARGV[6]
+local key = 'cw:agent:' .. agent
+if redis.call('EXISTS', 'cw:offer:' .. id) == 1 or redis.call('EXISTS', key) == 0 then return 'no' end
+set('cw:offer:' .. id, {contact = ARGV[3], agent = agent, queue = ARGV[5], medium = medium, state = 'wrap_up',
+    device = redis.call('HGET', key, 'device') or '', made_at = ARGV[7], lease_until = ARGV[7], accepted_at = ARGV[7],
+    connected_at = ARGV[7], holder = '', callback = '', done_at = ARGV[8], wrap_until = ARGV[9],
+    required = ARGV[10]})
+redis.call('SADD', 'cw:agent_offers:' .. agent, id)
+redis.call('HINCRBY', key, 'wrapping', 1)
+redis.call('HINCRBY', key, 'load:' .. medium, 1)
+if ARGV[10] ~= '1' then redis.call('ZADD', 'cw:wrapups', ARGV[9], id) end
+journal('wrap_up.restored', now, ARGV[3], ARGV[5], agent, id, {['until'] = tonumber(ARGV[9])})
+settle(agent, now)
+return 'yes'
+"""
