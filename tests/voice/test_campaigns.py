@@ -11,7 +11,7 @@ from callcenter import consent
 from callcenter.campaigns import people, skipping
 from callcenter.db import reading
 from callcenter.queues import previewing
-from ivr.channels.voice import dialback, preview
+from ivr.channels.voice import greeting, preview
 from tests.voice.hall import ANA, DANA, SHOWN, Hall, Play, play
 
 __all__ = ["play"]
@@ -54,7 +54,7 @@ def test_at_once_there_is_no_key_to_press(play: Play) -> None:
 
 def test_busy_and_then_a_machine(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent is free at once each time; the machine hears its message to the end without an agent."""
-    monkeypatch.setattr(dialback, "KEY_SECONDS", 1.5)
+    monkeypatch.setattr(greeting, "KEY_SECONDS", 1.5)
 
     async def story(hall: Hall) -> None:
         ana = await hall.office.agent("ana", ANA)

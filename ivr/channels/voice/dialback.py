@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,10 +20,10 @@ from callcenter.queues.callbacks import NotInQueue
 from callcenter.queues.journal import Fact
 from callcenter.queues.store import Queues
 from ivr.bridge.parts import Accepted, Dialler, Manner, Offer
-from ivr.channels.leg import CallLeg, Clip, Digit, HungUp, LegOver, PlayEnded
+from ivr.channels.leg import CallLeg, HungUp, LegOver, PlayEnded
+from ivr.channels.voice.greeting import answered
 from ivr.channels.voice.line import Gone, Line
 from ivr.channels.voice.manners import Manners
-from ivr.channels.voice.placed import picked_up, until_gone
 from ivr.channels.voice.preview import agreed
 from ivr.channels.voice.waiting import Lobby
 from ivr.flow.effects import Enqueue
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("callwright.voice")
 T = TypeVar("T")
 
-KEY = "1"
-KEY_SECONDS = 12.0
-"""How long the customer has to press the key, from the greeting's beginning; an answering machine never does."""
-DECLINE_KEY = "9"
-"""By which whom a campaign calls asks for no more calls."""
 SPARE_SECONDS = 5.0
 """For last words to begin and end."""
 PATIENCE = 10.0
@@ -238,7 +233,7 @@ class Dialback:
             await self._blocking(self._queues.callback_tried, fact.offer, "failed")
             return None
         try:
-            result = await self._answered(leg, accepted, greeting, rings, campaign)
+            result = await answered(leg, accepted.leg, greeting, rings, campaign)
         except BaseException:
             leg.hang_up()
             raise
@@ -279,55 +274,8 @@ class Dialback:
         finally:
             leg.hang_up()
 
-    async def _answered(
-        self,
-        leg: CallLeg,
-        accepted: Accepted,
-        greeting: Sequence[Clip],
-        ring_seconds: float,
-        campaign: Mapping[str, Any],
-    ) -> str:
-        """`answered`, or why not: no_answer, busy, machine, failed, declined, agent_gone."""
-        gone = asyncio.ensure_future(until_gone(accepted.leg))
-        try:
-            async with asyncio.timeout(ring_seconds + KEY_SECONDS + 2):
-                customer = asyncio.ensure_future(_greet(leg, greeting, campaign))
-                try:
-                    await asyncio.wait({customer, gone}, return_when=asyncio.FIRST_COMPLETED)
-                    return customer.result() if customer.done() else "agent_gone"
-                finally:
-                    customer.cancel()
-        except TimeoutError:
-            return "no_answer"
-        finally:
-            gone.cancel()
-            await asyncio.gather(gone, return_exceptions=True)
-
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, functools.partial(work, *arguments))
-
-
-async def _greet(leg: CallLeg, greeting: Sequence[Clip], campaign: Mapping[str, Any]) -> str:
-    """What whoever is called does: see `Dialback._answered`."""
-    missed = await picked_up(leg)
-    if missed:
-        return missed
-    if campaign.get("answered") == "at_once":
-        return "answered"
-    leg.play(greeting, loop=True)
-    try:
-        async with asyncio.timeout(KEY_SECONDS):
-            while True:
-                event = await leg.next_event()
-                if isinstance(event, HungUp):
-                    return "machine"  # it hung up on us, or a person did: asked again later either way
-                if isinstance(event, Digit) and event.digit == KEY:
-                    leg.stop()
-                    return "answered"
-                if isinstance(event, Digit) and event.digit == DECLINE_KEY and campaign:
-                    return "declined"
-    except TimeoutError:
-        return "machine"
 
 
 def _device(fact: Fact) -> str:
