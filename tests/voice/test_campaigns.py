@@ -11,7 +11,7 @@ from callcenter import consent
 from callcenter.campaigns import people, skipping
 from callcenter.db import reading
 from callcenter.queues import previewing
-from ivr.channels.voice import greeting, preview
+from ivr.channels.voice import dialback, greeting, preview
 from tests.voice.hall import ANA, DANA, SHOWN, Hall, Play, play
 
 __all__ = ["play"]
