@@ -241,3 +241,22 @@ def test_a_new_configuration_counts_at_once(queues: Queues) -> None:
     assert router.once() == 0
     queues.config = Config.from_files({**FILES, "queues": {"queues": {"billing": {}}}})
     assert router.once() == 1
+
+
+def test_a_raised_priority_counts_for_the_very_next_offer(queues: Queues) -> None:
+    """The router reads the store before it matches, however short ago it changed."""
+    queues.clock = time.time
+    router = Router(queues)
+    router.once()
+    for number in range(20):
+        first, raised = f"a{number}", f"b{number}"
+        queues.join(first, "billing", channel="sip")
+        queues.join(raised, "billing", channel="sip")
+        router.once()
+        queues.set_priority(raised, 50)
+        queues.sign_in("ana")
+        assert router.once() == 1
+        assert queues.offer(queues.agents()["ana"].offer).contact_id == raised
+        queues.leave(first, "ended")
+        queues.leave(raised, "ended")
+        queues.sign_out("ana")

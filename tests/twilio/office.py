@@ -144,6 +144,18 @@ class Office:
         dana.hang_up()
         return dana, self.contact(dana)
 
+    def calls_back(self) -> tuple[Call, Call, str]:
+        """Dana, who is called back and talks to Ana; Ana, and the contact."""
+        _, contact = self.books()
+        self.queues.set_presence("ana", "available")
+        ana = self.rung().start()
+        ana.press("1")
+        home = self.rung().start()
+        home.press("1")
+        self.step()
+        assert home.conference is ana.conference is not None
+        return home, ana, contact
+
     def close(self) -> None:
         self.ringing.close()
         for runner in self._runners:

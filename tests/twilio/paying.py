@@ -26,10 +26,11 @@ AMOUNT = 100
 
 
 class Counter:
-    """Dana is `caller`, who talks to Ana, and owes what the demo's bills say; `pay` is Ana's order."""
+    """Dana is `caller`, who talks to Ana, and owes what the demo's bills say; `pay` is Ana's order, or of the agent
+    `by`, whose call `ana` is then."""
 
-    def __init__(self, office: Office, caller: Call, ana: Call, contact: str = "") -> None:
-        self.office, self.caller, self.ana = office, caller, ana
+    def __init__(self, office: Office, caller: Call, ana: Call, contact: str = "", by: str = "ana") -> None:
+        self.office, self.caller, self.ana, self.by = office, caller, ana, by
         self.contact = contact or office.contact(caller)
         with office.line.engine.begin() as connection:
             connection.execute(sa.delete(bills))
@@ -37,7 +38,7 @@ class Counter:
 
     def pay(self, amount: int = AMOUNT) -> str:
         """Why not, "" where the caller is now asked."""
-        return self.office.ordered_of(self.contact, "pay", account=ACCOUNT, amount=amount)
+        return self.office.ordered_of(self.contact, "pay", self.by, account=ACCOUNT, amount=amount)
 
     def asked(self) -> None:
         """Ana begins, and Dana says that the amount is right."""

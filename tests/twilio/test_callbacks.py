@@ -100,22 +100,9 @@ def test_an_agent_who_leaves_before_lets_the_customers_telephone_be(open_office:
     assert requested.state == "waiting"
 
 
-def talking(office: Office) -> tuple[Call, Call, str]:
-    """Dana, called back, and Ana."""
-    _, contact = office.books()
-    office.queues.set_presence("ana", "available")
-    ana = office.rung().start()
-    ana.press("1")
-    home = office.rung().start()
-    home.press("1")
-    office.step()
-    assert home.conference is ana.conference is not None
-    return home, ana, contact
-
-
 def transferred(office: Office) -> tuple[Call, str]:
     """Dana, called back, whom Ana has put back into the queue and left."""
-    home, _, contact = talking(office)
+    home, _, contact = office.calls_back()
     office.queues.set_presence("ana", "unavailable", "lunch")
     assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
     return home, contact
@@ -123,7 +110,7 @@ def transferred(office: Office) -> tuple[Call, str]:
 
 def test_who_was_called_back_is_done_when_the_agent_is(open_office: Open) -> None:
     office = open_office("ana")
-    home, ana, contact = talking(office)
+    home, ana, contact = office.calls_back()
     ana.hang_up()
     office.step()
     assert home.over
@@ -132,7 +119,7 @@ def test_who_was_called_back_is_done_when_the_agent_is(open_office: Open) -> Non
 
 def test_who_was_called_back_waits_on_the_line_for_another_agent(open_office: Open) -> None:
     office = open_office("ana")
-    home, ana, contact = talking(office)
+    home, ana, contact = office.calls_back()
     joined = office.queues.entry(contact)["joined_at"]
     office.queues.set_presence("ana", "unavailable", "lunch")
     assert office.ordered_of(contact, "transfer", to={"queue": "general"}) == ""
@@ -176,7 +163,7 @@ def test_an_offer_that_is_refused_lets_who_waits_on_the_line_be(open_office: Ope
 
 def test_three_of_them_with_who_was_called_back(open_office: Open) -> None:
     office = open_office("ana")
-    home, ana, contact = talking(office)
+    home, ana, contact = office.calls_back()
     assert office.ordered_of(contact, "conference", to={"number": BANK}) == ""
     bank = office.rung().start()
     office.step()

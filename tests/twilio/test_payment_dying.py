@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 
@@ -12,8 +13,10 @@ from callcenter import control
 from ivr.bridge.state import Order
 from ivr.flow.inputs import Keys
 from ivr.rehearsal.twilio_double import NoAnswer
+from ivr.rehearsal.twilio_double.transport import Answer, Params
+from ivr.runner import Runner, Turn
 from tests.twilio.office import Office, Open
-from tests.twilio.paying import AMOUNT, counter, paid
+from tests.twilio.paying import AMOUNT, Counter, counter, paid
 from tests.twilio.support import ACCOUNT, CODE
 from tests.twilio.test_watch import looks_later
 
@@ -26,18 +29,24 @@ def web_dies_at(office: Office, where: str, times: int = 2) -> Iterator[list[str
     transport = office.twilio.transport
     post = transport.post
 
-    def dies(url: str, params: object, headers: object) -> object:
-        answer = post(url, params, headers)  # type: ignore[arg-type]
+    def dies(url: str, params: Params, headers: Mapping[str, str]) -> Answer:
+        answer = post(url, params, headers)
         if where in url and len(died) < times:
             died.append(url)
             raise NoAnswer("connection reset")
         return answer
 
-    transport.post = dies  # type: ignore[method-assign,assignment]
-    try:
+    with mock.patch.object(transport, "post", dies):
         yield died
-    finally:
-        transport.post = post  # type: ignore[method-assign]
+
+
+def all_keyed(here: Counter) -> tuple[Runner, Turn]:
+    """A process that has taken the last key, and charges the card now."""
+    here.asked()
+    here.keys_but_code()
+    [row] = here.sessions
+    runner = here.office.line.runner
+    return runner, runner.feed(row.id, Keys(CODE))
 
 
 @contextmanager
@@ -142,11 +151,7 @@ def test_a_card_is_charged_in_a_process_that_dies_and_the_caller_hangs_up(open_o
     out."""
     office = open_office("ana")
     here = counter(office)
-    here.asked()
-    here.keys_but_code()
-    [row] = here.sessions
-    runner = office.line.runner
-    turn = runner.feed(row.id, Keys(CODE))
+    runner, turn = all_keyed(here)
     assert turn.action is not None
     assert turn.action.name == "pay_bill"
     assert runner.begin(turn.session, turn.action).result(30).exit == "approved"
@@ -194,11 +199,7 @@ def test_a_caller_whose_line_never_came_back_is_fetched(open_office: Open) -> No
     """The payment is at its end, and the last document was never followed to the end of it."""
     office = open_office("ana")
     here = counter(office)
-    here.asked()
-    here.keys_but_code()
-    [row] = here.sessions
-    runner = office.line.runner
-    turn = runner.feed(row.id, Keys(CODE))
+    runner, turn = all_keyed(here)
     assert turn.action is not None
     turn = runner.feed(turn.session, runner.begin(turn.session, turn.action).result(30))
     assert turn.session.ended

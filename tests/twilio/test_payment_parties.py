@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.twilio.office import ANA, BEN, DANA, Open
-from tests.twilio.paying import AMOUNT, Counter, counter, while_charged
-from tests.twilio.support import ACCOUNT, CARD
+from tests.twilio.paying import Counter, counter, paid, while_charged
+from tests.twilio.support import CARD
 
 # Who goes
 
@@ -54,14 +54,9 @@ def test_the_agent_hangs_up_and_the_caller_waits_for_another(open_office: Open) 
     ben = office.rung().start()
     office.step()
     assert (office.hears(here.caller), office.hears(ben)) == ({BEN}, {DANA})
-    again = Counter(office, here.caller, ben, here.contact)
-    assert office.ordered(here.caller, "pay", by="ben", account=ACCOUNT, amount=AMOUNT) == ""
-    here.caller.finish_speaking()
-    here.caller.press("1")
-    again.keys_card()
-    office.step()
-    assert (again.shown["result"], again.charged) == ("paid", 1)
-    assert again.talks
+    again = Counter(office, here.caller, ben, here.contact, by="ben")
+    again.asked()
+    paid(again)
 
 
 def test_the_agent_hangs_up_while_the_card_is_charged(open_office: Open) -> None:
@@ -137,26 +132,14 @@ def test_a_caller_who_was_transferred_before(open_office: Open) -> None:
     assert office.ordered(here.caller, "transfer", to={"agent": "ben"}) == ""
     ben = office.rung().start()
     office.step()
-    here = Counter(office, here.caller, ben)
-    assert office.ordered(here.caller, "pay", by="ben", account=ACCOUNT, amount=AMOUNT) == ""
-    here.caller.finish_speaking()
-    here.caller.press("1")
-    here.keys_card()
-    office.step()
-    assert (here.shown["result"], here.charged) == ("paid", 1)
-    assert here.talks
+    here = Counter(office, here.caller, ben, by="ben")
+    here.asked()
+    paid(here)
 
 
 def test_who_was_called_back_pays_too(open_recording_office: Open) -> None:
     office = open_recording_office("ana")
-    _, contact = office.books()
-    office.queues.set_presence("ana", "available")
-    ana = office.rung().start()
-    ana.press("1")
-    office.step()
-    back = office.rung().start()
-    back.press("1")
-    office.step()
+    back, ana, contact = office.calls_back()
     here = Counter(office, back, ana, contact)
     here.asked()
     here.keys_card()

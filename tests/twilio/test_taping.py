@@ -80,14 +80,7 @@ def test_what_twilio_does_not_record_holds_up_nobody(open_recording_office: Open
 
 def test_who_is_called_back_is_recorded_and_told_too(open_recording_office: Open) -> None:
     office = open_recording_office("ana")
-    _, contact = office.books()
-    office.queues.set_presence("ana", "available")
-    ana = office.rung().start()
-    ana.press("1")
-    office.step()
-    back = office.rung().start()
-    back.press("1")
-    office.step()
+    back, ana, contact = office.calls_back()
     assert (told(back), told(ana)) == (1, 1)
     [tape] = back.tapes
     ana.hang_up()

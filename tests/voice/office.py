@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -118,11 +118,15 @@ class Office:
         phone.press("0")
         return phone
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Until this holds; it is asked in a thread, since it may block."""
+        async with asyncio.timeout(20):
+            while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.02)
+
     async def waits(self, count: int = 1, queue: str = "general") -> None:
         """Until so many are in the queue."""
-        async with asyncio.timeout(20):
-            while (await asyncio.to_thread(self.queues.client.zcard, f"cw:queue:{queue}")) != count:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await self.until(lambda: self.queues.client.zcard(f"cw:queue:{queue}") == count)
 
     def events(self) -> list[Event]:
         """Of all contacts, contact by contact."""

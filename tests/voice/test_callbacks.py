@@ -162,11 +162,8 @@ async def dialled(made: Office, *, answered: bool) -> tuple[TonePhone, TonePhone
 
 async def put_back(made: Office, was: str, contact: str, *states: str) -> None:
     """Until the copy has been dropped, and the contact is there again and in one of these states."""
-    async with asyncio.timeout(20):
-        while await asyncio.to_thread(made.queues.epoch) == was:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        while (await asyncio.to_thread(made.queues.entry, contact)).get("state") not in states:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await made.until(lambda: made.queues.epoch() != was)
+    await made.until(lambda: made.queues.entry(contact).get("state") in states)
 
 
 async def answers(dana: TonePhone) -> None:

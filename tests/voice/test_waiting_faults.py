@@ -48,9 +48,7 @@ async def place_of(made: Office, contact: str) -> float:
 
 async def in_conversation(made: Office, contact: str) -> None:
     """Until the store says so."""
-    async with asyncio.timeout(20):
-        while (await asyncio.to_thread(made.queues.entry, contact)).get("state") != "connected":  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await made.until(lambda: made.queues.entry(contact).get("state") == "connected")
     await made.waits(0)
 
 

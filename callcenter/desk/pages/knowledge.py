@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from flask import Response
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
 from callcenter import contacts, customers, events
 from callcenter.db import reading
+from callcenter.desk.markdown import rendered
 from callcenter.desk.routing import link, page
 from callcenter.desk.suggesting import last_words, suggested
 from callcenter.desk.visit import Visit
@@ -25,9 +24,6 @@ LISTED: Final = 500
 LONGEST: Final = 500
 PERIODS: Final = (7, 30, 90)
 GAPS: Final = 100
-
-_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False})
-_markdown.disable("image")
 
 
 @page("/knowledge", needs="knowledge.read")
@@ -51,9 +47,7 @@ def article(visit: Visit, language: str, name: str) -> Response:
     if found is None:
         raise NotFound
     others = [one for one in visit.desk.knowledge.articles() if one.name == name and one.language != found.language]
-    # What admins write is text: HTML in it is shown as it stands.
-    text = Markup(_markdown.render(found.text))  # noqa: S704
-    return visit.render("article.html", article=found, text=text, others=others)
+    return visit.render("article.html", article=found, text=rendered(found.text), others=others)
 
 
 @page("/contacts/<contact_id>/knowledge", needs="inbox.read")

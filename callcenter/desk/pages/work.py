@@ -8,12 +8,12 @@ import re
 from typing import Any
 
 from flask import Response
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from callcenter import events
 from callcenter.desk import call_state, users
 from callcenter.desk.calling import Calling, NotYours
+from callcenter.desk.markdown import rendered
 from callcenter.desk.pages.calls import calling
 from callcenter.desk.routing import link, page
 from callcenter.desk.users import InvalidUser
@@ -21,8 +21,6 @@ from callcenter.desk.visit import Refused, Visit, local_path
 from callcenter.queues.popping import build_on
 
 link(5, "work", "Work", icon="phone", needs="calls.take", key="w")
-
-_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False})
 
 
 @page("/work", needs="calls.take")
@@ -93,5 +91,4 @@ def _guide(text: str, slots: dict[str, Any]) -> Markup:
         value = slots.get(found[1])
         return re.sub(r"([\\`*_{}\[\]<>()#+.!|-])", r"\\\1", str(value)) if value is not None else "…"
 
-    rendered: str = _markdown.render(re.sub(r"\{([a-z][a-z0-9_]*)\}", fill, text))
-    return Markup(rendered)  # noqa: S704 - markdown-it escapes all HTML
+    return rendered(re.sub(r"\{([a-z][a-z0-9_]*)\}", fill, text))

@@ -123,6 +123,15 @@ class Desk:
         assert address
         return await self.engine.dial(address, caller="+12125550100")
 
+    async def answers(self) -> tuple[Page, Any]:
+        """The agent's page, and the leg that it has answered."""
+        page = await Page(self.phones).connect()
+        leg = await self.ring()
+        await self.until("phone.ringing")
+        await asyncio.to_thread(self.phones.answer, "ana")
+        assert isinstance(await leg.next_event(), Answered)
+        return page, leg
+
 
 @asynccontextmanager
 async def desk(redis_url: str) -> AsyncIterator[Desk]:
@@ -222,11 +231,7 @@ def test_a_page_that_never_comes_back_ends_the_call(
     monkeypatch.setattr(gateway_module, "GRACE", 0.2)
 
     async def story(made: Desk) -> None:
-        page = await Page(made.phones).connect()
-        leg = await made.ring()
-        await made.until("phone.ringing")
-        await asyncio.to_thread(made.phones.answer, "ana")
-        assert isinstance(await leg.next_event(), Answered)
+        page, leg = await made.answers()
         await page.connection.close()
         ended = await asyncio.wait_for(leg.next_event(), 20)
         assert isinstance(ended, HungUp)
@@ -239,11 +244,7 @@ def test_a_page_that_never_comes_back_ends_the_call(
 
 def test_a_gateway_that_is_stopped_costs_no_caller(redis_url: str) -> None:
     async def story(made: Desk) -> None:
-        page = await Page(made.phones).connect()
-        leg = await made.ring()
-        await made.until("phone.ringing")
-        await asyncio.to_thread(made.phones.answer, "ana")
-        assert isinstance(await leg.next_event(), Answered)
+        page, leg = await made.answers()
         await made.gateway.close()
         ended = await asyncio.wait_for(leg.next_event(), 20)
         assert isinstance(ended, HungUp)
