@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Route, expect
 from sqlalchemy.engine import Engine
 
 from callcenter import customers, identifiers, outbox
@@ -167,6 +168,45 @@ def test_a_file_goes_up_and_comes_down(widget: Widget, engine: Engine) -> None:
     expect(widget.log.get_by_text("Files of this kind can't be sent.")).to_be_visible()
     assert len(rows(engine, files)) == 1
     widget.errors.clear()  # the browser complains of the answer 422
+
+
+@contextlib.contextmanager
+def tickets_held(widget: Widget) -> Iterator[None]:
+    """What the page asks a ticket with waits until the end."""
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    widget.page.route("**/chat/ticket", hold)
+    yield
+    for route in asked:
+        route.continue_()
+    widget.page.unroute("**/chat/ticket", hold)
+
+
+def test_a_file_sent_before_the_first_connection_is_the_same_visitors(widget: Widget) -> None:
+    with tickets_held(widget):
+        widget.open()
+        picked: FilePayload = {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 hello"}
+        widget.page.locator("input[type=file]").set_input_files(picked)
+        expect(widget.log.get_by_text("bill.pdf")).to_be_visible()
+    expect(widget.log.get_by_role("link", name="bill.pdf")).to_be_visible()
+
+
+def test_who_signs_out_while_a_ticket_is_on_its_way_is_forgotten(widget: Widget, engine: Engine) -> None:
+    widget.open()
+    widget.write("my secret")
+    expect(widget.turns("bot").last).to_be_visible()
+    with tickets_held(widget):
+        widget.page.reload()
+        widget.open()
+        expect(widget.page.get_by_text("Connecting")).to_be_visible()
+        widget.page.evaluate("document.querySelector('callwright-chat').identify('')")
+    widget.write("hello")
+    expect(widget.turns("bot").last).to_be_visible()
+    expect(widget.turns("you")).to_have_text(["hello"])
+    assert len(rows(engine, contacts)) == 2
 
 
 def test_markup_in_what_people_write_is_text(widget: Widget, site: Site, engine: Engine) -> None:

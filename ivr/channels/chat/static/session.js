@@ -25,6 +25,7 @@ export class Session extends EventTarget {
     this.status = "idle"; // connecting, ready, offline
     this.info = {};
     this.token = null;
+    this.login = 0; // counts who signed in and out
     this.pending = store.get(short, KEY) ?? [];
     this.messages = new Map();
     this.state = {};
@@ -48,7 +49,14 @@ export class Session extends EventTarget {
     this.tell("status", status);
   }
 
-  async ticket() {
+  /** One ticket at a time: two asked for at once would make two visitors of one who is new here. */
+  ticket() {
+    const before = this.asked;
+    return (this.asked = Promise.allSettled([before]).then(() => this.askTicket()));
+  }
+
+  async askTicket() {
+    const { login } = this;
     const answer = await fetch(`${this.base}/chat/ticket`, {
       method: "POST", credentials: "omit", referrerPolicy: "no-referrer",
       headers: { "Content-Type": "application/json" },
@@ -58,6 +66,7 @@ export class Session extends EventTarget {
     });
     if (!answer.ok) throw new Error(`ticket: ${answer.status}`);
     const info = await answer.json();
+    if (login !== this.login) return this.askTicket(); // who has signed in or out meanwhile is somebody else
     store.set(long, KEY, { visitor: info.visitor });
     if (this.link) this.tell("link", info.link);
     this.link = null;
@@ -252,6 +261,7 @@ export class Session extends EventTarget {
   /** Who the visitor is, by the company's own login; "" forgets it, and whatever was said. */
   identify(token) {
     this.token = token;
+    this.login += 1;
     if (!token) {
       store.set(long, KEY, null);
       this.pending = [];
