@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,12 +14,12 @@ from callcenter.desk.ports import CannotWrite, FlowsRefused
 from ivr import hours_file
 from ivr.editing import FlowFiles, file_problem
 from ivr.flow.model import FlowSet
+from ivr.flow.opening_hours import MAIN, queues_by_hours
 from ivr.flow.problems import FlowError
 from ivr.flow.yaml_edit import CannotEdit
 from ivr.hours import WEEKDAYS, BusinessHours, days, status
 from ivr.published import NothingPublished
 
-MAIN = "business_hours"
 AHEAD = 14
 """Days that the page shows."""
 
@@ -33,7 +33,7 @@ class HoursFiles:
         if flows is None:
             return []
         differing = self.unpublished()
-        users = _users(flows)
+        users = queues_by_hours(flows)
         names = [name for name in (MAIN, *sorted(users.keys() - {MAIN})) if name in flows.files]
         paths = {name: f"flows/{self._file(name)}" for name in names}
         return [_shown(flows, name, paths[name], at, users.get(name, ()), paths[name] in differing) for name in names]
@@ -74,7 +74,7 @@ class HoursFiles:
     def _known(self, name: str) -> None:
         """Names come from addresses. Raises KeyError."""
         flows = self._flows()
-        if flows is None or name not in flows.files or name not in {MAIN, *_users(flows)}:
+        if flows is None or name not in flows.files or name not in {MAIN, *queues_by_hours(flows)}:
             raise KeyError(name)
 
     def _flows(self) -> FlowSet | None:
@@ -82,25 +82,6 @@ class HoursFiles:
             return self._files.published.current()
         except (NothingPublished, FlowError):
             return None
-
-
-def _users(flows: FlowSet) -> dict[str, tuple[str, ...]]:
-    """The labels of the queues that name each file of hours."""
-    data: Any = flows.files.get("queues")
-    queues: Any = data.get("queues") if isinstance(data, dict) else None
-    found: dict[str, dict[str, None]] = {}
-    for name, queue in (queues or {}).items():
-        for hours in _named(queue or {}):
-            found.setdefault(hours, {})[str(queue.get("label") or name)] = None
-    return {name: tuple(labels) for name, labels in found.items()}
-
-
-def _named(queue: Any) -> Iterator[str]:
-    callback = queue.get("callback")
-    for place in (queue, callback if isinstance(callback, dict) else {}):
-        for key in ("hours", "offer_hours"):
-            if isinstance(place.get(key), str):
-                yield place[key]
 
 
 def _shown(flows: FlowSet, name: str, path: str, at: datetime, used_by: tuple[str, ...], differs: bool) -> HoursFile:

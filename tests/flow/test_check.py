@@ -36,6 +36,8 @@ SAY = "    say: main.welcome\n"
         (MAIN, "paid: bye", "payed: bye", "bad_exit", "12:27", "did you mean 'paid'?"),
         (MAIN, "call: bill", "call: bil", "unknown_flow", "11:5", "did you mean 'bill'?"),
         (MAIN, "say: main.welcome", "say: main.welcom", "unknown_prompt", "3:5", "did you mean 'main.welcome'?"),
+        (MAIN, "say: main.welcome", "say: pay", "word_or_prompt", "3:5", "if the prompt 'main.pay' is meant"),
+        (MAIN, "say: main.welcome", "say: to_be_recorded", "word_or_prompt", "3:5", "looks like a prompt's id"),
         (MAIN, "say: main.welcome", "say: Hello {", "bad_template", "3:16", "without its partner"),
         (MAIN, "say: main.welcome", "say: Hello <brake/> you", "bad_markup", "3:16", "did you mean 'break'?"),
         (EN, "card: Your card number?", "card: 'Your <b>card</b>?'", "bad_markup", "5:15", "<b> can't be spoken"),
@@ -191,6 +193,12 @@ def test_business_hours_are_checked_by_their_model(tmp_path: Path) -> None:
     assert "unused_file" in [problem.code for problem in found]
 
 
+@pytest.mark.parametrize("words", ["hello", "Pay", "main_street 5", "'Pay!'"])
+def test_words_may_stand_alone(tmp_path: Path, words: str) -> None:
+    found = problems(tmp_path, MAIN, "say: main.welcome", f"say: {words}")
+    assert [problem.code for problem in found] == ["unused_prompt"]
+
+
 def test_unreachable_flow(tmp_path: Path) -> None:
     _, found = sample.flow_set(tmp_path, {"flows/other.yaml": "steps: {x: {hang_up: main.bye}}"})
     assert [(problem.code, problem.warning) for problem in found] == [("unreachable_flow", True)]
@@ -206,7 +214,14 @@ def test_unreachable_flow(tmp_path: Path) -> None:
         ('["00:00-24:00"]', []),
     ],
 )
-def test_hours_that_are_likely_a_slip_are_warned_of(tmp_path: Path, day: str, told: list[str]) -> None:
-    found = sample.flow_set(tmp_path, {"flows/business_hours.yaml": f"weekly: {{monday: {day}}}\n"})[1]
+@pytest.mark.parametrize("used", ["", "hours: {}", "callback: {{hours: {}}}", "callback: {{offer_hours: {}}}"])
+def test_hours_that_are_likely_a_slip_are_warned_of(tmp_path: Path, day: str, told: list[str], used: str) -> None:
+    """Under every name that hours may have."""
+    name = "sales_hours" if used else "business_hours"
+    files = {f"flows/{name}.yaml": f"weekly: {{monday: {day}}}\n"}
+    if used:
+        files["flows/queues.yaml"] = f"queues:\n  sales:\n    {used.format(name)}\n"
+        files["flows/agents.yaml"] = "agents: {ana: {queues: [sales]}}\n"
+    found = sample.flow_set(tmp_path, files)[1]
     assert [f"{one.mark.line}:{one.mark.column} {one.what}" for one in found if one.warning] == told
     assert all(one.warning for one in found)

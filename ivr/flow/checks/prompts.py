@@ -33,6 +33,12 @@ def missing(view: View) -> Iterator[Problem]:
             elif "." in ref or nearest(ref, own).startswith("did you"):
                 fix = f"{nearest(ref, own)} or add it to the prompts; plain text has spaces or capital letters"
                 yield error(mark, f"there is no prompt '{ref}'", fix, "unknown_prompt")
+            elif meant := sorted(id for id in own if id.rpartition(".")[2] == ref):
+                fix = f"if the prompt '{meant[0]}' is meant, write all of its id; if not, begin with a capital letter"
+                yield warning(mark, f"the word '{ref}' itself is said here", fix, "word_or_prompt")
+            elif "_" in ref:
+                fix = "if a prompt is meant, add it to the prompts; if not, write words with spaces between them"
+                yield warning(mark, f"'{ref}' itself is said here, and looks like a prompt's id", fix, "word_or_prompt")
         for ref in view.system_prompts(step):
             wanted.setdefault(ref, view.mark(flow, name))
     intents = view.flows.nodes.get("intents")
