@@ -24,7 +24,10 @@ def queues_by_hours(flows: FlowSet) -> dict[str, tuple[str, ...]]:
 
 
 def _named(queue: Any) -> Iterator[str]:
-    for place in (queue, queue.get("callback")) if isinstance(queue, Mapping) else ():
-        for key in ("hours", "offer_hours") if isinstance(place, Mapping) else ():
+    if not isinstance(queue, Mapping):
+        return
+    callback = queue.get("callback")
+    for place in (queue, callback) if isinstance(callback, Mapping) else (queue,):
+        for key in ("hours", "offer_hours"):
             if isinstance(name := place.get(key), str):
                 yield name
