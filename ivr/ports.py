@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ivr.settings import Settings
+
+QUIET = range(20001, 32768)
+"""Where `free` looks: above the usual ports for RTP, below those that systems give to whoever asks for any port, which
+begin at 32768 on Linux and at 49152 elsewhere (RFC 6335, section 6). There, a program that takes seconds to start would
+sometimes find its port gone: to a connection that somebody opened meanwhile."""
 
 
 class PortTaken(Exception):
@@ -40,7 +48,7 @@ def choose(settings: Settings) -> Ports:
             continue
         if wanted and name in settings.model_fields_set:
             raise PortTaken(f"port {wanted} on {host} is taken by another program; set {name.upper()}=0 for a free one")
-        chosen[name] = _free(host, kinds, set(chosen.values()))
+        chosen[name] = free(host, kinds, chosen.values())
         if wanted:
             notes.append(f"port {wanted} is taken, so {name.upper()} is {chosen[name]} this time; set it to choose")
     return Ports(chosen["port"], chosen["sip_port"], chosen["live_port"], chosen["mail_in_port"], tuple(notes))
@@ -61,13 +69,15 @@ def is_free(host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> bool:
     return True
 
 
-def _free(host: str, kinds: tuple[socket.SocketKind, ...], chosen: set[int]) -> int:
-    """A free port that isn't among those chosen before: nobody listens on them yet."""
-    while True:
-        with _bind(host, 0, kinds[0]) as probe:
-            port = int(probe.getsockname()[1])
+def free(host: str, kinds: tuple[socket.SocketKind, ...], chosen: Collection[int] = ()) -> int:
+    """A port for a program that is yet to start: one that all kinds of socket can be bound to, and none of those
+    `chosen` before, on which nobody listens yet. Raises OSError where the address isn't this machine's, or all are
+    taken."""
+    # Not by the seed of the tests, or of anybody: two who ask at once must not get the same.
+    for port in random.SystemRandom().sample(QUIET, len(QUIET)):
         if port not in chosen and is_free(host, port, kinds):
             return port
+    raise OSError(errno.EADDRINUSE, f"no port from {QUIET[0]} to {QUIET[-1]} is free on {host}")
 
 
 def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:

@@ -17,6 +17,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ivr import ports
+
 USER = "postgres"
 
 
@@ -29,12 +31,6 @@ def binaries() -> Path:
         if (path / "initdb").exists() and (path / "postgres").exists():
             return path
     pytest.skip("PostgreSQL's server is missing: apt-get install postgresql")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Postgres:
@@ -101,7 +97,7 @@ def postgres_server() -> Iterator[Postgres]:
     binaries()
     folder = Path(tempfile.mkdtemp(prefix="pg", dir=_in_memory()))
     folder.chmod(0o755)
-    server = Postgres(folder, free_port())
+    server = Postgres(folder, ports.free("127.0.0.1", (socket.SOCK_STREAM,)))
     try:
         server.create()
         server.start()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.measuring import cpu_seconds
 from bench.sip.media import QUESTION_SECONDS, THANKS_SECONDS, write_recordings
+from ivr import ports
 from ivr.speech import pcm, recordings
 
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = ports.free("127.0.0.1", (socket.SOCK_STREAM, socket.SOCK_DGRAM))
         self.process: subprocess.Popen[str] | None = None
 
     def command(self) -> list[str]:
@@ -256,14 +257,3 @@ def rss(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
-
-
-def free_port() -> int:
-    """One that is free for both UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port: int = udp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                tcp.bind(("127.0.0.1", port))
-                return port

@@ -21,6 +21,7 @@ from imap_tools import MailBoxUnencrypted
 from callcenter.mail.addresses import OurAddresses
 from callcenter.mail.classify import Verdict
 from callcenter.mail.intake import RefusedMail, Taken
+from ivr import ports
 from ivr.channels.mail.imap import ImapAccount, ImapPoller
 from tests.mail import made
 from tests.mail.support import Office
@@ -72,9 +73,7 @@ def dovecot() -> Iterator[str]:
     user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
     folder = Path(tempfile.mkdtemp(prefix="dovecot"))
     os.chown(folder, user.pw_uid, user.pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free("127.0.0.1", (socket.SOCK_STREAM,))
     group = grp.getgrgid(user.pw_gid).gr_name
     config = folder / "dovecot.conf"
     config.write_text(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +62,28 @@ def test_port_0_is_a_free_one() -> None:
     assert chosen.notes == ()
     assert chosen.web != chosen.live
     assert ports.is_free("127.0.0.1", chosen.sip, (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's /proc")
+def test_a_free_one_is_given_to_no_connection_meanwhile() -> None:
+    """Our programs take seconds to start, and the system gives ports of these to whoever asks for any."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    chosen = ports.choose(Settings(_env_file=None, port=0, live_port=0, sip_port=0, mail_in_port=0))
+    assert max(chosen.web, chosen.live, chosen.sip, chosen.mail) < first_given
+
+
+def test_two_who_ask_at_once_get_different_ones() -> None:
+    def three() -> list[int]:
+        random.seed(1)
+        return [ports.free("127.0.0.1", (socket.SOCK_STREAM,)) for _ in range(3)]
+
+    assert three() != three()
+
+
+def test_no_port_is_free(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    monkeypatch.setattr(ports, "QUIET", range(taken, taken + 1))
+    with pytest.raises(OSError, match=f"no port from {taken} to {taken} is free on 127.0.0.1"):
+        ports.free("127.0.0.1", (socket.SOCK_STREAM,))
 
 
 def test_an_address_of_another_machine_is_no_taken_port() -> None:

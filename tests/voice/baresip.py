@@ -10,7 +10,6 @@ import json
 import socket
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,10 +17,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from ivr import ports
 from ivr.speech import pcm
 from tests.tools import need
 
 Samples = npt.NDArray[np.float64]
+BOTH = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
 MODULES = Path("/usr/lib/baresip/modules")
 ALIKE = 0.8
 """The least correlation of what was heard with the prompt that was due."""
@@ -160,14 +161,7 @@ def correlate(heard: Samples, wanted: Samples) -> tuple[int, float]:
 
 def _ports() -> tuple[int, int]:
     """A SIP port whose next one (for TLS) is free too, and one for control. Raises OSError."""
-    for _ in range(20):
-        with closing(socket.socket()) as first, closing(socket.socket()) as second, closing(socket.socket()) as third:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            third.bind(("127.0.0.1", 0))
-            return port, third.getsockname()[1]
-    raise OSError("no two ports in a row are free")
+    while True:
+        port = ports.free("127.0.0.1", BOTH)
+        if ports.is_free("127.0.0.1", port + 1, BOTH):
+            return port, ports.free("127.0.0.1", BOTH, (port, port + 1))

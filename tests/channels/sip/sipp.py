@@ -1,4 +1,4 @@
-"""SIPp (Debian: sip-tester) on one of our scenarios, once, from ports of the system's choice."""
+"""SIPp (Debian: sip-tester) on one of our scenarios, once, from free ports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from ivr import ports
 from tests.tools import need
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -15,9 +16,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 
 def free_port() -> int:
     """A UDP port of which the next even one is taken to be free as well."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free("127.0.0.1", (socket.SOCK_DGRAM,))
 
 
 def command(

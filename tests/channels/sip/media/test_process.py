@@ -11,14 +11,16 @@ import sys
 
 import pytest
 
+from ivr import ports
 from ivr.channels.leg import Clip, Digit, PlayEnded
 from ivr.channels.sip.media.client import MediaDied, Stream
 from ivr.channels.sip.media.g711 import ULAW_TO_ALAW
 from ivr.channels.sip.media.inband import tone_frames
-from ivr.channels.sip.media.ports import NoPortFree, PortPairs
+from ivr.channels.sip.media.ports import NoPortFree
 from tests.channels.sip.media.phone import Events, Phone, Rtp, media_process
 
 SILENCE = b"\xff" * 160
+UDP = (socket.SOCK_DGRAM,)
 
 
 def clip(key: str, *values: int) -> Clip:
@@ -239,19 +241,10 @@ async def test_ports_run_out_and_come_back() -> None:
 
 def free_range(size: int) -> tuple[int, int]:
     """An even port from which on so many ports are free now."""
-    pairs = PortPairs("127.0.0.1", None)
     while True:
-        first = pairs.take()
-        second: list[socket.socket] = []
-        port = first[0].getsockname()[1]
-        try:
-            second += PortPairs("127.0.0.1", (port + 2, port + size)).take()
-            return port, port + size
-        except NoPortFree:
-            continue
-        finally:
-            for sock in (*first, *second):
-                sock.close()
+        first = ports.free("127.0.0.1", UDP) // 2 * 2
+        if all(ports.is_free("127.0.0.1", port, UDP) for port in range(first, first + size)):
+            return first, first + size
 
 
 async def test_clips_are_dropped_when_there_are_too_many_and_loaded_again() -> None:
