@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from callcenter.counting import counted
 from ivr.flow import template
 from ivr.flow.expr import ExprError
 from ivr.flow.model import PROMPT_ID, FlowSet
@@ -71,5 +72,5 @@ async def render(renderer: Renderer, prompts: Sequence[Prompt], console: Console
     for message in messages:
         console.print(message, markup=False, highlight=False)
     if not messages:
-        console.print(f"{len(prompts)} prompts are rendered", highlight=False)
+        console.print(f"{counted(len(prompts), 'prompt')} rendered", highlight=False)
     return messages

@@ -8,6 +8,7 @@ import signal
 import threading
 
 from callcenter.campaigns.feeding import Feeder
+from callcenter.counting import counted
 from callcenter.live import Live
 from callcenter.queues.journal import Fact
 from callcenter.queues.popping import ScreenPops
@@ -64,7 +65,8 @@ def serve(settings: Settings) -> None:
         if ringing is not None:
             ringing.take(facts)
 
-    print(f"router: {len(queues.config.queues)} queues, {len(queues.config.agents)} agents", flush=True)
+    config = queues.config
+    print(f"router: {counted(len(config.queues), 'queue')}, {counted(len(config.agents), 'agent')}", flush=True)
     try:
         Router(queues, engine, reload=published.refresh, on_facts=happened, on_start=pops.catch_up).run(stopping)
     finally:

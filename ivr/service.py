@@ -20,6 +20,7 @@ from honcho.environ import parse_procfile
 from rich.console import Console
 from rich.text import Text
 
+from callcenter.counting import counted
 from callcenter.db import reading
 from callcenter.desk import invitations
 from callcenter.tables import accounts
@@ -96,7 +97,10 @@ class Service:
                 self.say("system", f"the flows have mistakes, so version {made.flows.hash} goes on answering calls")
             imported = startup.import_demo(engine, self.settings, made.flows.company.name, date.today())
             if imported:
-                self.say("system", f"the demo company has {imported.accounts} accounts, {imported.bills} bills")
+                self.say(
+                    "system",
+                    f"the demo company has {counted(imported.accounts, 'account')}, {counted(imported.bills, 'bill')}",
+                )
             with engine.begin() as connection:
                 token = invitations.for_first_admin(connection, datetime.now(UTC))
                 self.first_run = invitations.path(token) if token else ""

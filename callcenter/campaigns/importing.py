@@ -19,6 +19,7 @@ from callcenter import customers, identifiers, locks
 from callcenter.campaigns import people
 from callcenter.campaigns.config import Campaign
 from callcenter.campaigns.deciding import refusal
+from callcenter.counting import counted
 from callcenter.db import reading
 from callcenter.identifiers import InvalidIdentifier
 from callcenter.tables import campaign_people
@@ -112,7 +113,9 @@ def _rows(text: str, file: str, mistakes: list[str], needed: Sequence[str]) -> I
                     yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
                 else:
                     fix = "give every line as many, and put cells with commas in quotes"
-                    mistakes.append(f"{file}:{line}: {len(cells)} cells, but the header names {len(header)}; {fix}")
+                    mistakes.append(
+                        f"{file}:{line}: {counted(len(cells), 'cell')}, but the header names {len(header)}; {fix}"
+                    )
             line = reader.line_num + 1
     except csv.Error as error:
         raise ListError(f"{file}:{reader.line_num}: {error}; save it as CSV with commas") from None

@@ -109,5 +109,11 @@ def _wait(visit: Visit, wait: timedelta | None) -> None:
         return
     seconds = math.ceil(wait.total_seconds())
     if seconds < 90:
-        raise Refused(visit.t("Too many attempts. Try again in %(count)s seconds.", count=seconds))
+        raise Refused(
+            visit.words.counted(
+                seconds,
+                "Too many attempts. Try again in a second.",
+                "Too many attempts. Try again in %(count)s seconds.",
+            )
+        )
     raise Refused(visit.t("Too many attempts. Try again in %(count)s minutes.", count=math.ceil(seconds / 60)))

@@ -33,6 +33,10 @@ class Words:
         found = self._words.get(text, text)
         return found % values if values else found
 
+    def counted(self, count: int, one: str, many: str, **values: Any) -> str:
+        """`one` or `many` in this language, with the number as `%(count)s`: English and Spanish know only these two."""
+        return self(one if count == 1 else many, count=self.number(count), **values)
+
     def moment(self, at: datetime) -> str:
         return f"{self.day(at)}, {self.clock(at)}"
 

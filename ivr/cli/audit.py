@@ -31,6 +31,7 @@ class AuditCommand(Command):
         from dataclasses import asdict
         from datetime import UTC, datetime
 
+        from callcenter.counting import counted
         from callcenter.queues.auditing import audit
         from ivr.settings import Settings
 
@@ -47,5 +48,6 @@ class AuditCommand(Command):
         else:
             for one in findings:
                 print(f"{datetime.fromtimestamp(one.at, UTC):%Y-%m-%d %H:%M:%S} {one.who}: {one.what}")
-            print(f"{found.lives} contacts, {sum(found.counts.values())} events, {len(findings)} that don't add up")
+            read = f"{counted(found.lives, 'contact')}, {counted(sum(found.counts.values()), 'event')}"
+            print(f"{read}, {len(findings)} that {'doesn' if len(findings) == 1 else 'don'}'t add up")
         return 1 if findings else 0

@@ -92,6 +92,7 @@ class Campaigns(Command):
 
     def _status(self, engine: Engine, known: Mapping[str, Campaign], wanted: str | None) -> int:
         from callcenter.campaigns import figures
+        from callcenter.counting import counted
         from callcenter.db import reading
 
         with reading(engine) as conn:
@@ -106,8 +107,8 @@ class Campaigns(Command):
             next_at = f", next {one.next_at.astimezone():%Y-%m-%d %H:%M}" if one.next_at is not None else ""
             done = f"{one.done} of {one.people} done ({one.percent} %)" + (f": {results}" if results else "")
             under_way = "in the queue" if name not in known or known[name].flow is None else "called now"
-            print(f"{name}{state}: {done}; "
-                  f"{one.queued} {under_way}, {one.waiting} waiting{next_at}; {one.calls} calls")  # fmt: skip
+            now = f"{one.queued} {under_way}, {one.waiting} waiting{next_at}"
+            print(f"{name}{state}: {done}; {now}; {counted(one.calls, 'call')}")
         if not found:
             print("there are no campaigns; describe one in flows/campaigns.yaml")
         return 0

@@ -33,14 +33,14 @@ class Check(Command):
 
             print(json.dumps([self.as_json(problem) for problem in sorted(problems)], indent=2, ensure_ascii=False))
             return int(any(not problem.warning for problem in problems))
+        from callcenter.counting import counted
         from ivr.cli.show import console, show_problems
 
         errors = show_problems(problems)
         if not problems:
             steps = sum(len(flow.steps) for flow in flows.flows.values())
-            console().print(
-                f"[green]all well[/]: {len(flows.flows)} flows, {steps} steps, {len(flows.texts)} languages"
-            )
+            found = (len(flows.flows), "flow"), (steps, "step"), (len(flows.texts), "language")
+            console().print("[green]all well[/]: " + ", ".join(counted(*one) for one in found))
         return 1 if errors else 0
 
     def as_json(self, problem: object) -> dict[str, object]:

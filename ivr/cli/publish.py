@@ -27,6 +27,7 @@ class Publish(Command):
         which.add_argument("--roll-back", metavar="HASH", help="make an earlier version current again")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        from callcenter.counting import counted
         from ivr.assembly import make_published
         from ivr.settings import Settings
 
@@ -40,7 +41,8 @@ class Publish(Command):
                 print(f"version {flows.hash} answers new calls again")
             else:
                 flows = versions.publish(settings.flows_dir, settings.prompts_dir)
-                print(f"version {flows.hash} answers new calls: {len(flows.flows)} flows, {len(flows.texts)} languages")
+                made = f"{counted(len(flows.flows), 'flow')}, {counted(len(flows.texts), 'language')}"
+                print(f"version {flows.hash} answers new calls: {made}")
         self._render(settings)
         return 0
 

@@ -131,6 +131,7 @@ def _write(plans: list[Plan], to: str) -> None:
 
 
 def _show(plan: Plan, week: str, zone: str) -> None:
+    from callcenter.counting import counted
     from callcenter.reports.forecast import LEAST, TooLittle
     from ivr.cli.show import console
 
@@ -138,8 +139,9 @@ def _show(plan: Plan, week: str, zone: str) -> None:
     out.print(f"[bold]{plan.queue}[/] {week} ({zone}): {assumed.percent:g} % within {assumed.seconds:g} s, agents busy "
               f"for {assumed.occupancy:g} % at most, {assumed.shrinkage:g} % shrinkage")  # fmt: skip
     if plan.history is not None:
-        out.print(f"  too little history: {plan.history.days} days; a half-hour is forecast once its weekday and time "
-                  f"of day were seen {LEAST} times\n")  # fmt: skip
+        had = counted(plan.history.days, "day")
+        out.print(f"  too little history: {had}; a half-hour is forecast once its weekday and time of day were seen "
+                  f"{LEAST} times\n")  # fmt: skip
         return
     if isinstance(plan.test, TooLittle):
         out.print("  too little history to test the forecast on the last seven days")
@@ -153,9 +155,9 @@ def _show(plan: Plan, week: str, zone: str) -> None:
     told = "not known, so nobody is taken to give up (Erlang C)" if plan.patience is None else f"{plan.patience:.0f} s"
     out.print(f"  patience: {told}")
     for kind, little in plan.unknown.items():
-        out.print(f"  {kind}: left out, too little history ({little.days} days)")
+        out.print(f"  {kind}: left out, too little history ({counted(little.days, 'day')})")
     if plan.missing:
-        out.print(f"  {plan.missing} open half-hours have no forecast: too little history")
+        out.print(f"  no forecast for {counted(plan.missing, 'open half-hour')}: too little history")
     out.print(f"  {'from':17}{'contacts':>9}{'80 % between':>14}{'handling':>10}{'erlangs':>9}{'agents':>8}"
               f"{'if high':>9}{'scheduled':>11}{'in time':>9}")  # fmt: skip
     for need in plan.needs:

@@ -32,6 +32,7 @@ class Test(Command):
         parser.add_argument("-v", "--verbose", action="store_true", help="show every transcript")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        from callcenter.counting import counted
         from ivr.cli.show import console, show_problems
         from ivr.rehearsal.reading import read_scripts
         from ivr.rehearsal.sandbox import Sandbox
@@ -55,7 +56,7 @@ class Test(Command):
         if arguments.coverage:
             self.show_coverage(flows, outcomes)
         style = "red" if failed or wrong else "green"
-        unread = f", {wrong} mistakes in scripts" if wrong else ""
+        unread = f", {counted(wrong, 'mistake')} in scripts" if wrong else ""
         out.print(f"[{style}]{len(outcomes) - failed} passed, {failed} failed{unread}[/]")
         return 1 if failed or wrong else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callcenter.counting import counted
 from ivr.flow.effects import Collect, Record
 from ivr.prompts.written import written
 
@@ -14,5 +15,5 @@ def hint(question: Collect | Record) -> str:
     if question.accept:
         return "  ".join(question.accept)
     few, many = question.at_least, question.at_most
-    count = str(many) if few == many else f"{few} to {many}"
-    return f"{count} keys, {question.finish_on} ends" + (", not shown" if question.secret else "")
+    count = counted(many, "key") if few == many else f"{few} to {many} keys"
+    return f"{count}, {question.finish_on} ends" + (", not shown" if question.secret else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 
+from callcenter.counting import counted
 from ivr.finding import Finding
 from ivr.flow.intents import Intents
 from ivr.speech.recognise import DIGIT_KINDS, Recogniser, Want, all_recognisers
@@ -69,7 +70,7 @@ def intents(found: Intents, language: str) -> Iterator[Finding]:
         yield Finding(what, None, "no examples", f"add some under `{language}` in flows/intents.yaml")
         return
     trained = found.classifier(language) is not None
-    total = f"{sum(examples.values())} examples of {len(examples) - len(lacking)} intents"
+    total = f"{counted(sum(examples.values()), 'example')} of {counted(len(examples) - len(lacking), 'intent')}"
     yield Finding(what, trained, f"{total}, trained" if trained else f"{total} can't be learned from")
     if lacking:
         yield Finding(what, None, f"no examples of {', '.join(lacking)}", "add some in flows/intents.yaml")

@@ -74,7 +74,7 @@ def test_help_lists_commands_and_is_quick() -> None:
 
 def test_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(folder / "flows")]) == 0
-    assert "all well" in capsys.readouterr().out
+    assert "all well: 2 flows, 7 steps, 1 language\n" in capsys.readouterr().out
     flow = folder / "flows" / "main.yaml"
     flow.write_text(FLOW.replace("next: choose", "next: chose"))
     assert main(["check", str(folder / "flows")]) == 1

@@ -31,13 +31,15 @@ def said() -> Iterator[str]:
     for path in ROOT.rglob("*.html"):
         for double, single in re.findall(r"""\b_\((?:"([^"]+)"|'([^']+)')""", path.read_text()):
             yield double or single
+        for one, many in re.findall(r"""\bcounted\([^"]+"([^"]+)", "([^"]+)\"""", path.read_text()):
+            yield from (one, many)
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+            if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in ("t", "InvalidUser") and isinstance(node.args[0].value, str):
-                yield node.args[0].value
+            words = {"t": node.args[:1], "InvalidUser": node.args[:1], "counted": node.args[1:3]}.get(name, [])
+            yield from (one.value for one in words if isinstance(one, ast.Constant) and isinstance(one.value, str))
     for path in (ROOT / "static").glob("*.js"):
         for text in re.findall(r'\bt\("([^"]+)"\)', path.read_text()):
             assert text in SPOKEN_BY_SCRIPTS, f"{path.name}: the page doesn't bring the words {text!r} along"
@@ -70,6 +72,13 @@ def test_moments_amounts_and_lengths() -> None:
     assert Words("en", "US", ZoneInfo("UTC")).percent(0.2961, 1) == "29.6%"
     assert (words.language_name("en"), words.language_name("?")) == ("inglés", "?")
     assert (words.size(12), words.size(1_234_000)) == ("12 B", "1.23 MB")
+
+
+def test_one_is_no_plural() -> None:
+    words = Words("es", "ES", ZoneInfo("Europe/Madrid"))
+    told = [words.counted(count, "One step", "%(count)s steps") for count in (0, 1, 2, 12345)]
+    assert told == ["0 pasos", "Un paso", "2 pasos", "12.345 pasos"]
+    assert {"One step", "%(count)s steps", "The files have one mistake."} <= set(said())
 
 
 def test_a_country_that_the_language_has_not_falls_back() -> None:

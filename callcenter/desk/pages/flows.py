@@ -50,7 +50,10 @@ def publish_flows(visit: Visit) -> Response:
     try:
         hash = visit.desk.flows.publish()
     except FlowsRefused as error:
-        raise Refused(visit.t("The files have %(count)s mistakes.", count=len(error.problems))) from None
+        mistakes = len(error.problems)
+        raise Refused(
+            visit.words.counted(mistakes, "The files have one mistake.", "The files have %(count)s mistakes.")
+        ) from None
     visit.log("flows.published", f"flows:{hash}")
     return visit.go("flows", said=visit.t("Version %(version)s answers new calls.", version=hash[:12]))
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from babel.numbers import get_currency_precision, list_currencies
 from sqlalchemy.engine import Engine
 
+from callcenter.counting import counted
 from callcenter.tables import accounts, bills
 
 DEMO = Path(__file__).with_name("demo.csv")
@@ -105,7 +106,9 @@ def _from_csv(path: Path, text: str) -> Iterator[dict[str, _Cell]]:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 if len(cells) != len(header):
-                    raise BillFileError(f"{path}:{line}:1: {len(cells)} cells, but the header names {len(header)}")
+                    raise BillFileError(
+                        f"{path}:{line}:1: {counted(len(cells), 'cell')}, but the header names {len(header)}"
+                    )
                 yield {name: _Cell(cell.strip(), line, place)
                        for place, (name, cell) in enumerate(zip(header, cells, strict=True), 1)}  # fmt: skip
             line = reader.line_num + 1
