@@ -117,7 +117,7 @@ class Office:
     def wait_until_up(self) -> None:
         running = self.running
         running.until("Ctrl-C stops")
-        running.until("prompts are rendered")  # no caller waits for a voice
+        running.until("prompts rendered")  # no caller waits for a voice
         said = "".join(running.lines)
         self.sip = ("127.0.0.1", _port(r"sip:anything@127\.0\.0\.1:(\d+)", said))
         port = _port(r"http://127\.0\.0\.1:(\d+)", said)

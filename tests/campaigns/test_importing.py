@@ -24,7 +24,7 @@ from tests.campaigns.conftest import ANA, JO, LEE, Desk
         ("phone,phone\n", "list.csv:1: the column 'phone' is there twice"),
         ("phone,Due on\n", "list.csv:1: 'due on' is no column's name; write letters"),
         ("phone\n" + ANA + "\n12\n", "list.csv:3: "),
-        ("phone,name\n" + ANA + "\n", "list.csv:2: 1 cells, but the header names 2; give every line"),
+        ("phone,name\n" + ANA + "\n", "list.csv:2: 1 cell, but the header names 2; give every line"),
         ('phone\n"' + ANA + "\n", "list.csv:2: unexpected end of data"),
         ("phone,name\n" + ANA + "," + "x" * 501 + "\n", "list.csv:2: name has more than 500 characters"),
     ],

@@ -122,7 +122,7 @@ def test_the_audit_names_who_was_lost(environment: dict[str, str], engine: Engin
     assert audit.returncode == 1
     assert said.splitlines() == [
         "2026-11-20 10:00:00 c7: has been waiting since, and nothing happened",
-        "1 contacts, 1 events, 1 that don't add up",
+        "1 contact, 1 event, 1 that doesn't add up",
     ]
 
 
