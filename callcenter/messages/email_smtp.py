@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from callcenter.mail import bounces, unsubscribing
 from callcenter.mail.addresses import OurAddresses
 from callcenter.mail.compose import compose
+from callcenter.mail.loopback import is_loopback
 from callcenter.messages import (
     NotConfiguredError,
     Outgoing,
@@ -64,8 +65,8 @@ class SmtpMail(Sender):
         plus_address: bool = True,
         unsubscribe: Callable[[str], str] | None = None,
     ) -> None:
-        """`url` is smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…; a password is only sent over TLS. Raises
-        ValueError for anything else."""
+        """`url` is smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…; a password is only sent over TLS. The certificate
+        must be trusted, except on this machine itself. Raises ValueError for anything else."""
         parts = urlsplit(url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("SMTP_URL must be smtp://USER:PASSWORD@HOST:PORT")
@@ -88,12 +89,15 @@ class SmtpMail(Sender):
             self._refused(error.smtp_code, error.smtp_error)
         except smtplib.SMTPNotSupportedError:
             raise RefusedError("the mail server takes no addresses beyond ASCII (SMTPUTF8)") from None
+        except ssl.SSLCertVerificationError as error:
+            reason = f"its certificate isn't trusted ({error.verify_message})"
+            raise TemporaryError(f"the mail server {self.host}: {reason}") from None
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryError(f"the mail server {self.host}: {type(error).__name__}") from None
         return str(mail["Message-ID"])
 
     def _deliver(self, mail: EmailMessage) -> None:
-        context = ssl.create_default_context()
+        context = self._context()
         connection: smtplib.SMTP = (
             _SmtpTls(self.host, self.port, timeout=TIMEOUT, context=context)
             if self.tls
@@ -108,8 +112,21 @@ class SmtpMail(Sender):
             if self.user:
                 if not secure:
                     raise TemporaryError(f"the mail server {self.host} offers no TLS for the password")
-                smtp.login(self.user, self._password)
+                self._sign_in(smtp)
             smtp.send_message(mail)
+
+    def _sign_in(self, smtp: smtplib.SMTP) -> None:
+        try:
+            smtp.login(self.user, self._password)
+        except smtplib.SMTPNotSupportedError:
+            raise TemporaryError(f"the mail server {self.host} takes no password: SMTP_URL has one") from None
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if is_loopback(self.host):  # distributions set mail servers up with a certificate that signs itself
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     def _refused(self, code: int, words: bytes | str, *, recipient: bool = False) -> None:
         text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words

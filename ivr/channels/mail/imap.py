@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import imaplib
-import ipaddress
 import ssl
 import threading
 from collections import Counter
@@ -15,6 +14,7 @@ from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, Ma
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.mail.intake import Intake, RefusedMail
+from callcenter.mail.loopback import is_loopback
 
 log = structlog.get_logger("callwright.mail.imap")
 
@@ -51,7 +51,7 @@ class ImapAccount:
         if parts.scheme not in ("imap", "imaps") or not parts.hostname or not parts.username:
             raise ValueError("IMAP_URL must be imaps://USER:PASSWORD@HOST[:PORT][/FOLDER]")
         whole = parts.scheme == "imaps"
-        tls = "whole" if whole else "none" if _is_loopback(parts.hostname) else "start"
+        tls = "whole" if whole else "none" if is_loopback(parts.hostname) else "start"
         return cls(
             parts.hostname,
             port or (993 if whole else 143),
@@ -73,13 +73,6 @@ class ImapAccount:
             box = MailBoxUnencrypted(self.host, self.port, timeout=TIMEOUT)
         box.login(self.user, self.password, initial_folder=self.folder)
         return box
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class ImapPoller:
