@@ -102,12 +102,14 @@ async def test_hold_and_resume_at_another_address(tmp_path: Path) -> None:
             connections.append(server.media.streams[0].connections)
 
         server.handle = keep
-        await sipp.run("hold_resume", server.endpoint.address, tmp_path, media_port="40000", new_port="40004")
+        port = sipp.free_port() // 2 * 2  # RTP's are even
+        at_first, elsewhere = str(port), str(port + 4)
+        await sipp.run("hold_resume", server.endpoint.address, tmp_path, media_port=at_first, new_port=elsewhere)
         await server.over()
         assert [(remote[1], send) for remote, _, _, send, _ in connections[0]] == [
-            (40_000, True),
-            (40_000, False),
-            (40_004, True),
+            (port, True),
+            (port, False),
+            (port + 4, True),
         ]
 
 
