@@ -68,8 +68,8 @@ def make_queueing(settings: Settings, runner: Runner, *, holder: str = "") -> Qu
 
 
 class LazyQueueing:
-    """What flows want of queues, made when it is first asked for; `None` while there is no store. For web processes,
-    which start whether or not Redis is there; without a `holder`: their legs outlive the process."""
+    """What flows want of queues, made when it is first asked for; `None` while there is no store or no database. For
+    processes that start whether or not those are there; without a `holder`: their legs outlive the process."""
 
     def __init__(self, settings: Settings, runner: Runner) -> None:
         self._settings, self._runner = settings, runner
@@ -88,12 +88,8 @@ def make_conversations(
     settings: Settings, runner: Runner, *, submit: Callable[..., object] | None = None
 ) -> Conversations:
     """Answers messages on this runner; without Redis nobody hears of them live, and threads can't wait for agents.
-    `submit` is as there."""
-    try:
-        live, queueing = Live(redis_url(settings)), make_queueing(settings, runner)
-    except (NoRedis, SQLAlchemyError):
-        return Conversations(runner, settings, submit=submit)
-    return Conversations(runner, settings, live, submit=submit, queueing=queueing)
+    Neither Redis nor the database need be there yet. `submit` is as there."""
+    return Conversations(runner, settings, make_live(settings), submit=submit, queueing=LazyQueueing(settings, runner))
 
 
 def make_key(settings: Settings) -> Key:

@@ -57,7 +57,7 @@ class _Taken(Exception):
 
 class Conversations(Tending):
     """Thread-safe. `submit` does in the background what a carrier's request must not wait for; by default it is the
-    runner's pool. Without `queueing` threads can't wait for agents."""
+    runner's pool. `queueing` is asked each time: while it gives `None`, new threads can't wait for agents."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Conversations(Tending):
         live: Live | None = None,
         *,
         submit: Callable[..., object] | None = None,
-        queueing: Queueing | None = None,
+        queueing: Callable[[], Queueing | None] = lambda: None,
     ) -> None:
         self.runner = runner
         self.engine = runner.engine
@@ -75,8 +75,16 @@ class Conversations(Tending):
         self._submit = submit or (lambda work, *arguments: runner.submit(work, *arguments))
         self._alone = OneAtATime()
         self._threads = Threads(runner)
-        self._queueing = queueing
-        self._queue = None if queueing is None else TextQueue(queueing, runner)
+        self._wanted_queueing = queueing
+
+    @property
+    def _queueing(self) -> Queueing | None:
+        return self._wanted_queueing()
+
+    @property
+    def _queue(self) -> TextQueue | None:
+        queueing = self._queueing
+        return None if queueing is None else TextQueue(queueing, self.runner)
 
     def take(self, inbound: Inbound, *, wait: bool = True) -> Received:
         """Store a message and answer it; with `wait` False it is answered in the background.
@@ -232,7 +240,8 @@ class Conversations(Tending):
             if (action := turn.action) is not None:
                 turn = self._act(contact, turn.session, action, turn.reply)
                 continue
-            given = self._queue.answer(contact, turn) if self._queue is not None else None
+            queue = self._queue
+            given = None if queue is None else queue.answer(contact, turn)
             if given is None:
                 return
             turn = self._tell(contact, turn.session, given, turn.reply)
@@ -244,8 +253,8 @@ class Conversations(Tending):
         stored = None if contact is None else self._threads.stored(contact)
         if contact is None or stored is None:
             raise LookupError(f"there is no thread of messages {contact_id}")
-        if self._queue is not None:
-            self._queue.back(contact_id, FLOW)
+        if (queue := self._queue) is not None:
+            queue.back(contact_id, FLOW)
         if "Served" in (stored.session.waiting or {}).get("for", ()):
             turn = self._tell(contact, stored.session, Served(agent_id), "")
             self._carry_on(contact, turn)

@@ -33,7 +33,11 @@ class Tending(ABC):
     runner: Runner
     _alone: OneAtATime
     _threads: Threads
-    _queueing: Queueing | None
+
+    @property
+    @abstractmethod
+    def _queueing(self) -> Queueing | None:
+        """What flows want of queues; `None` while it can't be had."""
 
     @abstractmethod
     def _answer_quietly(self, message_id: str) -> None:
@@ -106,8 +110,8 @@ class Tending(ABC):
                 if stored is None or stored.session.ended:
                     return False
                 given: Input | None = self._announced(stored.session)
-                if given is None and self._queueing is not None:
-                    given = self._queueing.offer(stored.session)
+                if given is None and (queueing := self._queueing) is not None:
+                    given = queueing.offer(stored.session)
                 return given is not None and self._tell(contact, stored.session, given, "").fresh
         except Exception as error:
             log.exception("a thread could not be told", contact=contact_id, error=type(error).__name__)
@@ -115,6 +119,6 @@ class Tending(ABC):
 
     def _announced(self, session: Session) -> Announced | None:
         """What this contact hasn't been told that a supervisor announces."""
-        if self._queueing is not None:
-            return self._queueing.announcement(session)
+        if (queueing := self._queueing) is not None:
+            return queueing.announcement(session)
         return due(self.runner.announcements.lately(), session)

@@ -31,11 +31,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def queues(desk: Desk, valkey: Valkey) -> Iterator[Queues]:
     client = connect(valkey.url)
     published = PublishedQueues(desk.runner.published, client)
+    queueing = Queueing(published, desk.engine, lambda: "America/New_York")
     desk.conversations = Conversations(
-        desk.runner,
-        desk.chosen,
-        submit=desk.conversations._submit,
-        queueing=Queueing(published, desk.engine, lambda: "America/New_York"),
+        desk.runner, desk.chosen, submit=desk.conversations._submit, queueing=lambda: queueing
     )
     yield published.queues
     client.close()
@@ -144,8 +142,8 @@ def test_it_holds_while_the_store_is_away(desk: Desk) -> None:
     published = PublishedQueues(desk.runner.published, client)
     queueing = Queueing(published, desk.engine, lambda: "America/New_York")
     desk.conversations = Conversations(
-        desk.runner, desk.chosen, submit=desk.conversations._submit, queueing=queueing
-    )  # fmt: skip
+        desk.runner, desk.chosen, submit=desk.conversations._submit, queueing=lambda: queueing
+    )
     thread = desk.text("hello").contact_id
     announce(desk)
     desk.text("pay a bill")

@@ -32,9 +32,8 @@ def queues(desk: Desk, valkey: Valkey) -> Iterator[Queues]:
     published = PublishedQueues(desk.runner.published, client)
     published.queues.clock = lambda: desk.clock[0].timestamp()
     before = desk.conversations
-    desk.conversations = Conversations(
-        desk.runner, desk.chosen, submit=before._submit, queueing=Queueing(published, desk.engine, lambda: ZONE)
-    )
+    queueing = Queueing(published, desk.engine, lambda: ZONE)
+    desk.conversations = Conversations(desk.runner, desk.chosen, submit=before._submit, queueing=lambda: queueing)
     found = published.queues
     found.sign_in(next(name for name in found.config.agents if found.config.serves(name, "general")))
     yield found

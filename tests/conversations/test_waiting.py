@@ -25,12 +25,10 @@ def queues(desk: Desk, valkey: Valkey) -> Iterator[Queues]:
     client = connect(valkey.url)
     published = PublishedQueues(desk.runner.published, client)
     before = desk.conversations
+    queueing = Queueing(published, desk.engine, lambda: "America/New_York")
     desk.conversations = Conversations(
-        desk.runner,
-        desk.chosen,
-        submit=before._submit,
-        queueing=Queueing(published, desk.engine, lambda: "America/New_York"),
-    )
+        desk.runner, desk.chosen, submit=before._submit, queueing=lambda: queueing
+    )  # fmt: skip
     yield published.queues
     client.close()
 

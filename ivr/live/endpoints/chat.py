@@ -72,7 +72,7 @@ class Chat(Endpoint):
         super().__init__(context)
         self._queueing = make_queueing(context.settings, context.runner)
         self._conversations = Conversations(
-            context.runner, context.settings, context.live, submit=context.submit, queueing=self._queueing
+            context.runner, context.settings, context.live, submit=context.submit, queueing=lambda: self._queueing
         )
         self._rates = Rates(address(context.settings))
         self._proving = proving.Proving(context, self._rates)
