@@ -16,6 +16,7 @@ from callcenter.tables import contacts as contacts_table
 from callcenter.tables import files, messages
 from tests.mail import made
 from tests.mail.support import DANA, EVERY_DATABASE, US, Office, choice, wire
+from tests.secrecy import assert_lands_nowhere
 
 REPLY = """
 From: {sender}
@@ -237,7 +238,7 @@ def test_card_numbers_land_nowhere(office: Office) -> None:
     taken = office.take(made.read("card_number"))
     row = office.message(taken.message_id)
     stored = repr(row) + repr(office.desk.rows(messages)) + repr(office.events(taken.contact_id, "message_received"))
-    assert "4242" not in stored
+    assert_lands_nowhere([], ["4242424242424242", "4242"], texts=[stored])  # but an id may have those four in a row
     assert "12/27" in row.body
 
 
