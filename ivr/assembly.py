@@ -18,6 +18,7 @@ from ivr.actions import specs
 from ivr.channels.twilio.sip_host import carried
 from ivr.conversations import Conversations
 from ivr.embedded import NoRedis, address, redis_url
+from ivr.flow.problems import FlowError
 from ivr.prompts.catalogue import Catalogue
 from ivr.published import Published
 from ivr.queue_config import PublishedQueues
@@ -79,7 +80,7 @@ class LazyQueueing:
         if self._made is None:
             try:
                 self._made = make_queueing(self._settings, self._runner)
-            except (NoRedis, SQLAlchemyError):
+            except (NoRedis, SQLAlchemyError, FlowError):
                 return None
         return self._made
 

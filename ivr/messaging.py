@@ -18,6 +18,7 @@ from callcenter.messages.rules import KEYWORD, Policy, QuietHours
 from ivr.flow import template
 from ivr.flow.expr import ExprError
 from ivr.flow.model import FlowSet
+from ivr.flow.problems import FlowError
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
 from ivr.published import NothingPublished, Published
@@ -35,11 +36,16 @@ KEYWORD_PROMPTS: Mapping[Keyword, tuple[str, str]] = {
 
 
 def current(published: Published) -> FlowSet | None:
-    """The published files; `None` where nothing has been published yet."""
+    """The published files, or those before them while these can't be read; `None` where nothing has been published
+    yet. Raises `FlowError` where none could be read so far."""
     try:
         return published.current()
     except NothingPublished:
         return None
+    except FlowError:
+        if (before := published.latest()) is None:
+            raise
+        return before
 
 
 def policy(flows: FlowSet | None) -> Policy:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Engine
 
 from callcenter.db import reading, reading_quickly
@@ -24,6 +25,8 @@ from ivr.flow.model import FlowSet
 from ivr.flow.problems import FlowError, Mark, Problem
 from ivr.flow.spec import ActionSpec
 from ivr.prompts.catalogue import Catalogue
+
+log = structlog.get_logger("callwright.published")
 
 
 class NothingPublished(Exception):
@@ -40,6 +43,8 @@ class Published:
         self._loaded: dict[str, FlowSet] = {}
         self._lock = threading.Lock()
         self._latest: FlowSet | None = None
+        self._unreadable = ""
+        """The hash of the current version while it can't be read."""
         self._current = Prepared(engine, _CURRENT)
 
     def publish(self, flows: Path, prompts: Path, now: datetime | None = None) -> FlowSet:
@@ -86,12 +91,25 @@ class Published:
             return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
 
     def current(self) -> FlowSet:
-        """The version that answers new calls. Raises `NothingPublished`."""
+        """The version that answers new calls. Raises `NothingPublished`, and `FlowError` for one that can't be read:
+        it was published by another release. That is logged when it begins and when it is over."""
         with reading_quickly(self._engine) as driver:
             rows = self._current.rows(driver)
         if not rows:
             raise NothingPublished("no flows are published; run: callwright publish")
-        self._latest = self.get(rows[0][0])
+        newest = rows[0][0]
+        try:
+            self._latest = self.get(newest)
+        except FlowError as error:
+            if self._unreadable != newest:
+                self._unreadable = newest
+                log.error(
+                    "the published version can't be read", version=newest, why="; ".join(str(error).splitlines()[:3])
+                )
+            raise
+        if self._unreadable:
+            log.info("the published version can be read again", version=newest)
+            self._unreadable = ""
         return self._latest
 
     def latest(self) -> FlowSet | None:

@@ -20,6 +20,7 @@ from callcenter.redis_client import connect
 from ivr.embedded import NoRedis, redis_url
 from ivr.flow import template
 from ivr.flow.model import PROMPT_ID, FlowSet
+from ivr.flow.problems import FlowError
 from ivr.hours import BusinessHours, openings, status
 from ivr.prompts.parts import Prompt
 from ivr.prompts.written import written
@@ -94,7 +95,8 @@ class PublishedQueues:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over what was published meanwhile. A version whose queues can't be read changes nothing."""
+        """Take over what was published meanwhile. A version that can't be read, or whose queues can't, changes nothing;
+        the first one must be readable: raises `FlowError`, for without it there would be no queues at all."""
         now = time.monotonic()
         if self._looked_at and now - self._looked_at < LOOK_SECONDS:
             return
@@ -102,6 +104,10 @@ class PublishedQueues:
         try:
             flows = self._published.current()
         except NothingPublished:
+            return
+        except FlowError:
+            if self._flows is None:
+                raise
             return
         if flows.hash == self._hash:
             return

@@ -19,6 +19,7 @@ class RouterCommand(Command):
     def run(self, arguments: argparse.Namespace) -> int:
         from ivr import logs
         from ivr.embedded import NoRedis
+        from ivr.flow.problems import FlowError
         from ivr.routing import serve
         from ivr.settings import Settings
         from ivr.startup import CannotStart
@@ -27,6 +28,6 @@ class RouterCommand(Command):
         logs.configure(settings.log_format)
         try:
             serve(settings)
-        except (CannotStart, NoRedis, ValueError) as error:
+        except (CannotStart, NoRedis, FlowError, ValueError) as error:
             raise Failure(str(error)) from None
         return 0
