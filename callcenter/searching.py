@@ -84,8 +84,13 @@ def identifier_row(
 
 
 def _row(source: str, customer_id: str, kind: str, words: str, dialect: str) -> dict[str, object]:
-    grams: object = trigrams(words) if dialect == "postgresql" else ""
+    grams = grams_of(words, dialect)
     return {"source": source, "customer_id": customer_id, "kind": kind, "words": words, "grams": grams}
+
+
+def grams_of(words: str, dialect: str) -> list[str] | str:
+    """What a row of `search_words` keeps beside its words."""
+    return trigrams(words) if dialect == "postgresql" else ""
 
 
 def by_name(conn: Connection, text: str, limit: int) -> list[str]:
