@@ -15,16 +15,14 @@ BATCH = 5000
 KINDS = ("queue.%", "offer.%", "callback.%", "wrap\\_up.%")
 
 
-def audit(engine: Engine, *, upto: int | None = None) -> Audit:
-    """Take in all events of queues in the order of the log, up to the event of the id `upto`."""
+def audit(engine: Engine) -> Audit:
+    """Take in all events of queues in the order of the log."""
     found = Audit()
     after = 0
     ours = sa.or_(*(events.c.kind.like(kind, escape="\\") for kind in KINDS))
     with reading(engine) as conn:
         while True:
             query = sa.select(events).where(events.c.id > after, ours).order_by(events.c.id).limit(BATCH)
-            if upto is not None:
-                query = query.where(events.c.id <= upto)
             rows = conn.execute(query).all()
             found.take(facts_of([Event(r.at, r.contact_id, r.session_id, r.kind, r.data, r.id) for r in rows]))
             if len(rows) < BATCH:

@@ -38,9 +38,9 @@ class Clock(Command):
         try:
             client = connect(settings)
             engine = open_database(settings.database)
-        except (NoRedis, redis.RedisError) as error:
+        except redis.RedisError as error:
             raise Failure(f"Redis: {error}") from None
-        except ValueError as error:
+        except (NoRedis, ValueError) as error:
             raise Failure(str(error)) from None
         stopping = threading.Event()
         watch = Watch(settings, engine, make_published(settings, engine))

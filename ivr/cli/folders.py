@@ -25,6 +25,8 @@ def locate(arguments: argparse.Namespace) -> tuple[Path, Path, str | None]:
     given = Path(arguments.flows)
     if not given.exists():
         raise Failure(f"there is no {given}", "name a folder of flows, or a flow's file")
+    if not given.is_dir() and given.suffix not in (".yaml", ".yml"):
+        raise Failure(f"{given} is no flow's file", "name a folder of flows, or a file that ends in .yaml")
     folder, flow = (given, None) if given.is_dir() else (given.parent, given.stem)
     prompts = Path(arguments.prompts) if arguments.prompts else _beside(folder)
     return folder, prompts, flow

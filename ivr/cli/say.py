@@ -48,7 +48,8 @@ class Say(Command):
             raise Failure(str(error)) from None
         finally:
             renderer.close_sync()
-        with wave.open(arguments.output, "wb") as sound:
+        # Opened here: where it can't be, a `wave` that was made all the same complains when it is thrown away.
+        with open(arguments.output, "wb") as file, wave.open(file, "wb") as sound:
             sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
             for clip in clips:
                 sound.writeframes(audioop.ulaw2lin(clip.ulaw, 2))

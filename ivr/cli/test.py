@@ -43,6 +43,8 @@ class Test(Command):
         flows = usable(folder, prompts)
         scripts, problems = read_scripts(folder / "calls", flows)
         chosen = [script for script in scripts if not arguments.k or arguments.k in script.name]
+        if scripts and not chosen:
+            raise Failure(f"no scripted call's name contains '{arguments.k}'", f"they are files in {folder / 'calls'}")
         if not chosen and not problems:
             raise Failure(f"there are no scripted calls in {folder / 'calls'}", "docs/scripted-calls.md tells how")
         out, outcomes = console(), []

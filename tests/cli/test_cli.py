@@ -101,6 +101,15 @@ def test_a_folder_that_is_not_there(command: str, tmp_path: Path, capsys: pytest
     assert "Traceback" not in shown.err
 
 
+@pytest.mark.parametrize("command", ["check", "draw", "call"])
+def test_a_file_that_is_no_flow(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It isn't well only because nobody looked at it."""
+    other = folder / "flows" / "people.csv"
+    other.write_text("phone\n")
+    assert main([command, str(other)]) == 2
+    assert "people.csv is no flow's file; name a folder of flows" in capsys.readouterr().err
+
+
 def test_scripted_calls(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test", str(folder / "flows"), "--coverage", "-v"]) == 0
     out = capsys.readouterr().out
@@ -116,6 +125,7 @@ def test_scripted_calls(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "bill.yaml:3:" in out
     assert "expected to hear '$84.51'" in out
     assert main(["test", str(folder / "flows"), "-k", "other"]) == 2
+    assert "no scripted call's name contains 'other'" in capsys.readouterr().err
 
 
 def test_call_by_lines(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

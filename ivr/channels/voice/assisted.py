@@ -32,18 +32,16 @@ log = structlog.get_logger("callwright.voice")
 
 class Assistance:
     """Fulfils `ivr.bridge.parts.Payments`. `tell` is told the progress as `callcenter.assisted` describes it: (agent's
-    id, progress); it blocks. `channel` is the contacts'."""
+    id, progress); it blocks."""
 
-    def __init__(
-        self, runner: Runner, renderer: Renderer, executor: Executor, tell: Tell, *, channel: str = "sip"
-    ) -> None:
+    def __init__(self, runner: Runner, renderer: Renderer, executor: Executor, tell: Tell) -> None:
         self._runner, self._renderer, self._executor = runner, renderer, executor
-        self._tell, self._channel = tell, channel
+        self._tell = tell
 
     async def __call__(self, leg: PaymentLeg, wanted: Wanted, charging: Callable[[bool], None]) -> Paid:
         progress = Progress(wanted.contact_id, wanted.agent_id, wanted.order, self._tell, self._executor)
         parts = (self._runner, self._renderer, self._executor)
-        paid = await AssistedCall(leg, *parts, wanted, progress, charging, self._channel).take()
+        paid = await AssistedCall(leg, *parts, wanted, progress, charging).take()
         progress.ended(paid)
         await progress.settled()
         return paid
@@ -61,9 +59,8 @@ class AssistedCall(VoiceCall):
         wanted: Wanted,
         progress: Progress,
         charging: Callable[[bool], None],
-        channel: str,
     ) -> None:
-        super().__init__(leg, runner, renderer, executor, channel=channel, recordings_dir=Path())
+        super().__init__(leg, runner, renderer, executor, channel="sip", recordings_dir=Path())
         self._line_of = leg
         self._wanted, self._progress, self._charging = wanted, progress, charging
         self._running: tuple[RunAction, Future[ActionDone]] | None = None
