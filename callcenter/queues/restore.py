@@ -5,7 +5,8 @@ process. Whatever is put back by both is there once: joining again changes nothi
 
 A callback is put back only to be cancelled where the database shows that its person has been served since it was asked
 for: the store may have died before it could tell. Nobody is called for a while: somebody may be dialling, or talking,
-and has that long to say so.
+and has that long to say so. Where the log has somebody's telephone ring, and not what came of it, the next call comes
+after the queue's spacing; it isn't counted as an attempt, since the agent may have hung up first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from callcenter.db import reading
-from callcenter.queues import projection, wrapping
+from callcenter.queues import projection, unfinished, wrapping
 from callcenter.queues.described import Described
 from callcenter.queues.redis_hash import entry_fields, moment
 from callcenter.queues.store import Queues
@@ -31,7 +32,9 @@ def restore(engine: Engine, queues: Queues) -> int:
     they have today; gives how many entries were put back. Safe at any time and several times at once."""
     with reading(engine) as conn:
         rows, agents = projection.open_entries(conn), projection.presences(conn)
-        served = projection.served_since(conn, [row for row in rows if row["callback"] == "requested"])
+        callbacks = [row for row in rows if row["callback"] == "requested"]
+        served = projection.served_since(conn, callbacks)
+        rang = unfinished.attempts(conn, [row["contact_id"] for row in callbacks])
         changed = projection.changed_skills(conn, datetime.fromtimestamp(queues.clock(), UTC))
     for agent in agents:
         if agent["agent"] in queues.config.agents and not queues.read(f"cw:agent:{agent['agent']}"):
@@ -42,7 +45,10 @@ def restore(engine: Engine, queues: Queues) -> int:
         if row["agent"] in queues.config.agents and "skills" not in queues.read(f"cw:agent:{row['agent']}"):
             queues._set_skills(row["agent"], row["skills"], row["until"].timestamp(), "")
     wrapping.put_back(engine, queues)
-    there = [row for row in rows if _put_back(queues, row, over=row["contact_id"] in served)]
+    there = [
+        row for row in rows
+        if _put_back(queues, row, over=row["contact_id"] in served, rang=rang.get(row["contact_id"]))
+    ]  # fmt: skip
     for contact_id in served:  # also what a router put back that died before this
         callback = queues.requested(contact_id)
         if callback is not None and callback.at >= NEVER:
@@ -50,8 +56,9 @@ def restore(engine: Engine, queues: Queues) -> int:
     return sum(row["contact_id"] not in served for row in there)
 
 
-def _put_back(queues: Queues, row: Mapping[str, Any], *, over: bool) -> bool:
-    """`over`: nobody is to be offered this callback any more."""
+def _put_back(queues: Queues, row: Mapping[str, Any], *, over: bool, rang: datetime | None) -> bool:
+    """`over`: nobody is to be offered this callback any more. `rang`: since when the customer's telephone rang, and
+    nobody knows what came of it."""
     # What the store knows of a contact is newer than the database, whatever it is.
     if queues.entry(row["contact_id"]):
         return False
@@ -76,12 +83,17 @@ def _put_back(queues: Queues, row: Mapping[str, Any], *, over: bool) -> bool:
         described, channel=row["channel"], joined_at=row["joined_at"].timestamp(),
         last_agent=data["last_agent"], holder="" if requested else row["holder"],
         number=row["number"] if requested else "",
-        not_before=NEVER if over else _due(row, queues.clock() + queues.timing.kept) if requested else 0.0,
+        not_before=NEVER if over else _due(queues, queue, row, rang) if requested else 0.0,
         attempts=row["attempts"], restored="1",
         requested_at=moment(row["requested_at"].timestamp()) if row["requested_at"] else "",
     )  # fmt: skip
     return queues._join(row["contact_id"], queue, fields) == "waiting"
 
 
-def _due(row: Mapping[str, Any], earliest: float) -> float:
-    return max(earliest, row["callback_at"].timestamp() if row["callback_at"] else 0.0)
+def _due(queues: Queues, queue: str, row: Mapping[str, Any], rang: datetime | None) -> float:
+    due = [queues.clock() + queues.timing.kept]
+    if row["callback_at"]:
+        due.append(row["callback_at"].timestamp())
+    if rang is not None:
+        due.append(rang.timestamp() + queues.queue(queue).callback.spacing)
+    return max(due)

@@ -15,6 +15,9 @@ from tests.queues.conftest import Clock
 from tests.queues.test_callbacks import NUMBER, due, requested
 from tests.queues.test_journal import drain, row
 
+SPACING = 600
+"""Seconds between attempts in the queue billing."""
+
 
 @pytest.fixture
 def lost(engine: Engine, queues: Queues, client: redis.Redis) -> str:
@@ -67,13 +70,68 @@ def test_whoever_dials_has_time_to_say_so(engine: Engine, queues: Queues, clock:
     queues.sign_in("ben")
     assert match(queues.snapshot(), clock.now) == []
     clock.sleep(queues.timing.kept)
+    assert match(queues.snapshot(), clock.now) == [], "c1's telephone rang, and nobody knows what came of it"
+    clock.sleep(SPACING - queues.timing.kept)
     assert [proposal.contact_id for proposal in match(queues.snapshot(), clock.now)] == ["c1"]
+
+
+def test_one_that_came_to_nothing_as_the_store_died_keeps_the_spacing(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock
+) -> None:
+    """The customer didn't answer, and the store was gone before the log had it."""
+    requested(queues)
+    offer = due(queues)
+    assert queues.claim_callback(offer, "sip1")
+    assert queues.accept(offer)
+    began = clock.now
+    drain(engine, queues)
+    clock.sleep(25)
+    assert queues.callback_tried(offer, "no_answer") == "again"
+    client.flushall()
+    drain(engine, queues)
+    restore(engine, queues)
+    [one] = queues.callbacks_of(NUMBER)
+    assert one.at == pytest.approx(began + SPACING)
+    clock.now = one.at
+    again = due(queues)
+    assert queues.claim_callback(again, "sip1")
+    drain(engine, queues)
+    client.flushall()
+    drain(engine, queues)
+    restore(engine, queues)
+    [one] = queues.callbacks_of(NUMBER)
+    assert one.at == pytest.approx(clock.now + queues.timing.kept), "no telephone but the agent's rang"
+
+
+@pytest.mark.parametrize("how", ["tried", "refused", "withdrawn"])
+def test_one_whose_end_is_known_doesn_t_ring_on(
+    engine: Engine, queues: Queues, client: redis.Redis, clock: Clock, how: str
+) -> None:
+    requested(queues)
+    offer = due(queues)
+    assert queues.claim_callback(offer, "sip1")
+    assert queues.accept(offer)
+    began = clock.now
+    clock.sleep(5)
+    if how == "tried":
+        queues.callback_tried(offer, "busy")
+    elif how == "refused":
+        queues.refuse(offer, "failed")
+    else:
+        queues.move_callback("c1")
+    drain(engine, queues)
+    client.flushall()
+    drain(engine, queues)
+    restore(engine, queues)
+    [one] = queues.callbacks_of(NUMBER)
+    assert one.at == pytest.approx(began + 5 + (SPACING if how == "tried" else queues.timing.kept))
+    assert one.attempts == (how == "tried")
 
 
 def test_an_agent_who_was_asked_meanwhile_is_let_go(engine: Engine, queues: Queues, clock: Clock, lost: str) -> None:
     drain(engine, queues)
     restore(engine, queues)
-    clock.sleep(queues.timing.kept)
+    clock.sleep(SPACING)
     second = due(queues, agent="ben")
     assert tell(queues, lost)
     assert queues.offer(second).state == "withdrawn"
@@ -86,7 +144,7 @@ def test_an_agent_who_was_asked_meanwhile_is_let_go(engine: Engine, queues: Queu
 def test_it_ends_where_another_process_dials(engine: Engine, queues: Queues, clock: Clock, lost: str) -> None:
     drain(engine, queues)
     restore(engine, queues)
-    clock.sleep(queues.timing.kept)
+    clock.sleep(SPACING)
     second = due(queues, agent="ben")
     assert queues.claim_callback(second, "sip2")
     assert tell(queues, lost) is False
