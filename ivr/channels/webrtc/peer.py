@@ -22,6 +22,7 @@ from av import AudioFrame
 
 from ivr.channels.leg import FRAME_BYTES
 from ivr.channels.sip.media.g711 import ULAW_LINEAR, encode_ulaw
+from ivr.channels.webrtc.guard import guard
 from ivr.channels.webrtc.relay import FRAME_SECONDS, Frames
 
 log = structlog.get_logger("callwright.phone")
@@ -82,6 +83,7 @@ class Peer:
             if [one.kind for one in self._connection.getTransceivers()] != ["audio"] or not mine.mid:
                 raise ValueError("one audio track is expected")
             await self._connection.setLocalDescription(await self._connection.createAnswer())
+            guard(self._connection)
         except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:  # aiortc parses without mercy
             await self.close()
             raise ValueError(f"the offer can't be answered: {error}") from None
