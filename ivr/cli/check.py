@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ivr.cli.command import Command, command
 from ivr.cli.folders import add_folders, locate, read
+
+if TYPE_CHECKING:
+    from ivr.flow.model import FlowSet
+    from ivr.flow.problems import Problem
 
 
 @command
@@ -26,6 +30,7 @@ class Check(Command):
     def run(self, arguments: argparse.Namespace) -> int:
         folder, prompts, only = locate(arguments)
         flows, problems = read(folder, prompts)
+        problems = [*problems, *self._carried(flows)]
         if only is not None:
             problems = [problem for problem in problems if problem.mark.file == arguments.flows]
         if arguments.json:
@@ -43,10 +48,19 @@ class Check(Command):
             console().print("[green]all well[/]: " + ", ".join(counted(*one) for one in found))
         return 1 if errors else 0
 
-    def as_json(self, problem: object) -> dict[str, object]:
-        from ivr.flow.problems import Problem
+    def _carried(self, flows: FlowSet) -> list[Problem]:
+        """What the carriers in the settings can't do. Settings that can't be read are `callwright doctor`'s matter."""
+        from pydantic import ValidationError
 
-        assert isinstance(problem, Problem)
+        from ivr.carrying import doubts
+        from ivr.settings import Settings
+
+        try:
+            return list(doubts(flows, Settings()))
+        except ValidationError:
+            return []
+
+    def as_json(self, problem: Problem) -> dict[str, object]:
         return {
             "file": problem.mark.file,
             "line": problem.mark.line,

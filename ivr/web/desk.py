@@ -36,6 +36,7 @@ from callcenter.softphones import Softphones
 from ivr import threads
 from ivr.actions import specs
 from ivr.assembly import make_key, make_tickets
+from ivr.carrying import doubts
 from ivr.channels.webrtc.ice import for_pages
 from ivr.conversations import Conversations
 from ivr.editing import FlowFiles, file_problem
@@ -155,7 +156,7 @@ class PublishedFlows:
     def problems(self) -> list[FileProblem]:
         flows, problems = read_folders(self._settings.flows_dir, self._settings.prompts_dir, specs())
         if not any(not problem.warning for problem in problems):
-            problems = [*problems, *check(flows)]
+            problems = [*problems, *check(flows), *doubts(flows, self._settings)]
         return [file_problem(problem, self._settings.flows_dir) for problem in sorted(problems)]
 
     def changed(self) -> bool:
