@@ -10,17 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ivr import ports
 from ivr.assembly import make_live_context
 from ivr.live.server import LiveServer
 from ivr.settings import Settings
 from ivr.web import create_app
-from tests.tools import need
-
-expect.set_options(timeout=60_000)
 
 
 class LiveThread:
@@ -28,7 +25,8 @@ class LiveThread:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.port = 0
+        # Not of those that the system gives to connections: while it is stopped, one of them would take it.
+        self.port = ports.free("127.0.0.1", (socket.SOCK_STREAM,))
         self.start()
 
     def start(self) -> None:
@@ -41,9 +39,8 @@ class LiveThread:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         context = make_live_context(self.settings)
         try:
-            async with LiveServer(context).listening("127.0.0.1", self.port) as server:
+            async with LiveServer(context).listening("127.0.0.1", self.port):
                 await context.hub.connected()
-                self.port = next(iter(server.sockets)).getsockname()[1]
                 ready.set()
                 await self._stop.wait()
         finally:
@@ -81,15 +78,6 @@ def running(settings: Settings) -> Iterator[Site]:
         stack.callback(thread.join)
         stack.callback(server.shutdown)
         yield Site(f"http://127.0.0.1:{settings.port}", live, settings)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = need("chromium", "chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Widget:

@@ -30,9 +30,10 @@ from ivr.flow.session import SPEECH, TEXT, Session
 from ivr.runner import Runner
 from ivr.settings import Settings
 from tests.actions.support import context
+from tests.browsers import chromium
 from tests.carriers import Carrier
 from tests.chat.conftest import SHOP, kinds, rows
-from tests.chat.site import Site, Widget, chromium, running
+from tests.chat.site import Site, Widget, running
 from tests.waiting import until
 
 __all__ = ["chromium"]

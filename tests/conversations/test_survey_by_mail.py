@@ -30,8 +30,8 @@ from ivr.assembly import make_tickets
 from ivr.flow.model import Company
 from ivr.surveys import PURPOSE, TICKET_SECONDS, link
 from ivr.web import create_app
+from tests.browsers import chromium
 from tests.carriers import Carrier
-from tests.chat.site import chromium
 from tests.conversations.support import Desk
 from tests.conversations.test_waiting import queues
 from tests.desk.test_browser import Quiet

@@ -27,7 +27,6 @@ from tests.desk.test_browser import WCAG, Quiet
 from tests.speech.fakes import SPEAKS, FakeVoice, fake_command
 from tests.tools import need
 
-PATIENCE = 20_000
 BEEPS = """async () => {
   const loud = document.getElementById("loud");
   for (const wanted of [true, false, true]) {
@@ -76,8 +75,6 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
             reduced_motion="reduce",
         )  # fmt: skip
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)

@@ -13,10 +13,11 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 from werkzeug.serving import make_server
 
+from tests.browsers import chromium
 from tests.desk.floors import Board
 from tests.desk.seed import seed
 from tests.desk.support import make_desk
-from tests.desk.test_browser import Quiet, Served, Tab, chromium
+from tests.desk.test_browser import Quiet, Served, Tab
 from tests.desk.test_floor_in_browser import busy
 from tests.valkey import Valkey
 

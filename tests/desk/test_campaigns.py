@@ -15,8 +15,9 @@ from callcenter.campaigns import people
 from callcenter.db import reading
 from callcenter.desk import audit
 from callcenter.tables import campaign_people
+from tests.browsers import chromium
 from tests.desk.support import NOW, Desk
-from tests.desk.test_browser import Served, Tab, chromium, served
+from tests.desk.test_browser import Served, Tab, served
 
 __all__ = ["chromium", "served"]
 FILE = {"campaigns": {"plan": {"queue": "billing", "label": "Plans <b>"}}}

@@ -18,7 +18,7 @@ from callcenter import contacts, events
 from callcenter.db import reading
 from callcenter.desk import passwords
 from callcenter.tables import messages
-from tests.chat.site import chromium
+from tests.browsers import chromium
 from tests.desk.processes import Processes
 from tests.desk.support import PASSWORD, QUICK_HASHER
 from tests.valkey import Valkey

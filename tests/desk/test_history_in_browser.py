@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.desk.test_browser import Served, Tab, chromium, served
+from tests.browsers import chromium
+from tests.desk.test_browser import Served, Tab, served
 from tests.reports import day
 
 __all__ = ["chromium", "served"]

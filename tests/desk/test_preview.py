@@ -22,8 +22,9 @@ from callcenter.campaigns.deciding import Lists
 from callcenter.db import reading
 from callcenter.queues import previewing
 from callcenter.tables import campaign_people
+from tests.browsers import chromium
 from tests.desk.support import NOW, Desk, make_desk
-from tests.desk.test_browser import Quiet, Served, Tab, chromium
+from tests.desk.test_browser import Quiet, Served, Tab
 from tests.desk.test_calls import Board, got, post
 from tests.valkey import Valkey
 

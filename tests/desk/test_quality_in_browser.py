@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from callcenter import recordings
+from tests.browsers import chromium
 from tests.desk.support import NOW
-from tests.desk.test_browser import Served, Tab, chromium, served
+from tests.desk.test_browser import Served, Tab, served
 from tests.quality.support import FILE, MONDAY, talked, week_of_talks
 
 __all__ = ["chromium", "served"]
@@ -49,8 +50,8 @@ def evaluated(tab: Tab, filled: Served) -> str:
     known = page.get_by_role("link", name="There is an evaluation of it.")
     if known.count():
         known.click()
-        return page.url
-    page.get_by_role("button", name="Evaluate").click()
+    else:
+        page.get_by_role("button", name="Evaluate").click()
     page.wait_for_url(re.compile("/quality/evaluations/"))
     return page.url
 

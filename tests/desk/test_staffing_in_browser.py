@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.desk.test_browser import Served, Tab, chromium, served
+from tests.browsers import chromium
+from tests.desk.test_browser import Served, Tab, served
 from tests.desk.test_staffing import QUEUES, TODAY
 from tests.reports import weeks
 

@@ -18,8 +18,9 @@ from callcenter.desk import passwords, users
 from callcenter.tables import contacts, messages
 from ivr.settings import Settings
 from ivr.web.desk import config
+from tests.browsers import chromium
 from tests.chat.conftest import prepared
-from tests.chat.site import Site, Widget, chromium, running
+from tests.chat.site import Site, Widget, running
 from tests.desk.support import HASHED, PASSWORD, QUICK_HASHER
 from tests.valkey import redis_url, valkey
 
@@ -81,6 +82,7 @@ def test_a_visitor_and_an_agent_talk(context: BrowserContext, site: Site, engine
     expect(page.locator(".message.flow").first).to_be_visible()  # what the flow said is above
     page.get_by_role("button", name="Take over").click()
     expect(page.get_by_text("you answer")).to_be_visible()
+    page.wait_for_load_state()  # with its scripts: Control and Enter is theirs
     answer = page.get_by_role("textbox", name="Your answer")
     answer.fill("Hello, I am Maria.")
     answer.press("Control+Enter")
@@ -88,10 +90,9 @@ def test_a_visitor_and_an_agent_talk(context: BrowserContext, site: Site, engine
     widget.write("A person at last")
     expect(page.locator(".message.in").last).to_contain_text("A person at last")  # without a reload
     site.live.stop()
-    widget.page.wait_for_timeout(0)
     expect(page.get_by_text("Connection lost")).to_be_visible()
     site.live.start()
-    expect(page.get_by_text("Connected again")).to_be_visible()
+    expect(page.locator("#live-state")).to_have_text("Connected again.")  # it is shown for a moment only
     widget.write("Are you there?")
     expect(page.locator(".message.in").last).to_contain_text("Are you there?")
     with reading(engine) as conn:

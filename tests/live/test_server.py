@@ -237,14 +237,17 @@ async def test_a_full_server_says_when_to_come_back(context: Context) -> None:
 
 async def test_a_talkative_page_waits_and_others_do_not(context: Context) -> None:
     async with serving(context) as live, live.desk("floor") as flood, live.desk("floor", subject="bob") as calm:
-        bucket = connection.TokenBucket(10.0, 30.0)
-        assert [bucket.take() for _ in range(30)] == [0.0] * 30
-        assert 0 < bucket.take() <= 0.1
         for n in range(31):
             await flood.say("ping", id=str(n))
         await calm.say("ping", id="calm")
         assert (await calm.hear("pong"))["id"] == "calm"
         assert [(await flood.hear("pong"))["id"] for _ in range(31)] == [str(n) for n in range(31)]
+
+
+def test_what_a_bucket_has_is_taken_at_once_and_more_is_waited_for() -> None:
+    bucket = connection.TokenBucket(0.001, 30.0)  # so slowly that a machine that sticks fills it with nothing
+    assert [bucket.take() for _ in range(30)] == [0.0] * 30
+    assert 900 < bucket.take() <= 1000
 
 
 async def test_a_slow_page_is_cut_off_and_resumes(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-from tests.chat.site import chromium
+from tests.browsers import chromium
 from tests.mail.support import mailbox
 from tests.valkey import redis_url, valkey
 from tests.voice.conftest import audio

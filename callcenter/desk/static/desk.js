@@ -33,6 +33,7 @@ document.addEventListener("click", async (event) => {
   if (copy) await navigator.clipboard.writeText(document.getElementById(copy).textContent.trim());
   if (more) {
     event.preventDefault();
+    if (target.hasAttribute("aria-busy")) return; // these entries are on their way already
     target.setAttribute("aria-busy", "true");
     try {
       const fragment = await fetchFragment(more);
@@ -42,6 +43,8 @@ document.addEventListener("click", async (event) => {
       else target.remove();
     } catch {
       target.textContent = t("That didn't work. Try again.");
+    } finally {
+      target.removeAttribute("aria-busy");
     }
   }
 });

@@ -249,6 +249,7 @@ look();
 
 // Doing.
 
+let saying = null;
 async function send(path, body) {
   wrong = "";
   by("said").hidden = true;
@@ -259,7 +260,8 @@ async function send(path, body) {
     if (response.ok) {
       by("said").textContent = t("Done.");
       by("said").hidden = false;
-      setTimeout(() => (by("said").hidden = true), 2500);
+      clearTimeout(saying);
+      saying = setTimeout(() => (by("said").hidden = true), 2500);
     }
   } catch {
     fault("", t("That didn't work. Try again."));

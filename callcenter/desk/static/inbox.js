@@ -33,17 +33,32 @@ function readTalk() {
   });
 }
 
+// As written: in a fragment, which isn't part of the page, links lead nowhere yet.
+const addressOf = (line) => line.querySelector("a")?.getAttribute("href");
+
 function readList() {
   if (!list) return;
   inTurn(async () => {
     const fragment = await fetchFragment(list);
     for (const link of fragment.querySelectorAll(".threads a")) {
-      if (contact && link.pathname.endsWith(`/${contact}`)) link.setAttribute("aria-current", "true");
+      if (contact && link.getAttribute("href").includes(`/${contact}`)) link.setAttribute("aria-current", "true");
     }
+    // Threads that are there keep their links: what has the focus, or is being clicked, isn't taken away.
     const old = document.getElementById("threads");
-    const focused = old.contains(document.activeElement) ? document.activeElement.pathname : "";
-    old.replaceWith(fragment.querySelector("#threads"));
-    if (focused) document.querySelector(`#threads a[href^="${CSS.escape(focused)}"]`)?.focus();
+    const focused = old.contains(document.activeElement) ? document.activeElement : null;
+    const known = new Map([...old.children].map((line) => [addressOf(line), line]));
+    const lines = [...fragment.querySelector("#threads").children].map((line) => {
+      const kept = known.get(addressOf(line));
+      if (!kept || kept.isEqualNode(line)) return kept ?? line;
+      const [link, news] = [kept, line].map((one) => one.querySelector("a"));
+      kept.className = line.className;
+      for (const { name, value } of news?.attributes ?? []) link.setAttribute(name, value);
+      link?.replaceChildren(...news.childNodes);
+      return kept;
+    });
+    for (const line of known.values()) if (!lines.includes(line)) line.remove();
+    lines.forEach((line, place) => old.children[place] === line || old.insertBefore(line, old.children[place]));
+    if (focused?.isConnected) focused.focus(); // a line that has changed its place lost it
   });
 }
 
@@ -130,13 +145,16 @@ if (reply) {
     const shown = reply.querySelector("[data-files]");
     shown.textContent = [...target.files].map((file) => file.name).join(", ") || shown.dataset.files;
   });
-  document.getElementById("canned")?.addEventListener("change", (event) => {
-    if (!event.target.value) return;
-    text.setRangeText(event.target.value, text.selectionStart, text.selectionEnd, "end");
-    event.target.value = "";
+  const canned = document.getElementById("canned");
+  const insert = () => {
+    if (!canned?.value) return;
+    text.setRangeText(canned.value, text.selectionStart, text.selectionEnd, "end");
+    canned.value = "";
     text.dispatchEvent(new Event("input"));
     text.focus();
-  });
+  };
+  canned?.addEventListener("change", insert);
+  insert(); // what was chosen before this script was there
 }
 
 if (document.body.dataset.shortcuts === "on") {

@@ -8,14 +8,18 @@ function offer() {
   if (reply) for (const button of card.querySelectorAll("[data-insert]")) button.hidden = false;
 }
 
+let looks = 0;
 async function look(words) {
   const hits = document.getElementById("hits");
+  const mine = (looks += 1);
   hits.setAttribute("aria-busy", "true");
   try {
     const found = await fetchFragment(`${card.dataset.look}?q=${encodeURIComponent(words)}`);
+    if (mine !== looks) return; // another look has begun meanwhile: its articles are wanted, whichever come first
     hits.replaceWith(found);
     offer();
   } catch {
+    if (mine !== looks) return;
     hits.removeAttribute("aria-busy");
     hits.textContent = t("That didn't work. Try again.");
   }

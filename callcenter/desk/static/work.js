@@ -120,7 +120,8 @@ async function showOffers() {
     if (!fresh) continue;
     fresh.dataset.signature = signature;
     showPayment(fresh, offer.payment);
-    fresh.dataset.since ??= card?.dataset.state === offer.state ? card.dataset.since : Date.now() / 1000 + drift;
+    const { state } = fresh.dataset; // a moment newer than the offer's: something may have happened in between
+    fresh.dataset.since ??= card?.dataset.state === state ? card.dataset.since : Date.now() / 1000 + drift;
     const more = fresh.querySelector(".more");
     if (more) more.open = Boolean(card?.querySelector(".more")?.open);
     const note = fresh.querySelector('[name="note"]');
@@ -129,9 +130,9 @@ async function showOffers() {
     if (code) code.value = card?.querySelector('[name="code"]')?.value ?? "";
     replace(card, fresh, place);
     showMute();
-    if (offer.state === "offered" && !card) called(offer, fresh);
-    if (offer.state === "wrap_up" && card && card.dataset.state !== "wrap_up" && !writing()) (code ?? note)?.focus();
-    if (offer.contact && offer.state === "connected" && card?.dataset.state !== "connected") open(`${urls.work.replace(/work$/, "")}contacts/${offer.contact}`);
+    if (state === "offered" && !card) called(offer, fresh);
+    if (state === "wrap_up" && card && card.dataset.state !== "wrap_up" && !writing()) (code ?? note)?.focus();
+    if (offer.contact && state === "connected" && card?.dataset.state !== "connected") open(`${urls.work.replace(/work$/, "")}contacts/${offer.contact}`);
   }
   for (const card of known.values()) card.remove();
   if (phone.muted && !document.querySelector("[data-mute]")) phone.mute(false);
