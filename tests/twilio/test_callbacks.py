@@ -84,6 +84,27 @@ def test_a_dial_that_the_store_has_lost_goes_on_if_it_is_wanted(open_office: Ope
         assert len(office.twilio.calls) == 3, "nobody was called beside them"
 
 
+def test_a_dial_that_nothing_is_known_of_any_more_is_made_again_after_the_spacing(open_office: Open) -> None:
+    """A replica that is older than the dial has none of what belongs to it; the log of events has its beginning."""
+    office = open_office("ana")
+    _, contact = office.books()
+    office.queues.set_presence("ana", "available")
+    office.rung().start().press("1")
+    home = office.rung()
+    drain(office.line.engine, office.queues)
+    office.queues.forget(office.queues.epoch())
+    for key in office.queues.client.keys("cw:twilio:*"):
+        office.queues.client.delete(key)
+    drain(office.line.engine, office.queues)
+    restore(office.line.engine, office.queues)
+    home.start()
+    assert home.over
+    requested = office.queues.requested(contact)
+    assert requested is not None
+    spacing = office.queues.queue(requested.queue).callback.spacing
+    assert requested.at - office.queues.clock() > spacing / 2, "not in the twenty seconds of other callbacks"
+
+
 def test_an_agent_who_leaves_before_lets_the_customers_telephone_be(open_office: Open) -> None:
     office = open_office("ana")
     _, contact = office.books()
