@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page, Route
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ivr import ports
@@ -100,6 +100,24 @@ class Widget:
     def write(self, text: str) -> None:
         self.page.get_by_label("Your message").fill(text)
         self.page.keyboard.press("Enter")
+
+    @contextlib.contextmanager
+    def tickets_held(self) -> Iterator[None]:
+        """What the page asks a ticket with waits until the end."""
+        asked: list[Route] = []
+        holding = True
+
+        def hold(route: Route) -> None:
+            if holding:
+                asked.append(route)
+            else:  # the answer to one that was held may make the page ask again
+                route.continue_()
+
+        self.page.route("**/chat/ticket", hold)
+        yield
+        holding = False
+        for route in asked:
+            route.continue_()
 
     def turns(self, who: str) -> Locator:
         return self.log.locator(f".turn.{who} .text")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from sqlalchemy.engine import Engine
 
 from callcenter import cases, chat_links, contacts, customers, identifiers, timeline
@@ -321,6 +321,43 @@ def test_by_hand_in_a_browser(
     assert "asked_again" not in kinds(engine, chat.id)
     with reading(engine) as conn:
         assert [case.subject for case in cases.unresolved(conn, dana)] == ["Move to 8 Ocean Drive, 33139 Miami"]
+
+
+def test_who_goes_on_before_the_words_have_come_is_not_forgotten(
+    settings: Settings, runner: Runner, engine: Engine, carrier: Carrier, dana: str, chromium: Browser
+) -> None:
+    with running(settings) as site:
+        call(runner)
+        browser = chromium.new_context(locale="en-US")
+        asked: list[Route] = []
+        browser.route("**/chat/en.js", lambda route: asked.append(route))
+        widget = Widget(browser, f"{site.url}/chat/link#{link(carrier)}")
+        widget.page.get_by_role("button", name="Continue in the chat").click()
+        for route in asked:
+            route.continue_()
+        expect(widget.turns("bot")).to_have_text(["What is your new address? Please write it with the postcode."])
+        assert len(asked) == 1
+        assert widget.errors == []
+        browser.close()
+    assert [chat.customer_id for chat in chats(engine)] == [dana]
+
+
+def test_a_link_that_is_followed_while_the_chat_connects_is_not_forgotten(
+    settings: Settings, runner: Runner, engine: Engine, carrier: Carrier, dana: str, chromium: Browser
+) -> None:
+    with running(settings) as site:
+        call(runner)
+        ticket = link(carrier)
+        browser = chromium.new_context(locale="en-US")
+        widget = Widget(browser, f"{site.url}/chat/demo")
+        with widget.tickets_held():
+            widget.open()
+            expect(widget.page.get_by_text("Connecting")).to_be_visible()
+            widget.page.evaluate("link => document.querySelector('callwright-chat').goOn(link)", ticket)
+        expect(widget.turns("bot")).to_have_text(["What is your new address? Please write it with the postcode."])
+        assert widget.errors == []
+        browser.close()
+    assert [chat.customer_id for chat in chats(engine)] == [dana]
 
 
 def preview(request: Any, site: Site) -> None:

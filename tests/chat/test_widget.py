@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import re
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Route, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, expect
 from sqlalchemy.engine import Engine
 
 from callcenter import customers, identifiers, outbox
@@ -171,27 +170,8 @@ def test_a_file_goes_up_and_comes_down(widget: Widget, engine: Engine) -> None:
     widget.errors.clear()  # the browser complains of the answer 422
 
 
-@contextlib.contextmanager
-def tickets_held(widget: Widget) -> Iterator[None]:
-    """What the page asks a ticket with waits until the end."""
-    asked: list[Route] = []
-    holding = True
-
-    def hold(route: Route) -> None:
-        if holding:
-            asked.append(route)
-        else:  # the answer to one that was held may make the page ask again
-            route.continue_()
-
-    widget.page.route("**/chat/ticket", hold)
-    yield
-    holding = False
-    for route in asked:
-        route.continue_()
-
-
 def test_a_file_sent_before_the_first_connection_is_the_same_visitors(widget: Widget) -> None:
-    with tickets_held(widget):
+    with widget.tickets_held():
         widget.open()
         picked: FilePayload = {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 hello"}
         widget.page.locator("input[type=file]").set_input_files(picked)
@@ -203,7 +183,7 @@ def test_who_signs_out_while_a_ticket_is_on_its_way_is_forgotten(widget: Widget,
     widget.open()
     widget.write("my secret")
     expect(widget.turns("bot").last).to_be_visible()
-    with tickets_held(widget):
+    with widget.tickets_held():
         widget.page.reload()
         widget.open()
         expect(widget.page.get_by_text("Connecting")).to_be_visible()

@@ -56,19 +56,20 @@ export class Session extends EventTarget {
   }
 
   async askTicket() {
-    const { login } = this;
+    const { login, link } = this;
     const answer = await fetch(`${this.base}/chat/ticket`, {
       method: "POST", credentials: "omit", referrerPolicy: "no-referrer",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ visitor: store.get(long, KEY)?.visitor, token: this.token || undefined,
-        link: this.link || undefined }),
+        link: link || undefined }),
       signal: AbortSignal.timeout(15000),
     });
     if (!answer.ok) throw new Error(`ticket: ${answer.status}`);
     const info = await answer.json();
-    if (login !== this.login) return this.askTicket(); // who has signed in or out meanwhile is somebody else
+    // Who has signed in or out meanwhile is somebody else, and a link that was followed is wanted now.
+    if (login !== this.login || link !== this.link) return this.askTicket();
     store.set(long, KEY, { visitor: info.visitor });
-    if (this.link) this.tell("link", info.link);
+    if (link) this.tell("link", info.link);
     this.link = null;
     return info;
   }

@@ -1,6 +1,7 @@
 // The chat for a page: <script type="module" src="https://…/chat/widget.js"></script>. What the script element may
 // have: data-language, data-color, data-theme, data-side, data-title, data-greeting, data-token, data-open.
-// The page may call open(), close(), identify(token) and goOn(link) of the <callwright-chat> element.
+// The page may call open(), close(), identify(token) and goOn(link) of the <callwright-chat> element, at any time: until
+// the words have come there is nothing to see, and what was called is done then.
 import { h, icon } from "./dom.js";
 import { Forms } from "./forms.js";
 import { Log } from "./log.js";
@@ -13,6 +14,8 @@ const options = { ...script?.dataset };
 const base = new URL("..", import.meta.url).href.replace(/\/$/, "");
 
 class Chat extends HTMLElement {
+  ready = new Promise((resolve) => (this.made = resolve));
+
   async connectedCallback() {
     if (this.shadowRoot) return;
     const root = this.attachShadow({ mode: "open" });
@@ -35,6 +38,7 @@ class Chat extends HTMLElement {
     this.render();
     if (options.open !== undefined) this.open(false);
     else if (this.session.remembered) this.session.connect();
+    this.made();
   }
 
   build(root) {
@@ -194,7 +198,8 @@ class Chat extends HTMLElement {
     else this.close();
   }
 
-  open(focus = true) {
+  async open(focus = true) {
+    if (!this.panel) await this.ready;
     this.panel.hidden = false;
     this.toggleAttribute("open", true);
     this.unread = 0;
@@ -207,12 +212,14 @@ class Chat extends HTMLElement {
   }
 
   /** Go on with what a link to the chat is about. */
-  goOn(link) {
+  async goOn(link) {
+    await this.ready;
     this.session.follow(link);
     this.open();
   }
 
-  close() {
+  async close() {
+    if (!this.panel) await this.ready;
     if (!this.panel.contains(this.shadowRoot.activeElement) && this.panel.hidden) return;
     this.panel.hidden = true;
     this.removeAttribute("open");
@@ -227,7 +234,8 @@ class Chat extends HTMLElement {
   }
 
   /** The visitor is signed in on the company's site: a token of its login (JWT); "" when they sign out. */
-  identify(token) {
+  async identify(token) {
+    await this.ready;
     this.session.identify(token);
     this.notes = [];
     this.render();
